@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each of hotword, test, check and format does its own set-up: system packages, then .venv.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.shrinkfit-installed
+RUN := $(VENV)/bin/python
+C_FILES = $(shell find runtime_c examples -name '*.[ch]' | sort)
+
+# Optional data beside the project; tests that want it skip where it is absent.
+ifneq ($(wildcard ../shared/.),)
+export SHRINKFIT_SHARED ?= $(abspath ../shared)
+endif
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help hotword test check format clean
+# The system packages have to be there before .venv is made.
+.NOTPARALLEL:
+
+help:
+	@echo "make hotword   train, fit, export and check the hotword example; results in build/hotword"
+	@echo "               DATA=dir       recordings in Speech Commands layout (else speech is synthesized)"
+	@echo "               HOTWORDS=a,b   the words to spot"
+	@echo "               QUICK=1        a few epochs only, to see that everything works"
+	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
+	@echo "make check     lint and check formatting, Python and C"
+	@echo "make format    format Python and C"
+	@echo "make clean     remove build/"
+	@echo "PYTHON=python3.12 picks the interpreter for .venv (3.11 or newer)."
+
+hotword: system-hotword $(STAMP)
+	$(RUN) examples/hotword/hotword.py --output build/hotword $(if $(DATA),--data "$(DATA)") \
+	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") $(if $(QUICK),--quick)
+
+test: system-test $(STAMP)
+	$(RUN) -m pytest $(ARGS)
+
+check: system-check $(STAMP)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
+
+format: system-check $(STAMP)
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	$(if $(C_FILES),clang-format -i $(C_FILES))
+
+clean:
+	rm -rf build
+
+.PHONY: system-hotword system-test system-check
+system-hotword system-test system-check: system-%:
+	@.ci/system-packages $* $(PYTHON)
+
+$(STAMP): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"shrinkfit needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12")'
+	@echo "installing shrinkfit and what it needs into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
