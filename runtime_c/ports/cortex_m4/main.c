@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the model on every input in inputs.bin and writes outputs.bin, both raw int8, over
+ * semihosting. The exit status says what went wrong. A product's main reads its sensor here
+ * instead. */
+#include <stdint.h>
+
+#include "sf_model.h"
+
+enum {
+    DONE = 0,
+    NO_INPUT_FILE = 10,
+    NO_OUTPUT_FILE,
+    PARTIAL_INPUT,
+    RUN_FAILED,
+    WRITE_FAILED,
+    FAULT
+};
+
+/* Semihosting for AArch32 and AArch64, Arm, release 3.0: operations, open modes "rb" and "wb". */
+enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
+enum { MODE_RB = 1, MODE_WB = 5, APPLICATION_EXIT = 0x20026 };
+
+static _Alignas(8) uint8_t sf_arena[SF_MODEL_ARENA_BYTES];
+
+/* Any of the three arguments may be a number or an address. */
+static int32_t semihost(int32_t operation, uintptr_t a, uintptr_t b, uintptr_t c) {
+    const uintptr_t block[3] = {a, b, c};
+    register int32_t r0 __asm("r0") = operation;
+    register const uintptr_t *r1 __asm("r1") = block;
+    __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+static void finish(uint32_t status) {
+    semihost(SYS_EXIT_EXTENDED, APPLICATION_EXIT, status, 0);
+    for (;;) {
+    }
+}
+
+void Fault_Handler(void);
+void Fault_Handler(void) {
+    finish(FAULT);
+}
+
+int main(void) {
+    /* The third argument is the length of the name. */
+    const int32_t in = semihost(SYS_OPEN, (uintptr_t) "inputs.bin", MODE_RB, 10);
+    if (in < 0) {
+        finish(NO_INPUT_FILE);
+    }
+    const int32_t out = semihost(SYS_OPEN, (uintptr_t) "outputs.bin", MODE_WB, 11);
+    if (out < 0) {
+        finish(NO_OUTPUT_FILE);
+    }
+    for (;;) {
+        /* Reads and writes return the count of bytes that are missing. */
+        const int32_t missing = semihost(SYS_READ, (uintptr_t)in,
+                                         (uintptr_t)sf_model_input(sf_arena), SF_MODEL_INPUT_BYTES);
+        if (missing == (int32_t)SF_MODEL_INPUT_BYTES) {
+            finish(DONE);
+        }
+        if (missing != 0) {
+            finish(PARTIAL_INPUT);
+        }
+        if (sf_model_run(sf_arena) != 0) {
+            finish(RUN_FAILED);
+        }
+        if (semihost(SYS_WRITE, (uintptr_t)out, (uintptr_t)sf_model_output(sf_arena),
+                     SF_MODEL_OUTPUT_BYTES) != 0) {
+            finish(WRITE_FAILED);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SF_MODEL_H
+#define SF_MODEL_H
+#include "toy.h"
+#define SF_MODEL_ARENA_BYTES TOY_ARENA_BYTES
+#define SF_MODEL_INPUT_BYTES TOY_INPUT_BYTES
+#define SF_MODEL_OUTPUT_BYTES TOY_OUTPUT_BYTES
+#define sf_model_input toy_input
+#define sf_model_run toy_run
+#define sf_model_output toy_output
+#endif
