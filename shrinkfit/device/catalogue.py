@@ -43,7 +43,13 @@ def get_device(name: str | Device) -> Device:
     known = _by_name()
     if name.lower() in known:
         return known[name.lower()]
-    # Shared letters in order find a slip ("emf32"); the weaker threshold still leaves out the unrelated.
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    near = _near(name.lower(), known)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownDeviceError(f"unknown device '{name}'; {hint}`shrinkfit devices` lists all")
+
+
+def _near(name: str, known: dict[str, Device]) -> list[str]:
+    # A family ("stm32f4") or a full part number ("nrf52840-qiaa") first, then slips of the finger ("emf32").
+    longer_or_shorter = [other for other in known if len(name) >= 3 and (other.startswith(name) or name in other)]
+    longer_or_shorter += [other for other in known if name.startswith(other)]
+    return longer_or_shorter[:4] or difflib.get_close_matches(name, known, n=3, cutoff=0.6)

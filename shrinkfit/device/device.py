@@ -111,8 +111,10 @@ class Device:
         budget = Budget(ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops)
         self._check_within("ram_bytes", budget.ram_bytes, self.ram_total_bytes)
         self._check_within("flash_bytes", budget.flash_bytes, self.flash_bytes)
+        # Where the contiguous part of the RAM is unknown, all of it is still an upper bound.
+        own_ram_bytes = self.ram_bytes if self.ram_bytes is not None else self.ram_total_bytes
         return Budget(
-            ram_bytes=self.ram_bytes if ram_bytes is None else ram_bytes,
+            ram_bytes=own_ram_bytes if ram_bytes is None else ram_bytes,
             flash_bytes=self.flash_bytes if flash_bytes is None else flash_bytes,
             flops=flops,
         )
