@@ -154,12 +154,17 @@ def _divide_half_away(total: np.ndarray, count) -> np.ndarray:
     return np.sign(total) * ((np.abs(total) + count // 2) // count)
 
 
+def mean_scale(source_scale: float, target_scale: float, count: int) -> tuple[int, int]:
+    """(multiplier, shift) of MEAN: LiteRT folds the division by count into the multiplier, truncating it."""
+    multiplier, shift = split_scale(source_scale / target_scale)
+    bits = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << bits) // count, shift - bits
+
+
 def _mean(op: ir.Mean, sources, targets, values) -> np.ndarray:
-    shape = values[0].shape
-    count = prod(shape[a] for a in op.axes)
+    count = prod(values[0].shape[a] for a in op.axes)
     total = (values[0].astype(np.int64) - sources[0].zero_point).sum(axis=op.axes, keepdims=op.keep_dims)
-    multiplier, shift = split_scale(sources[0].scale / targets[0].scale)
-    scaled = _divide_half_away(requantize(total, multiplier, shift, "double"), count)
+    scaled = requantize(total, *mean_scale(sources[0].scale, targets[0].scale, count), "double")
     return np.clip(scaled + targets[0].zero_point, ir.INT8_MIN, ir.INT8_MAX).astype(np.int8)
 
 
