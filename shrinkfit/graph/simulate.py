@@ -10,6 +10,7 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
+from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier, requantize_multiplier
 from shrinkfit.graph.softmax import softmax_int8
 
 # Bounds the memory of the gathered patches; results do not depend on it.
@@ -107,9 +108,9 @@ def _windows(x: np.ndarray, window, stride, dilation=(1, 1)) -> np.ndarray:
     return np.moveaxis(view, 3, 5)
 
 
-def _requantize_channels(acc, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor, rounding: str) -> np.ndarray:
+def _requantize_channels(acc, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
     multipliers, shifts = split_scales(op.effective_scales(source, target))
-    return _clamp(requantize(acc, multipliers, shifts, rounding), op, target.zero_point)
+    return _clamp(requantize(acc, multipliers, shifts, "double"), op, target.zero_point)
 
 
 def _exact_dot(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ def _conv2d(op: ir.Conv2D, sources, targets, values) -> np.ndarray:
     patches = _windows(x, op.window, op.stride, op.dilation)
     rows = patches.reshape(*patches.shape[:3], -1).astype(np.int16) - sources[0].zero_point
     acc = _exact_dot(rows, op.kernel.reshape(op.channels, -1).T) + op.bias
-    return _requantize_channels(acc, op, sources[0], targets[0], "double")
+    return _requantize_channels(acc, op, sources[0], targets[0])
 
 
 def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources, targets, values) -> np.ndarray:
@@ -130,12 +131,13 @@ def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources, targets, values) -> np.nd
     patches = _windows(x, op.window, op.stride, op.dilation).astype(np.float64) - sources[0].zero_point
     patches = np.repeat(patches, op.depth_multiplier, axis=-1)
     acc = np.einsum("nyxhwc,hwc->nyxc", patches, op.kernel.astype(np.float64))
-    return _requantize_channels(np.rint(acc).astype(np.int64) + op.bias, op, sources[0], targets[0], "double")
+    return _requantize_channels(np.rint(acc).astype(np.int64) + op.bias, op, sources[0], targets[0])
 
 
 def _dense(op: ir.Dense, sources, targets, values) -> np.ndarray:
     acc = _exact_dot(values[0].astype(np.int16) - sources[0].zero_point, op.kernel.T) + op.bias
-    return _requantize_channels(acc, op, sources[0], targets[0], "single")
+    scaled = requantize(acc, *dense_multipliers(op, sources[0], targets[0]), "single")
+    return _clamp(scaled, op, targets[0].zero_point)
 
 
 def _pool2d(op: ir.Pool2D, sources, targets, values) -> np.ndarray:
@@ -154,17 +156,10 @@ def _divide_half_away(total: np.ndarray, count) -> np.ndarray:
     return np.sign(total) * ((np.abs(total) + count // 2) // count)
 
 
-def mean_scale(source_scale: float, target_scale: float, count: int) -> tuple[int, int]:
-    """(multiplier, shift) of MEAN: LiteRT folds the division by count into the multiplier, truncating it."""
-    multiplier, shift = split_scale(source_scale / target_scale)
-    bits = min(count.bit_length() - 1, 32, 31 + shift)
-    return (multiplier << bits) // count, shift - bits
-
-
 def _mean(op: ir.Mean, sources, targets, values) -> np.ndarray:
     count = prod(values[0].shape[a] for a in op.axes)
     total = (values[0].astype(np.int64) - sources[0].zero_point).sum(axis=op.axes, keepdims=op.keep_dims)
-    scaled = requantize(total, *mean_scale(sources[0].scale, targets[0].scale, count), "double")
+    scaled = requantize(total, *mean_multiplier(sources[0].scale, targets[0].scale, count), "double")
     return np.clip(scaled + targets[0].zero_point, ir.INT8_MIN, ir.INT8_MAX).astype(np.int8)
 
 
@@ -184,9 +179,9 @@ def _add(op: ir.Add, sources, targets, values) -> np.ndarray:
 
 
 def _requantize_op(op: ir.Requantize, sources, targets, values) -> np.ndarray:
-    multiplier, shift = split_scale(sources[0].scale / targets[0].scale)
     x = values[0].astype(np.int64) - sources[0].zero_point
-    return _clamp(requantize(x, multiplier, shift, "double"), op, targets[0].zero_point)
+    scaled = requantize(x, *requantize_multiplier(op, sources[0], targets[0]), "double")
+    return _clamp(scaled, op, targets[0].zero_point)
 
 
 _KERNELS = {

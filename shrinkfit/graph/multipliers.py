@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators and the scales of their tensors in, the multipliers and shifts out that simulator and C kernels share.
+
+How LiteRT's reference kernels round was found by experiment; docs/rounding.md has the table.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
+
+# How far from the nearest multiplier to look for one that agrees with floating point on every sum.
+MULTIPLIER_REACH = 32
+
+
+def mean_multiplier(source_scale: float, target_scale: float, count: int) -> tuple[int, int]:
+    """(multiplier, shift) of MEAN over count elements: the division is folded into the multiplier and truncated."""
+    multiplier, shift = split_scale(source_scale / target_scale)
+    bits = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << bits) // count, shift - bits
+
+
+def requantize_multiplier(op: ir.Requantize, source: ir.Tensor, target: ir.Tensor) -> tuple[int, int]:
+    """(multiplier, shift) of QUANTIZE, which divides the scales as doubles, or RELU (a clamp), as float32."""
+    if (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX):
+        return split_scale(source.scale / target.scale)
+    return split_scale(float(np.float32(source.scale) / np.float32(target.scale)))
+
+
+@lru_cache(maxsize=64)
+def dense_multipliers(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(multipliers, shifts), int64 [channels], with which single rounding gives FULLY_CONNECTED's outputs.
+
+    LiteRT's reference computes round(double(sum) * scale), halves away from zero. Single rounding with
+    the nearest multiplier differs at ties (negative ones go up) and at sums next to them. The output
+    only depends on the sums at which it steps, at most 255 a channel: the multiplier taken here is the
+    nearest one that steps at the same sums within what the channel can reach. Where there is none (a
+    scale near 2**-24 and sums of that size) the nearest multiplier stays.
+    """
+    scales = op.effective_scales(source, target)
+    reach = 255 * np.abs(op.kernel.astype(np.int64)).sum(axis=1) + np.abs(op.bias.astype(np.int64))
+    outputs = np.arange(op.activation_min + 1, op.activation_max + 1) - target.zero_point
+    steps = _first_sums(scales[:, None], outputs)
+    matters = (steps > -reach[:, None]) & (steps <= reach[:, None])
+    multipliers, shifts = split_scales(scales)
+    found = multipliers.copy()
+    open_channels = np.arange(op.channels)
+    for offset in sorted(range(-MULTIPLIER_REACH, MULTIPLIER_REACH + 1), key=lambda n: (abs(n), -n)):
+        trial = np.clip(multipliers[open_channels] + offset, 0, 2**31 - 1)
+        fits = _steps_fit(steps[open_channels], matters[open_channels], outputs, trial, shifts[open_channels])
+        found[open_channels[fits]] = trial[fits]
+        open_channels = open_channels[~fits]
+        if not open_channels.size:
+            break
+    return found, shifts
+
+
+def round_double(acc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """round(double(acc) * scale), halves away from zero: float64 arrays of integers."""
+    product = np.asarray(acc, np.float64) * scale
+    return np.copysign(np.floor(np.abs(product) + 0.5), product)
+
+
+def _first_sums(scales: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """The smallest sum for which round_double gives at least each output, int64."""
+    start = np.floor(np.clip((outputs - 0.5) / scales, -(2.0**40), 2.0**40)).astype(np.int64) - 1
+    return start + sum((round_double(start + n, scales) < outputs).astype(np.int64) for n in range(4))
+
+
+def _steps_fit(steps, matters, outputs, multipliers, shifts) -> np.ndarray:
+    """For each channel: does single rounding step at exactly these sums, as far as they matter?"""
+    steps = np.where(matters, steps, 0)
+    at = requantize(steps, multipliers[:, None], shifts[:, None], "single")
+    before = requantize(steps - 1, multipliers[:, None], shifts[:, None], "single")
+    return np.all(~matters | ((at >= outputs) & (before < outputs)), axis=1)

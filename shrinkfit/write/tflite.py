@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer graph in, an int8 .tflite file out: the twin that LiteRT runs with the same bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shrinkfit.errors import ExportError
+from shrinkfit.graph import ir
+from shrinkfit.graph.activation import activation_name
+
+if TYPE_CHECKING:
+    from shrinkfit.write.tflite_file import FlatWriter
+
+
+def write_tflite(graph: ir.Graph) -> bytes:
+    """Write an integer graph as an int8 .tflite file.
+
+    Args:
+        graph: the integer graph.
+    Returns:
+        The file's bytes, the same for the same graph.
+    Raises:
+        ExportError: an operator has no LiteRT form, such as a clamp that no fused activation gives.
+    """
+    # Here, so that `import shrinkfit` does not pay for the schema.
+    from shrinkfit.write.tflite_file import FlatWriter
+
+    file = FlatWriter()
+    index = {t.name: file.activation(t.name, t.shape, t.scale, t.zero_point) for t in graph.tensors.values()}
+    for op in graph.ops:
+        writer = _WRITERS.get(op.kind)
+        if writer is None:
+            raise ExportError(f"{op.kind} '{op.name}' has no form in .tflite; export without it or replace the layer")
+        writer(_Place(file, graph, op, index))
+    return file.finish(graph.name, [index[n] for n in graph.inputs], [index[n] for n in graph.outputs])
+
+
+class _Place:
+    """One operator with what its writer needs to know of the file and the graph."""
+
+    def __init__(self, file: FlatWriter, graph: ir.Graph, op: ir.Op, index: dict[str, int]) -> None:
+        from ai_edge_litert import schema_py_generated
+
+        self.schema = schema_py_generated
+        self.file, self.op = file, op
+        self.sources, self.targets = graph.op_inputs(op), graph.op_outputs(op)
+        self.inputs = [index[name] for name in op.inputs]
+        self.outputs = [index[name] for name in op.outputs]
+
+    def add(self, code: str, version: int, constants=(), options=None) -> None:
+        self.file.operator(code, version, [*self.inputs, *constants], self.outputs, options)
+
+    def activation(self) -> str:
+        op, target = self.op, self.targets[0]
+        name = activation_name(op.activation_min, op.activation_max, target)
+        if name is None:
+            raise ExportError(
+                f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}] at scale {target.scale:g}, "
+                f"zero_point {target.zero_point}; .tflite knows only RELU, RELU6 and RELU_N1_TO_1 there"
+            )
+        return name
+
+    def activation_code(self) -> int:
+        return getattr(self.schema.ActivationFunctionType, self.activation())
+
+    def numbers(self, suffix: str, values) -> int:
+        return self.file.constant(f"{self.op.name}/{suffix}", np.array(values, np.int32))
+
+    def weights(self, kernel: np.ndarray, axis: int, scales: np.ndarray) -> tuple[int, int]:
+        """Add kernel and bias; returns their tensors' indices."""
+        from shrinkfit.write.tflite_file import quantization
+
+        bias_scales = np.float32(self.sources[0].scale) * scales
+        return (
+            self.file.constant(f"{self.op.name}/kernel", kernel, quantization(scales, 0, axis)),
+            self.file.constant(f"{self.op.name}/bias", self.op.bias, quantization(bias_scales, 0)),
+        )
+
+
+def _padding_code(place: _Place, dilation=(1, 1), may_pad: bool = True) -> int:
+    """SAME or VALID where it gives the operator's padding, else VALID behind a PAD in front."""
+    op, source = place.op, place.sources[0]
+    if op.padding == ir.Padding():
+        return place.schema.Padding.VALID
+    if op.padding == ir.same_padding(source.shape[1:3], op.window, op.stride, dilation):
+        return place.schema.Padding.SAME
+    if not may_pad:
+        raise ExportError(
+            f"{op.kind} '{op.name}' has {op.padding}, which is neither SAME nor VALID, the two that .tflite knows; "
+            "a pad of its own in front would count as data"
+        )
+    p = op.padding
+    shape = (1, source.shape[1] + p.top + p.bottom, source.shape[2] + p.left + p.right, source.shape[3])
+    padded = place.file.activation(f"{op.name}/padded", shape, source.scale, source.zero_point)
+    _add_pad(place, padded, p)
+    place.inputs = [padded]
+    return place.schema.Padding.VALID
+
+
+def _add_pad(place: _Place, output: int, padding: ir.Padding) -> None:
+    edges = place.numbers("paddings", [[0, 0], [padding.top, padding.bottom], [padding.left, padding.right], [0, 0]])
+    place.file.operator("PAD", 2, [*place.inputs, edges], [output], place.schema.PadOptionsT())
+
+
+def _windowed_options(place: _Place, options):
+    op = place.op
+    options.padding = _padding_code(place, getattr(op, "dilation", (1, 1)), may_pad=isinstance(op, ir.Windowed))
+    options.strideH, options.strideW = op.stride
+    options.fusedActivationFunction = place.activation_code()
+    if isinstance(op, ir.Windowed):
+        options.dilationHFactor, options.dilationWFactor = op.dilation
+    return options
+
+
+def _conv2d(place: _Place) -> None:
+    options = _windowed_options(place, place.schema.Conv2DOptionsT())
+    place.add("CONV_2D", 3, place.weights(place.op.kernel, 0, place.op.kernel_scales), options)
+
+
+def _depthwise_conv2d(place: _Place) -> None:
+    options = _windowed_options(place, place.schema.DepthwiseConv2DOptionsT())
+    options.depthMultiplier = place.op.depth_multiplier
+    place.add("DEPTHWISE_CONV_2D", 3, place.weights(place.op.kernel[None], 3, place.op.kernel_scales), options)
+
+
+def _dense(place: _Place) -> None:
+    op = place.op
+    options = place.schema.FullyConnectedOptionsT(fusedActivationFunction=place.activation_code())
+    options.keepNumDims = len(place.sources[0].shape) != 2
+    # Per-channel FULLY_CONNECTED is young (version 12); one scale for all keeps older runtimes.
+    scales, version = (op.kernel_scales, 12) if np.ptp(op.kernel_scales) else (op.kernel_scales[:1], 4)
+    place.add("FULLY_CONNECTED", 5 if version == 4 and options.keepNumDims else version, place.weights(op.kernel, 0, scales), options)
+
+
+def _pool2d(place: _Place) -> None:
+    options = _windowed_options(place, place.schema.Pool2DOptionsT())
+    options.filterHeight, options.filterWidth = place.op.window
+    place.add({"max": "MAX_POOL_2D", "average": "AVERAGE_POOL_2D"}[place.op.mode], 2, (), options)
+
+
+def _mean(place: _Place) -> None:
+    options = place.schema.ReducerOptionsT(keepDims=place.op.keep_dims)
+    place.add("MEAN", 2, (place.numbers("axes", place.op.axes),), options)
+
+
+def _add(place: _Place) -> None:
+    place.add("ADD", 2, (), place.schema.AddOptionsT(fusedActivationFunction=place.activation_code()))
+
+
+def _softmax(place: _Place) -> None:
+    place.add("SOFTMAX", 2, (), place.schema.SoftmaxOptionsT(beta=place.op.beta))
+
+
+def _reshape(place: _Place) -> None:
+    shape = np.array(place.op.shape, np.int32)
+    place.add("RESHAPE", 1, (place.numbers("shape", shape),), place.schema.ReshapeOptionsT(newShape=shape))
+
+
+def _requantize(place: _Place) -> None:
+    name = place.activation()
+    if name == "NONE":
+        place.add("QUANTIZE", 2, (), place.schema.QuantizeOptionsT())
+    else:
+        place.add(name, {"RELU": 2, "RELU6": 2, "RELU_N1_TO_1": 1}[name])
+
+
+_WRITERS = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise_conv2d,
+    "dense": _dense,
+    "pool2d": _pool2d,
+    "mean": _mean,
+    "add": _add,
+    "softmax": _softmax,
+    "pad": lambda place: _add_pad(place, place.outputs[0], place.op.padding),
+    "reshape": _reshape,
+    "requantize": _requantize,
+}
