@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `shrinkfit` command: arguments enter, the other rooms do the work, tables or JSON leave.
+
+Exit status: 0 it held, 1 a check or a limit failed, 2 bad usage. TensorFlow is imported only by what needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import shrinkfit
+from shrinkfit.errors import CheckError, ShrinkfitError
+
+HELD, FAILED, BAD_USAGE = 0, 1, 2
+
+app = typer.Typer(
+    help="Fits Keras models to microcontrollers, and writes and checks the C that runs them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
+Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
+PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"shrinkfit {shrinkfit.__version__}")
+        raise typer.Exit(HELD)
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # A pipe or a file has no width of its own, and rich would take 80 columns for it.
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def _print_json(record: Any) -> None:
+    print(json.dumps(record, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """What json cannot write itself: records, paths, NumPy scalars and arrays."""
+    if is_dataclass(value):
+        return asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise ShrinkfitError(f"{what} '{path}' does not exist")
+    return path
+
+
+def _array(path: Path | None) -> Any:
+    """float or int8 [n, ...] from an .npy file; None where no file is named."""
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.load(_existing(path, "array file"), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ShrinkfitError(f"'{path}' is no .npy file: {error}") from error
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List known parts and what each can hold."""
+    if as_json:
+        _print_json(shrinkfit.devices())
+    else:
+        from shrinkfit.report.table import device_table
+
+        console = _console()
+        console.print(device_table(shrinkfit.devices(), titles=console.width >= 110))
+
+
+@app.command()
+def price(model: Model, device: PartName = "efm32", as_json: AsJson = False) -> None:
+    """Count what a model costs, layer by layer.
+
+    Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
+    """
+    from shrinkfit.report.table import limit_figures, price_report
+
+    part = shrinkfit.get_device(device)
+    budget = part.budget()
+    cost = shrinkfit.price(_existing(model, "model"), device=part)
+    held = all(figure.held is not False for figure in limit_figures(cost, budget))
+    if as_json:
+        _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
+    else:
+        _console().print(price_report(cost, part, budget))
+    raise typer.Exit(HELD if held else FAILED)
+
+
+@app.command()
+def export(
+    model: Model,
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Where the firmware folder goes.", metavar="DIR")],
+    name: Annotated[str, typer.Option(help="What the C calls the model; a C identifier.")],
+    device: Annotated[str | None, typer.Option(help="A name that `shrinkfit devices` lists.")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help=".npy with example inputs, for a model that is not quantized.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the C that runs a model.
+
+    The folder compiles by itself: weights, layers, the runtime files that they need, a Makefile.
+    """
+    part = None if device is None else shrinkfit.get_device(device)
+    report = shrinkfit.export(
+        _existing(model, "model"),
+        folder,
+        name=name,
+        device=part,
+        calibration=_array(calibration),
+        labels=None if labels is None else [label.strip() for label in labels.split(",")],
+    )
+    _finish(report, as_json)
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A folder that export wrote.", metavar="DIR")],
+    inputs: Annotated[Path | None, typer.Option(help=".npy with inputs; random ones where it is left out.")] = None,
+    on: Annotated[str, typer.Option(help="host, cortex-m4 or qemu.")] = "host",
+    as_json: AsJson = False,
+) -> None:
+    """Build a folder, run it, compare every byte.
+
+    The outputs on the host, an emulated Cortex-M4 core or a whole emulated board have to equal the simulator's.
+    """
+    report = shrinkfit.check(_existing(folder, "folder"), inputs=_array(inputs), on=on)
+    _finish(report, as_json)
+
+
+def _finish(report: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(report)
+    else:
+        _console().print(str(report))
+    raise typer.Exit(HELD if getattr(report, "held", True) else FAILED)
+
+
+def main() -> None:
+    """The console script."""
+    # TensorFlow otherwise greets on stderr; a user's own setting stays.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        app()
+    except ShrinkfitError as error:
+        typer.secho(f"shrinkfit: {error}", fg="red", err=True)
+        sys.exit(FAILED if isinstance(error, CheckError) else BAD_USAGE)
+
+
+if __name__ == "__main__":
+    main()

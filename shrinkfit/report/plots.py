@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain numbers enter, PNG files leave. Drawn on matplotlib's own canvas: no window, no global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, told apart by colour-blind readers too.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#6b6b6b"
+_DPI = 150
+_STYLE = {
+    "font.size": 10.0,
+    "axes.titlesize": 11.0,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": "#333333",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "text.color": "#222222",
+    "legend.frameon": False,
+}
+_COSTS = {
+    "ram_bytes": ("RAM", "KB", 1024),
+    "flash_bytes": ("Flash", "KB", 1024),
+    "flops": ("Operations per inference", "MFLOP", 1e6),
+    "cycles": ("Cycles per inference", "million", 1e6),
+}
+
+
+def _draw(path: str | Path, size: tuple[float, float], fill: Any) -> Path:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        fill(figure)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # No date or version in the file: the same numbers give the same bytes.
+        figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def plot_epochs(
+    path: str | Path,
+    epochs: Sequence[int],
+    costs: Mapping[str, Sequence[float]],
+    limits: Mapping[str, Sequence[float | None]],
+    accuracy: Mapping[str, Sequence[float]],
+) -> Path:
+    """Accuracy above, then each cost against its limit, over the epochs.
+
+    Args:
+        path: PNG to write.
+        epochs: [n] numbers for the x axis.
+        costs: name -> [n]; ram_bytes, flash_bytes in bytes, flops, cycles as counts.
+        limits: name -> [n], that epoch's limit; None or absent where there was none.
+        accuracy: label -> [n] in 0..1.
+    Returns:
+        path.
+    """
+    _check_lengths(len(epochs), {**costs, **limits, **accuracy})
+    panels = len(costs) + bool(accuracy)
+    if not epochs or not panels:
+        raise ValueError("there is nothing to plot: no epoch, or neither a cost nor an accuracy")
+
+    def fill(figure: Any) -> None:
+        axes = list(np.atleast_1d(figure.subplots(panels, 1, sharex=True)))
+        if accuracy:
+            _accuracy_panel(axes.pop(0), epochs, accuracy)
+        for panel, (name, values) in zip(axes, costs.items(), strict=True):
+            _cost_panel(panel, epochs, name, values, limits.get(name))
+        figure.axes[-1].set_xlabel("epoch")
+        figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        figure.align_ylabels()
+
+    return _draw(path, (7.5, 0.6 + 1.75 * panels), fill)
+
+
+def _check_lengths(n: int, series: Mapping[str, Sequence[Any]]) -> None:
+    for name, values in series.items():
+        if len(values) != n:
+            raise ValueError(f"'{name}' has {len(values)} values, expected {n}, one per epoch")
+
+
+def _accuracy_panel(axes: Axes, epochs: Sequence[int], accuracy: Mapping[str, Sequence[float]]) -> None:
+    for (label, values), colour in zip(accuracy.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+        axes.plot(epochs, 100 * np.asarray(values, float), color=colour, label=label, linewidth=1.8)
+    axes.set_title("Accuracy")
+    axes.set_ylabel("%")
+    axes.legend(loc="lower right", ncols=len(accuracy))
+    axes.grid(axis="y", color="#e6e6e6")
+
+
+def _cost_panel(axes: Axes, epochs: Sequence[int], name: str, values: Sequence[float], limit: Any) -> None:
+    title, unit, scale = _COSTS.get(name, (name, "", 1))
+    cost = np.asarray(values, float) / scale
+    top = np.nanmax(cost)
+    axes.plot(epochs, cost, color=BLUE, linewidth=1.8, marker="o", markersize=3)
+    if limit is not None and any(value is not None for value in limit):
+        bound = np.array([np.nan if value is None else value for value in limit], float) / scale
+        top = _limit(axes, epochs, bound, top, unit)
+    axes.set_ylim(0, 1.15 * top)
+    axes.set_title(title)
+    axes.set_ylabel(unit)
+    axes.grid(axis="y", color="#e6e6e6")
+    axes.annotate(
+        f"{cost[-1]:,.3g}", (epochs[-1], cost[-1]), xytext=(5, 0), textcoords="offset points", va="center", color=BLUE
+    )
+
+
+def _limit(axes: Axes, epochs: Sequence[int], bound: np.ndarray, top: float, unit: str) -> float:
+    """Draw the limit, and say how high the panel has to be."""
+    if np.nanmin(bound) > 2.5 * top:
+        # Drawn to scale it would press the model's line flat.
+        label = f"limit {bound[-1]:,.4g} {unit}, above this panel"
+        axes.text(0.995, 0.95, label, color=RED, ha="right", va="top", transform=axes.transAxes)
+        return top
+    top = max(top, 1.15 * np.nanmax(bound))  # room for the label above the line
+    axes.plot(epochs, bound, color=RED, linewidth=1.4, drawstyle="steps-mid")
+    axes.fill_between(epochs, bound, 2 * top, color=RED, alpha=0.07, step="mid", linewidth=0)
+    axes.text(0.995, 0.95, "above the limit", color=RED, ha="right", va="top", transform=axes.transAxes)
+    return top
+
+
+def plot_confusion(path: str | Path, matrix: Any, labels: Sequence[str], title: str = "") -> Path:
+    """A confusion matrix: rows are what was said, columns what was heard; shares of each row, counts off it.
+
+    Args:
+        path: PNG to write.
+        matrix: int [n, n], counts; [i, j] is class i taken for class j.
+        labels: [n] class names.
+        title: above the plot; the accuracy is added to it.
+    Returns:
+        path.
+    """
+    counts = np.asarray(matrix)
+    n = len(labels)
+    if counts.shape != (n, n):
+        raise ValueError(f"the matrix has shape {counts.shape}, expected {(n, n)} for {n} labels")
+    total = counts.sum()
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = max(4.0, 2.2 + 0.48 * n)
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(range(n), labels, rotation=45, ha="right", rotation_mode="anchor", color="#222222")
+        axes.set_yticks(range(n), labels, color="#222222")
+        axes.tick_params(length=0)
+        axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1.5)
+        axes.tick_params(which="minor", length=0)
+        axes.set_xlabel("heard")
+        axes.set_ylabel("said")
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if share[row, column] > 0.55 else "#222222"
+                axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9)
+        accuracy = f"{100 * np.trace(counts) / total:.1f} % of {total:,} right" if total else "no examples"
+        axes.set_title(f"{title}: {accuracy}" if title else accuracy)
+
+    return _draw(path, (side + 0.6, side), fill)
+
+
+def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str, int]) -> Path:
+    """How many channels each layer had and how many it kept.
+
+    Args:
+        path: PNG to write.
+        before, after: layer name -> channels, for the same layers.
+    Returns:
+        path.
+    """
+    if list(before) != list(after):
+        raise ValueError(f"before names the layers {list(before)}, after {list(after)}")
+    layers = np.arange(len(before))
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.barh(layers, list(before.values()), height=0.7, color="#dcdcdc", label="before")
+        axes.barh(layers, list(after.values()), height=0.7, color=BLUE, label="kept")
+        for row, name in enumerate(before):
+            axes.text(before[name], row, f"  {after[name]} of {before[name]}", va="center", fontsize=9)
+        axes.set_yticks(layers, list(before), color="#222222")
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.18 * max(before.values()))
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("channels")
+        axes.set_title("Channels per layer")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
+
+    return _draw(path, (7.5, 1.4 + 0.36 * len(before)), fill)
