@@ -18,7 +18,8 @@ ACTIVATION_BOUNDS: dict[str, tuple[float | None, float | None]] = {
 
 def quantize_bound(value: float, tensor: Tensor) -> int:
     """A real bound in the tensor's steps, as LiteRT computes it: float32 division, halves away from zero."""
-    ratio = float(np.float32(value) / np.float32(tensor.scale))
+    with np.errstate(over="ignore"):
+        ratio = float(np.clip(np.float32(value) / np.float32(tensor.scale), -(2.0**31), 2.0**31))
     return tensor.zero_point + int(np.copysign(np.floor(abs(ratio) + 0.5), ratio))
 
 

@@ -58,8 +58,9 @@ class _Place:
         name = activation_name(op.activation_min, op.activation_max, target)
         if name is None:
             raise ExportError(
-                f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}] at scale {target.scale:g}, "
-                f"zero_point {target.zero_point}; .tflite knows only RELU, RELU6 and RELU_N1_TO_1 there"
+                f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}], which at scale "
+                f"{target.scale:g}, zero_point {target.zero_point} is none of RELU, RELU6, RELU_N1_TO_1; .tflite knows "
+                "no other, so use one of these"
             )
         return name
 
@@ -131,8 +132,11 @@ def _dense(place: _Place) -> None:
     options = place.schema.FullyConnectedOptionsT(fusedActivationFunction=place.activation_code())
     options.keepNumDims = len(place.sources[0].shape) != 2
     # Per-channel FULLY_CONNECTED is young (version 12); one scale for all keeps older runtimes.
-    scales, version = (op.kernel_scales, 12) if np.ptp(op.kernel_scales) else (op.kernel_scales[:1], 4)
-    place.add("FULLY_CONNECTED", 5 if version == 4 and options.keepNumDims else version, place.weights(op.kernel, 0, scales), options)
+    if np.ptp(op.kernel_scales):
+        scales, version = op.kernel_scales, 12
+    else:
+        scales, version = op.kernel_scales[:1], 5 if options.keepNumDims else 4
+    place.add("FULLY_CONNECTED", version, place.weights(op.kernel, 0, scales), options)
 
 
 def _pool2d(place: _Place) -> None:
