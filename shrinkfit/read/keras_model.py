@@ -16,7 +16,7 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.read.stages import Stage, fuse, stage_of_output
-from shrinkfit.read.topology import Topology, canonical_weights, read_topology, resolve_padding
+from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights, read_topology, resolve_padding
 
 Range = tuple[float, float]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
@@ -48,6 +48,19 @@ def read_keras(model: Any, calibration: np.ndarray | None = None, *, name: str |
     ranges = observe_ranges(model, topology, stages, np.asarray(calibration))
     weights = {node.name: canonical_weights(node) for node in topology.nodes.values()}
     return lower(topology, stages, weights, ranges, name or model.name)
+
+
+def read_shapes(model: Any) -> ir.Graph:
+    """The integer graph of a Keras model with zeros for weights and made-up scales: good for pricing only."""
+    topology = read_topology(load_model(model))
+    weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
+    return lower(topology, fuse(topology), weights, {}, topology.name)
+
+
+def shape_weights(node: Node) -> dict[str, np.ndarray]:
+    """Zeros in the canonical shapes of a node's variables, without memory of their own."""
+    zeros = {role: np.broadcast_to(np.float32(0), tuple(v.shape)) for role, v in node.variables.items()}
+    return {role: canonical(node, role, value) for role, value in zeros.items()}
 
 
 def load_model(model: Any) -> Any:

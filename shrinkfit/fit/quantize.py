@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Channel masks and int8 fake quantization inside the layers of a Keras model, in place and reversible.
+
+Each layer's `call` is replaced by one that computes the layer's nodes with masked, fake-quantized
+kernels and puts a quantizer on every stage boundary: the tensors that the integer graph has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
+from shrinkfit.graph.ir import Padding
+from shrinkfit.read.stages import Stage
+from shrinkfit.read.topology import Node, Topology
+
+FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
+
+
+class Instruments:
+    """Masks, quantizers and patched layers of one model.
+
+    Args:
+        model: the Keras model, patched while `attached`.
+        topology, stages, channels: of that model.
+        quantize: whether activations are observed and fake quantization happens at all.
+    Attributes:
+        phase: "float" observes ranges only, "quantized" fake-quantizes, "frozen" also stops the
+            batch statistics of normalization. A change takes effect with the next `attach`.
+    """
+
+    def __init__(
+        self, model: Any, topology: Topology, stages: tuple[Stage, ...], channels: Channels, quantize: bool
+    ) -> None:
+        self.model, self.topology, self.stages, self.channels = model, topology, stages, channels
+        self.observes = quantize
+        self.phase = FLOAT
+        self._training = False
+        self._saved: dict[Any, Any] = {}
+        self._stage_ending_at = {stage.last.name: stage for stage in stages}
+        self._stage_starting_at = {stage.head.name: stage for stage in stages}
+        self._by_key = {stage.key: stage for stage in stages}
+        self._make_variables(quantize)
+
+    def _make_variables(self, quantize: bool) -> None:
+        import tensorflow as tf
+
+        self.masks = {
+            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask")
+            for node in self.topology.nodes.values()
+            if node.variables
+        }
+        ranged = [stage.key for stage in self.stages if stage.has_range] if quantize else []
+        self.activations = {key: ActivationQuantizer(key) for key in ranged}
+        heads = [stage.head for stage in self.stages if "kernel" in stage.head.variables] if quantize else []
+        self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
+
+    def set_alive(self, alive: np.ndarray) -> None:
+        """Mask the channels whose unit is not alive; bool [units]."""
+        for name, mask in self.masks.items():
+            mask.assign(alive[self.channels.of_node[name]].astype(np.float32))
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Ranged stage key -> (smallest, largest) as learned."""
+        return {key: quantizer.range() for key, quantizer in self.activations.items()}
+
+    # --- in and out of the model ---
+
+    @property
+    def attached(self) -> bool:
+        return bool(self._saved)
+
+    def attach(self) -> None:
+        """Patch the model for the present phase and have Keras trace its functions anew."""
+        self.detach(retrace=False)
+        for layer, nodes in self._nodes_by_layer().items():
+            self._patch(layer, "call", self._forward(layer, nodes))
+        self._patch(self.model, "train_step", self._training_step(self.model.train_step))
+        self._retrace()
+
+    def detach(self, retrace: bool = True) -> None:
+        """Give the model its own methods back."""
+        for owner, name in self._saved:
+            owner.__dict__.pop(name, None)
+        attached, self._saved = self.attached, {}
+        if attached and retrace:
+            self._retrace()
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Attach for a while, for a prediction with the masks and ranges as they are."""
+        self.attach()
+        try:
+            yield
+        finally:
+            self.detach()
+
+    def _patch(self, owner: Any, name: str, method: Any) -> None:
+        # Past Keras's __setattr__, which would track what it is given as part of the model.
+        owner.__dict__[name] = method
+        self._saved[(owner, name)] = True
+
+    def _retrace(self) -> None:
+        self.model.predict_function = None
+        if self.model.compiled:
+            self.model.make_train_function(force=True)
+            self.model.make_test_function(force=True)
+
+    def _training_step(self, original: Any) -> Any:
+        """Layers such as Conv2D are not told the phase; while the training step is traced, this flag is up."""
+
+        def train_step(*args: Any, **kwargs: Any) -> Any:
+            self._training = True
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self._training = False
+
+        return train_step
+
+    # --- the patched forward pass ---
+
+    def _nodes_by_layer(self) -> dict[Any, list[Node]]:
+        layers: dict[Any, list[Node]] = {}
+        for node in self.topology.nodes.values():
+            if node.kind != "input":
+                layers.setdefault(node.layer, []).append(node)
+        return layers
+
+    def _forward(self, layer: Any, nodes: list[Node]) -> Any:
+        original = type(layer).call.__get__(layer)
+
+        def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            value = self._quantized_model_inputs(nodes[0], inputs)
+            for node in nodes:
+                whole = len(nodes) == 1
+                value = self._compute(node, value, lambda x: original(x, *args, **kwargs), whole)
+                stage = self._stage_ending_at.get(node.name)
+                if stage is not None:
+                    value = self._boundary(stage, value)
+            return value
+
+        return call
+
+    def _compute(self, node: Node, x: Any, original: Any, whole: bool) -> Any:
+        if node.kind in ("conv", "depthwise", "dense"):
+            return self._weighted(node, x)
+        if node.kind == "batch_norm":
+            if self.phase == FROZEN:
+                y = type(node.layer).call(node.layer, x, training=False)
+            else:
+                y = original(x)
+            return y * self._cast(self.masks[node.name], y)
+        return original(x) if whole else node.layer.activation(x)
+
+    def _weighted(self, node: Node, x: Any) -> Any:
+        from keras import ops
+
+        kernel = self._kernel(node, x)
+        if node.kind == "dense":
+            y = ops.matmul(x, kernel)
+        else:
+            x, settings = self._window(node, x)
+            apply = ops.depthwise_conv if node.kind == "depthwise" else ops.conv
+            y = apply(x, kernel, data_format="channels_last", **settings)
+        bias = node.variables.get("bias")
+        if bias is None:
+            return y
+        return y + ops.convert_to_tensor(bias, dtype=y.dtype) * self._cast(self.masks[node.name], y)
+
+    def _kernel(self, node: Node, x: Any) -> Any:
+        import tensorflow as tf
+        from keras import ops
+
+        kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
+        if node.kind == "depthwise":  # its last two axes together are the output channels
+            flat = tf.reshape(kernel, (*kernel.shape[:-2], -1))
+            return tf.reshape(self._masked(node, flat), kernel.shape)
+        return self._masked(node, kernel)
+
+    def _masked(self, node: Node, kernel: Any) -> Any:
+        if self.phase != FLOAT and node.name in self.kernels:
+            kernel = self.kernels[node.name](kernel)
+        return kernel * self._cast(self.masks[node.name], kernel)
+
+    def _window(self, node: Node, x: Any) -> tuple[Any, dict[str, Any]]:
+        from keras import ops
+
+        rank = len(node.shape) - 1
+        padding = node.attributes["padding"]
+        if isinstance(padding, Padding):  # causal
+            x, padding = ops.pad(x, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
+        stride, dilation = node.attributes["stride"][-rank:], node.attributes["dilation"][-rank:]
+        return x, {"strides": stride, "dilation_rate": dilation, "padding": padding}
+
+    def _boundary(self, stage: Stage, value: Any) -> Any:
+        """What the integer graph does to this tensor: its own range, its input's, or none."""
+        if not self.observes or stage.kind in ("softmax", "reshape", "zero_pad", "max_pool", "global_max"):
+            return value
+        if stage.kind == "average_pool":
+            return value if self.phase == FLOAT else self.activations[self._range_key(stage)].quantize(value)
+        return self._through(stage.key, value)
+
+    def _through(self, key: str, value: Any) -> Any:
+        quantizer = self.activations[key]
+        quantized = quantizer.observe(value) if self._training else quantizer.quantize(value)
+        return value if self.phase == FLOAT else quantized
+
+    def _range_key(self, stage: Stage) -> str:
+        while not stage.has_range:
+            stage = self._by_key[stage.inputs[0]]
+        return stage.key
+
+    def _quantized_model_inputs(self, node: Node, inputs: Any) -> Any:
+        """An InputLayer computes nothing, so its boundary is put where the input is read."""
+        stage = self._stage_starting_at.get(node.name)
+        if not self.observes or stage is None or not any(self._by_key[key].kind == "input" for key in stage.inputs):
+            return inputs
+        values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        values = [
+            self._through(key, v) if self._by_key[key].kind == "input" else v
+            for key, v in zip(stage.inputs, values, strict=True)
+        ]
+        return values if isinstance(inputs, (list, tuple)) else values[0]
+
+    @staticmethod
+    def _cast(mask: Any, like: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.cast(mask, like.dtype)
+
+
+def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
+    """Write the masks into the model's own weights: pruned channels become zero."""
+    for node in topology.nodes.values():
+        keep = alive[channels.of_node[node.name]]
+        for role, variable in node.variables.items():
+            if role in ("kernel", "bias", "gamma", "beta"):
+                variable.assign(_zeroed(node, role, np.array(variable), keep))
+
+
+def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    if node.kind == "depthwise" and role == "kernel":
+        return value * keep.reshape(value.shape[-2:])
+    return value * keep
+
+
+def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
+    """Node name -> role -> the variable's value with Keras's own axes."""
+    return {node.name: {r: np.array(v) for r, v in node.variables.items()} for node in topology.nodes.values()}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes from tensorflow-model-optimization; no other file imports it.
+
+Importing tfmot 0.8.1 sets TF_USE_LEGACY_KERAS=1, which turns a tf.keras that nobody has touched yet
+into tf_keras. So tf.keras is resolved before the import and the environment is put back after it.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+# Weight of the past in an activation's range; tfmot's own 0.999 needs thousands of steps to settle.
+EMA_DECAY = 0.98
+# Keeps the range of an all-zero kernel off zero, where XLA's fake quantization gives NaN; below float32's resolution
+# of any kernel that matters.
+KERNEL_EPSILON = 1e-8
+SMALLEST_RANGE = 1e-6
+
+
+@cache
+def _tfmot() -> tuple[Any, Any, Any]:
+    """(quantizers, quant_ops, sparsity) of tfmot."""
+    import tensorflow as tf
+
+    _ = tf.keras.Model  # resolves tf.keras to Keras 3 for good
+    before = os.environ.get("TF_USE_LEGACY_KERAS")
+    try:
+        from tensorflow_model_optimization.python.core.quantization.keras import quant_ops, quantizers
+        from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
+    finally:
+        if before is None:
+            os.environ.pop("TF_USE_LEGACY_KERAS", None)
+        else:
+            os.environ["TF_USE_LEGACY_KERAS"] = before
+    return quantizers, quant_ops, pruning_schedule
+
+
+class _Weights:
+    """What a tfmot quantizer needs of a layer: add_weight. The variables belong to the fit, not to the model."""
+
+    def add_weight(self, name: str, initializer: Any = None, trainable: bool = False, shape: Any = None, **_: Any):
+        import tensorflow as tf
+
+        shape = () if shape is None else ((shape,) if isinstance(shape, int) else tuple(shape))
+        value = 0.0 if initializer is None else float(getattr(initializer, "value", 0.0))
+        return tf.Variable(tf.fill(shape, value), trainable=False, name=name.replace("/", "_"))
+
+
+class KernelQuantizer:
+    """int8 fake quantization of a kernel, symmetric per output channel, range of its present values."""
+
+    def __init__(self, name: str, channels: int) -> None:
+        quantizers, _, _ = _tfmot()
+        self._quantizer = quantizers.LastValueQuantizer(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
+        self._weights = self._quantizer.build((None, channels), name, _Weights())
+
+    def __call__(self, kernel: Any) -> Any:
+        """kernel [..., channels] -> the same shape, on the int8 grid."""
+        import tensorflow as tf
+
+        flat = tf.cast(tf.reshape(kernel, (-1, kernel.shape[-1])), tf.float32) + KERNEL_EPSILON
+        # training=True also in evaluation: the range has to be that of the weights as they are now.
+        return tf.cast(tf.reshape(self._quantizer(flat, True, self._weights), kernel.shape), kernel.dtype)
+
+
+class ActivationQuantizer:
+    """int8 fake quantization of an activation, one range for the tensor: a moving average of batch extremes."""
+
+    def __init__(self, name: str) -> None:
+        import tensorflow as tf
+
+        quantizers, self._ops, _ = _tfmot()
+        quantizer = quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+        self.weights = quantizer.build(None, name, _Weights())
+        self.seen = tf.Variable(0.0, trainable=False, name=f"{name.replace('/', '_')}_seen")
+
+    def observe(self, x: Any) -> Any:
+        """Take x into the range, then fake quantize it. The first batches count as a plain mean."""
+        import tensorflow as tf
+
+        decay = tf.minimum(EMA_DECAY, self.seen / (self.seen + 1.0))
+        y = self._apply(x, is_training=True, ema_decay=decay)
+        self.seen.assign_add(1.0)
+        return y
+
+    def quantize(self, x: Any) -> Any:
+        """Fake quantize x with the range as it stands."""
+        return self._apply(x, is_training=False)
+
+    def _apply(self, x: Any, **settings: Any) -> Any:
+        import tensorflow as tf
+
+        low, high = self.weights["min_var"], self.weights["max_var"]
+        y = self._ops.MovingAvgQuantize(tf.cast(x, tf.float32), low, high, num_bits=8, **settings)
+        # An output that is always zero has no range; XLA's kernel would divide by it.
+        return tf.cast(tf.where(high - low > SMALLEST_RANGE, y, tf.cast(x, tf.float32)), x.dtype)
+
+    def range(self) -> tuple[float, float]:
+        return float(self.weights["min_var"].numpy()), float(self.weights["max_var"].numpy())
+
+
+def polynomial_decay(final: float, begin: int, end: int, step: int, power: float = 3) -> float:
+    """tfmot's PolynomialDecay from 0 to `final` (in [0, 1)) between two steps, read at one step."""
+    if step < begin:
+        return 0.0
+    if step >= end:
+        return final
+    _, _, schedules = _tfmot()
+    schedule = schedules.PolynomialDecay(0.0, final, begin_step=begin, end_step=end, power=power, frequency=1)
+    return float(schedule(step)[1].numpy())
