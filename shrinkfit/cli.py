@@ -51,7 +51,7 @@ def _console() -> Any:
     from rich.console import Console
 
     # A pipe or a file has no width of its own, and rich would take 80 columns for it.
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 def _print_json(record: Any) -> None:

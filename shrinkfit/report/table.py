@@ -178,7 +178,9 @@ def price_report(cost: Any, device: Device, budget: Budget) -> Group:
     """Layers, then every cost beside the device's limit, then what the RAM and flash are made of."""
     return Group(
         layer_table(cost),
+        "",
         budget_table(limit_figures(cost, budget), f"on {device.name}, {device.title}"),
+        "",
         Text(
             f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
             f" + other {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices and budgets: what is refused, and what is filled in."""
+
+import numpy as np
+import pytest
+
+from shrinkfit import Budget, Device, ShrinkfitError, get_device
+from shrinkfit.errors import BudgetError
+
+BOARD = Device("my-board", core="Cortex-M4", flash_bytes=65536, ram_bytes=8192, flops_per_second=3e6)
+
+
+def test_own_device_is_taken_as_it_is():
+    assert get_device(BOARD) is BOARD
+    assert (BOARD.core, BOARD.title, BOARD.ram_total_bytes) == ("cortex-m4", "my-board", 8192)
+
+
+@pytest.mark.parametrize(
+    "core, dsp", [("cortex-m4", True), ("cortex-m7", True), ("cortex-m0plus", False), ("cortex-m33", None)]
+)
+def test_dsp_follows_from_the_core_where_the_architecture_says(core, dsp):
+    assert Device("x", core=core).dsp is dsp
+    assert Device("x", core=core, dsp=True).dsp is True
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"ram_bytes": 0}, "ram_bytes is 0, expected a positive whole number of bytes"),
+        ({"flash_bytes": -1}, "flash_bytes is -1"),
+        ({"clock_hz": 1.5}, "clock_hz is 1.5, expected a positive whole number of hertz"),
+        ({"flops_per_second": float("inf")}, "flops_per_second is inf"),
+        ({"ram_bytes": "8K"}, "ram_bytes is '8K'"),
+        ({"ram_bytes": True}, "ram_bytes is True"),
+        ({"ram_bytes": 100, "ram_total_bytes": 50}, "ram_total_bytes is 50, expected at least"),
+        ({"core": ""}, "core is ''"),
+    ],
+)
+def test_impossible_device_is_refused(wrong, message):
+    with pytest.raises(BudgetError, match="device.*" + message.replace("(", r"\(")):
+        Device(**{"name": "my-board", "core": "cortex-m4", **wrong})
+
+
+def test_budget_is_the_parts_own():
+    assert get_device("efm32").budget() == Budget(ram_bytes=262144, flash_bytes=1048576, flops=2_000_000)
+
+
+def test_budget_takes_what_is_given():
+    budget = BOARD.budget(ram_bytes=np.int64(4096), flash_bytes=30000.0, inferences_per_second=4)
+    assert budget == Budget(ram_bytes=4096, flash_bytes=30000, flops=750_000)
+    assert all(type(limit) is int for limit in budget.limits().values())
+    assert BOARD.budget(flops=1e6, inferences_per_second=4).flops == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"ram_bytes": 0}, "ram_bytes is 0"),
+        ({"flash_bytes": -1}, "flash_bytes is -1"),
+        ({"flops": 0}, "flops is 0"),
+        ({"flops": float("nan")}, "flops is nan"),
+        ({"inferences_per_second": 0}, "inferences_per_second is 0"),
+        ({"ram_bytes": 10_000}, "ram_bytes is 10000, but my-board holds 8192"),
+        ({"flash_bytes": 70_000}, "flash_bytes is 70000, but my-board holds 65536"),
+    ],
+)
+def test_impossible_budget_is_refused(wrong, message):
+    with pytest.raises(BudgetError, match=message):
+        BOARD.budget(**wrong)
+
+
+def test_unknown_figures_set_no_limit():
+    assert Device("bare", core="cortex-m33").budget().limits() == {}
+    assert Device("bare", core="cortex-m33", ram_total_bytes=4096).budget().limits() == {"ram_bytes": 4096}
+
+
+def test_budget_errors_are_shrinkfit_errors():
+    assert issubclass(BudgetError, ShrinkfitError)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's own files: what is packaged, what make promises."""
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import shrinkfit
+from shrinkfit._runtime import runtime_dir
+from shrinkfit.errors import ShrinkfitError
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_SHIPPED = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "tests")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built from a copy of the tree, without network and without a trace in the tree."""
+    tree = tmp_path_factory.mktemp("tree") / "shrinkfit"
+    shutil.copytree(ROOT, tree, ignore=NOT_SHIPPED)
+    command = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation", "--no-index", "-q"]
+    subprocess.run([*command, "-w", str(tree / "dist")], cwd=tree, check=True, capture_output=True)
+    (path,) = (tree / "dist").glob("*.whl")
+    return path
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def shipped_c_files() -> set[str]:
+    files = files_below(ROOT / "runtime_c")
+    wanted = {name for name in files if Path(name).suffix in (".c", ".h", ".ld", ".S") or Path(name).name == "Makefile"}
+    return {name for name in wanted if not name.startswith("build/")}
+
+
+def test_wheel_carries_the_runtime_and_the_catalogue(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"shrinkfit/_runtime_c/{name}" for name in shipped_c_files()} <= names
+    assert {"shrinkfit/device/catalogue.toml", "shrinkfit/cli.py"} <= names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_wheel_carries_every_python_file(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    sources = {
+        f"shrinkfit/{name}" for name in files_below(ROOT / "shrinkfit") if name.endswith((".py", ".toml", ".json"))
+    }
+    assert sources <= names
+
+
+def test_runtime_is_found_in_an_installed_wheel(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = "from shrinkfit._runtime import runtime_dir; print(runtime_dir())"
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=clean, check=True, capture_output=True, text=True
+    )
+    assert Path(result.stdout.strip()) == tmp_path / "shrinkfit" / "_runtime_c"
+
+
+def test_runtime_is_found_in_a_checkout():
+    assert (runtime_dir() / "shrinkfit.h").is_file()
+
+
+def test_lost_runtime_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr("shrinkfit._runtime._PLACES", (tmp_path,))
+    with pytest.raises(ShrinkfitError, match="install shrinkfit again"):
+        runtime_dir()
+
+
+def test_setup_cfg_lists_every_room():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    packages = set(config["options"]["packages"].split()) - {"shrinkfit._runtime_c"}
+    rooms = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in (ROOT / "shrinkfit").rglob("*.py")}
+    assert packages == rooms
+
+
+def test_licence_is_apache():
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
+
+
+def source_files() -> list[Path]:
+    folders = ("shrinkfit", "runtime_c", "tests", "examples")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if "build" not in path.parts]
+    return [path for path in paths if path.suffix in (".py", ".c", ".h", ".S", ".ld", ".toml")]
+
+
+def test_every_source_file_names_its_licence():
+    texts = {path: path.read_text(encoding="utf-8") for path in source_files()}
+    bare = [path for path, text in texts.items() if text and "SPDX-License-Identifier: Apache-2.0" not in text[:300]]
+    assert not bare
+
+
+@pytest.mark.parametrize("target", ["hotword", "test", "check", "format", "help"])
+def test_make_knows_the_target(target):
+    result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def without_root(tmp_path, tools: dict[str, str]) -> dict[str, str]:
+    """A PATH on which only the tools given exist; `id` says that the user is not root."""
+    for name, body in {"id": "echo 1000", **tools}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    return {"PATH": str(tmp_path)}
+
+
+def system_packages(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess:
+    script = [shutil.which("bash"), str(ROOT / ".ci" / "system-packages"), *arguments]
+    return subprocess.run(script, env=env, capture_output=True, text=True)
+
+
+def test_missing_packages_are_named_without_root(tmp_path):
+    env = without_root(tmp_path, {"gcc": "exit 1", "qemu-system-arm": "exit 0"})
+    result = system_packages("test", sys.executable, env=env)
+    assert result.returncode == 1
+    wanted = "libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi espeak-ng flite"
+    assert result.stderr.endswith(f"sudo apt-get install {wanted}\n")
+
+
+def test_nothing_is_said_when_nothing_is_missing(tmp_path):
+    env = without_root(tmp_path, {"clang-format": "exit 0"})
+    result = system_packages("check", sys.executable, env=env)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_unknown_target_is_refused(tmp_path):
+    assert system_packages("fly", env=without_root(tmp_path, {})).returncode == 2
+
+
+def test_version_is_one(wheel):
+    assert shrinkfit.__version__ in wheel.name
