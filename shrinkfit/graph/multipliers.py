@@ -42,21 +42,27 @@ def dense_multipliers(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> tup
     scale near 2**-24 and sums of that size) the nearest multiplier stays.
     """
     scales = op.effective_scales(source, target)
-    reach = 255 * np.abs(op.kernel.astype(np.int64)).sum(axis=1) + np.abs(op.bias.astype(np.int64))
+    sums = _reachable_sums(op, source.zero_point)
     outputs = np.arange(op.activation_min + 1, op.activation_max + 1) - target.zero_point
     steps = _first_sums(scales[:, None], outputs)
-    matters = (steps > -reach[:, None]) & (steps <= reach[:, None])
     multipliers, shifts = split_scales(scales)
     found = multipliers.copy()
     open_channels = np.arange(op.channels)
     for offset in sorted(range(-MULTIPLIER_REACH, MULTIPLIER_REACH + 1), key=lambda n: (abs(n), -n)):
         trial = np.clip(multipliers[open_channels] + offset, 0, 2**31 - 1)
-        fits = _steps_fit(steps[open_channels], matters[open_channels], outputs, trial, shifts[open_channels])
+        fits = _steps_fit(steps[open_channels], sums[:, open_channels], outputs, trial, shifts[open_channels])
         found[open_channels[fits]] = trial[fits]
         open_channels = open_channels[~fits]
         if not open_channels.size:
             break
     return found, shifts
+
+
+def _reachable_sums(op: ir.Dense, zero_point: int) -> np.ndarray:
+    """The least and the greatest sum of each channel over all int8 inputs, int64 [2, channels]."""
+    kernel = op.kernel.astype(np.int64)
+    ends = kernel * (ir.INT8_MIN - zero_point), kernel * (ir.INT8_MAX - zero_point)
+    return op.bias + np.stack([np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)])
 
 
 def round_double(acc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -71,9 +77,10 @@ def _first_sums(scales: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return start + sum((round_double(start + n, scales) < outputs).astype(np.int64) for n in range(4))
 
 
-def _steps_fit(steps, matters, outputs, multipliers, shifts) -> np.ndarray:
-    """For each channel: does single rounding step at exactly these sums, as far as they matter?"""
-    steps = np.where(matters, steps, 0)
-    at = requantize(steps, multipliers[:, None], shifts[:, None], "single")
-    before = requantize(steps - 1, multipliers[:, None], shifts[:, None], "single")
-    return np.all(~matters | ((at >= outputs) & (before < outputs)), axis=1)
+def _steps_fit(steps, sums, outputs, multipliers, shifts) -> np.ndarray:
+    """For each channel: does single rounding step at exactly these sums, as far as sums reach?"""
+    low, high = sums[:, :, None]
+    at = requantize(np.clip(steps, low, high), multipliers[:, None], shifts[:, None], "single")
+    before = requantize(np.clip(steps - 1, low, high), multipliers[:, None], shifts[:, None], "single")
+    # Rounding is monotonic, so agreement at both sides of each step is agreement everywhere.
+    return np.all(((steps > high) | (at >= outputs)) & ((steps <= low) | (before < outputs)), axis=1)
