@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fixed point, as gemmlowp and LiteRT round it. Private to the kernels. */
+#ifndef SF_INTERNAL_H
+#define SF_INTERNAL_H
+
+#include "shrinkfit.h"
+
+/* C leaves the right shift of a negative number to the compiler; all that matter shift in the sign.
+ */
+typedef char sf_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];
+
+static inline int32_t sf_min(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
+static inline int32_t sf_max(int32_t a, int32_t b) {
+    return a > b ? a : b;
+}
+
+static inline int32_t sf_clamp(int32_t x, int32_t low, int32_t high) {
+    return sf_min(sf_max(x, low), high);
+}
+
+/* round(a * b / 2^31), halves up. Not for a == b == INT32_MIN. */
+static inline int32_t sf_high_mul(int32_t a, int32_t b) {
+    return (int32_t)(((int64_t)a * b + (INT64_C(1) << 30)) >> 31);
+}
+
+/* round(x / 2^exponent), halves away from zero; exponent in [0, 31]. */
+static inline int32_t sf_divide_by_power(int32_t x, int32_t exponent) {
+    const int32_t mask = (int32_t)((UINT32_C(1) << exponent) - 1u);
+    const int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> exponent) + ((x & mask) > threshold);
+}
+
+/* x * multiplier * 2^(shift - 31), rounded twice: after the product and after the right shift.
+ * What a left shift pushes out is lost, as in LiteRT. */
+static inline int32_t sf_requantize_double(int32_t x, int32_t multiplier, int32_t shift) {
+    if (shift > 0) {
+        return sf_high_mul((int32_t)((uint32_t)x << shift), multiplier);
+    }
+    return sf_divide_by_power(sf_high_mul(x, multiplier), -shift);
+}
+
+/* The same, rounded once, halves up, and saturated; shift in [-31, 30]. */
+static inline int32_t sf_requantize_single(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t total = 31 - shift;
+    const int64_t product = (int64_t)x * multiplier;
+    const int64_t value = (product + (INT64_C(1) << (total - 1))) >> total;
+    if (shift <= 0) {
+        return (int32_t)value;
+    }
+    return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+}
+
+/* Adds the zero_point and clamps, in the order that cannot overflow. */
+static inline int8_t sf_activate(int32_t x, int32_t zero_point, int32_t low, int32_t high) {
+    return (int8_t)(sf_clamp(x, low - zero_point, high - zero_point) + zero_point);
+}
+
+static inline int8_t sf_finish(const sf_output_stage *stage, int32_t x) {
+    return sf_activate(x, stage->out_zero_point, stage->activation_min, stage->activation_max);
+}
+
+#endif

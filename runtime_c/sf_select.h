@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that chooses between the scalar kernels and those for cores with DSP instructions.
+ * -DSF_USE_DSP=0 or 1 overrides the choice; 1 on a core without them runs portable twins. */
+#ifndef SF_SELECT_H
+#define SF_SELECT_H
+
+#ifndef SF_USE_DSP
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+#define SF_USE_DSP 1
+#else
+#define SF_USE_DSP 0
+#endif
+#endif
+
+#if SF_USE_DSP
+#define sf_conv2d sf_conv2d_s8_dsp
+#define sf_depthwise sf_depthwise_s8_dsp
+#define sf_dense sf_dense_s8_dsp
+#else
+#define sf_conv2d sf_conv2d_s8
+#define sf_depthwise sf_depthwise_s8
+#define sf_dense sf_dense_s8
+#endif
+
+#endif

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An operator in, the constants that its C kernel wants out: arrays in its order, struct fields by name.
+
+A row of weights is padded with zeros to whole words, since the DSP kernels load four at a time. The
+input's zero_point is folded into the bias, so that the inner loops multiply plain bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from shrinkfit.errors import UnsupportedLayerError
+from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scale, split_scales
+from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier, requantize_multiplier
+from shrinkfit.graph.simulate import add_scales
+from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price.kernels import mean_view
+
+# The short requantization in sf_dsp.h: twice the accumulator fits int32, the shift rounds.
+PLAIN_ACCUMULATOR = 2**30
+PLAIN_SHIFTS = (-30, -1)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The constants of one layer.
+
+    Args:
+        params: the C type of its struct.
+        arrays: name -> int8 or int32 array, flat or [rows, row].
+        fields: the struct's fields in their order: int, the name of an array, or a dict for a struct inside.
+    """
+
+    params: str
+    arrays: dict[str, np.ndarray]
+    fields: dict[str, int | str | dict]
+
+
+def pack(op: ir.Op, graph: ir.Graph) -> Packed:
+    """The constants of an operator.
+
+    Args:
+        op: an operator for which price.kernels.kernel_for has a kernel.
+        graph: gives the tensors.
+    """
+    return _PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0])
+
+
+def pack_rows(kernel: np.ndarray) -> np.ndarray:
+    """int8 [outputs, ...] -> [outputs, row], zeros behind each row up to a multiple of 4."""
+    rows = kernel.reshape(kernel.shape[0], -1)
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+
+
+def fold_zero_point(op: ir.Weighted, zero_point: int) -> np.ndarray:
+    """int32 [channels]: bias - zero_point * sum(kernel).
+
+    Raises:
+        UnsupportedLayerError: the folded bias does not fit int32.
+    """
+    axes = tuple(a for a in range(op.kernel.ndim) if a != op.output_axis)
+    folded = op.bias.astype(np.int64) - zero_point * op.kernel.astype(np.int64).sum(axis=axes)
+    if folded.min() < INT32_MIN or folded.max() > INT32_MAX:
+        raise UnsupportedLayerError(f"{op.kind} '{op.name}': bias - zero_point * sum(kernel) does not fit int32")
+    return folded.astype(np.int32)
+
+
+def _is_plain(op: ir.Weighted, shifts: np.ndarray) -> bool:
+    axes = tuple(a for a in range(op.kernel.ndim) if a != op.output_axis)
+    worst = np.abs(op.kernel.astype(np.int64)).sum(axis=axes) * 255 + np.abs(op.bias.astype(np.int64))
+    full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
+    low, high = PLAIN_SHIFTS
+    return bool(full_range and worst.max() < PLAIN_ACCUMULATOR and shifts.min() >= low and shifts.max() <= high)
+
+
+def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[str, np.ndarray], dict]:
+    """Arrays and fields of sf_output_stage."""
+    if isinstance(op, ir.Dense):
+        multipliers, shifts = dense_multipliers(op, source, target)
+    else:
+        multipliers, shifts = split_scales(op.effective_scales(source, target))
+    arrays = {
+        "bias": fold_zero_point(op, source.zero_point),
+        "multiplier": multipliers.astype(np.int32),
+        "shift": shifts.astype(np.int8),
+    }
+    fields = {name: name for name in arrays} | {
+        "in_zero_point": source.zero_point,
+        "out_zero_point": target.zero_point,
+        "activation_min": op.activation_min,
+        "activation_max": op.activation_max,
+        "plain": int(_is_plain(op, shifts)),
+    }
+    return arrays, fields
+
+
+def _window(window, stride, dilation, padding: ir.Padding, source: ir.Tensor, target: ir.Tensor) -> dict[str, int]:
+    """Fields of sf_window."""
+    names = ("height", "width", "channels")
+    return (
+        {f"in_{n}": size for n, size in zip(names, source.shape[1:], strict=True)}
+        | {f"out_{n}": size for n, size in zip(names, target.shape[1:], strict=True)}
+        | {"kernel_height": window[0], "kernel_width": window[1]}
+        | {"stride_height": stride[0], "stride_width": stride[1]}
+        | {"dilation_height": dilation[0], "dilation_width": dilation[1]}
+        | {"pad_top": padding.top, "pad_left": padding.left}
+    )
+
+
+def _windowed(params: str, kernel: np.ndarray, op: ir.Windowed, source: ir.Tensor, target: ir.Tensor) -> Packed:
+    arrays, stage = _stage(op, source, target)
+    window = _window(op.window, op.stride, op.dilation, op.padding, source, target)
+    return Packed(params, {"kernel": kernel} | arrays, {"kernel": "kernel", "stage": stage, "window": window})
+
+
+def _conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+    return _windowed("sf_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
+
+
+def _depthwise(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+    planes = np.ascontiguousarray(np.moveaxis(op.kernel, 2, 0)).reshape(op.channels, -1)
+    packed = _windowed("sf_depthwise_params", planes, op, sources[0], target)
+    return Packed(packed.params, packed.arrays, packed.fields | {"depth_multiplier": op.depth_multiplier})
+
+
+def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
+    arrays, stage = _stage(op, sources[0], target)
+    sizes = {"rows": prod(target.shape[:-1]), "inputs": op.kernel.shape[1], "outputs": op.channels}
+    fields = {"kernel": "kernel", "stage": stage} | sizes
+    return Packed("sf_dense_params", {"kernel": pack_rows(op.kernel)} | arrays, fields)
+
+
+def _activation(op: ir.Activated) -> dict[str, int]:
+    return {"activation_min": op.activation_min, "activation_max": op.activation_max}
+
+
+def _pool2d(op: ir.Pool2D, sources, target: ir.Tensor) -> Packed:
+    window = _window(op.window, op.stride, (1, 1), op.padding, sources[0], target)
+    return Packed("sf_pool_params", {}, {"window": window} | _activation(op))
+
+
+def _add(op: ir.Add, sources, target: ir.Tensor) -> Packed:
+    scales = add_scales(sources[0].scale, sources[1].scale, target.scale)
+    split = dict(zip(("a", "b", "out"), map(split_scale, scales), strict=True))
+    fields = (
+        {"count": target.size_bytes}
+        | {f"multiplier_{n}": multiplier for n, (multiplier, _) in split.items()}
+        | {f"shift_{n}": shift for n, (_, shift) in split.items()}
+        | {"zero_point_a": sources[0].zero_point, "zero_point_b": sources[1].zero_point}
+        | {"out_zero_point": target.zero_point}
+    )
+    return Packed("sf_add_params", {}, fields | _activation(op))
+
+
+def _requantize(op: ir.Requantize, sources, target: ir.Tensor) -> Packed:
+    multiplier, shift = requantize_multiplier(op, sources[0], target)
+    fields = {"count": target.size_bytes, "multiplier": multiplier, "shift": shift}
+    return Packed("sf_requantize_params", {}, fields | _zero_points(sources[0], target) | _activation(op))
+
+
+def _zero_points(source: ir.Tensor, target: ir.Tensor) -> dict[str, int]:
+    return {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
+
+
+def _mean(op: ir.Mean, sources, target: ir.Tensor) -> Packed:
+    outer, reduced, inner = mean_view(op, sources[0].shape)
+    multiplier, shift = mean_multiplier(sources[0].scale, target.scale, reduced)
+    fields = {"outer": outer, "reduced": reduced, "inner": inner, "multiplier": multiplier, "shift": shift}
+    return Packed("sf_mean_params", {}, fields | _zero_points(sources[0], target))
+
+
+def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
+    multiplier, shift, diff_min = softmax_parameters(sources[0].scale, op.beta)
+    fields = {"rows": prod(target.shape[:-1]), "depth": target.shape[-1]}
+    # Differences of int8 never go below -255, and the kernel shifts what is not below diff_min.
+    fields |= {"multiplier": multiplier, "shift": shift, "diff_min": max(diff_min, -256)}
+    return Packed("sf_softmax_params", {}, fields)
+
+
+def _pad(op: ir.Pad, sources, target: ir.Tensor) -> Packed:
+    p = op.padding
+    _, height, width, channels = sources[0].shape
+    fields = {"in_height": height, "in_width": width, "channels": channels}
+    fields |= {"top": p.top, "bottom": p.bottom, "left": p.left, "right": p.right}
+    return Packed("sf_pad_params", {}, fields | {"zero_point": sources[0].zero_point})
+
+
+_PACKERS: dict[str, Callable[..., Packed]] = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise,
+    "dense": _dense,
+    "pool2d": _pool2d,
+    "add": _add,
+    "requantize": _requantize,
+    "mean": _mean,
+    "softmax": _softmax,
+    "pad": _pad,
+}

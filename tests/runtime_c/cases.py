@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes that straddle what the kernels block by: 2 pixels, 2 or 4 channels, 4 bytes; edges; saturation."""
+
+from tests.runtime_c import graphs as g
+
+NARROW = (-100, 90)
+
+CASES = [
+    (g.conv, dict(size=(5, 5), channels=c, kernel=(1, 1), out=o))
+    for c, o in [(1, 1), (3, 2), (4, 3), (5, 4), (8, 8), (7, 5), (16, 1), (33, 2)]
+]
+CASES += [
+    (g.conv, dict(size=(1, 1), channels=6, kernel=(1, 1), out=3)),
+    (g.conv, dict(size=(1, 2), channels=6, kernel=(1, 1), out=3)),
+    (g.conv, dict(size=(6, 5), channels=8, kernel=(1, 1), out=4, stride=(2, 2))),
+    (g.conv, dict(size=(7, 6), channels=3, kernel=(3, 3), out=4, padding=(1, 1, 1, 1))),
+    (g.conv, dict(size=(7, 6), channels=4, kernel=(3, 3), out=5, stride=(2, 2), padding=(0, 1, 0, 1))),
+    (g.conv, dict(size=(9, 8), channels=2, kernel=(3, 2), out=3, dilation=(2, 3), padding=(2, 2, 1, 2))),
+    (g.conv, dict(size=(11, 4), channels=1, kernel=(10, 4), out=7, stride=(2, 2), padding=(4, 5, 1, 1))),
+    (g.conv, dict(size=(20, 1), channels=10, kernel=(5, 1), out=6)),
+    (g.conv, dict(size=(20, 1), channels=10, kernel=(5, 1), out=6, padding=(2, 2, 0, 0), stride=(2, 1))),
+    (g.conv, dict(size=(1, 20), channels=10, kernel=(1, 5), out=6, dilation=(1, 3), padding=(0, 0, 6, 6))),
+    (g.conv, dict(size=(4, 4), channels=3, kernel=(4, 4), out=2)),
+    (g.conv, dict(size=(2, 2), channels=2, kernel=(5, 5), out=2, padding=(2, 2, 2, 2))),
+    (g.conv, dict(size=(5, 5), channels=3, kernel=(3, 3), out=4, zp=-128, act=NARROW)),
+    (g.conv, dict(size=(5, 5), channels=3, kernel=(3, 3), out=4, zp=127, padding=(2, 0, 0, 2))),
+]
+CASES += [
+    (g.depthwise, dict(size=(6, 5), channels=c, kernel=k, m=m, padding=(1, 1, 1, 1)))
+    for c, k, m in [(1, (3, 3), 1), (4, (3, 3), 1), (5, (3, 3), 2), (3, (1, 1), 3), (8, (2, 2), 1), (2, (3, 5), 1)]
+]
+CASES += [
+    (g.depthwise, dict(size=(25, 5), channels=8, kernel=(3, 3), padding=(1, 1, 1, 1), zp=-128)),
+    (g.depthwise, dict(size=(8, 9), channels=3, kernel=(3, 3), stride=(2, 2), padding=(0, 1, 0, 1))),
+    (g.depthwise, dict(size=(9, 9), channels=3, kernel=(3, 3), dilation=(2, 2), padding=(2, 2, 2, 2))),
+    (g.depthwise, dict(size=(9, 9), channels=2, kernel=(3, 3), dilation=(3, 1), padding=(3, 3, 0, 0))),
+    (g.depthwise, dict(size=(9, 9), channels=2, kernel=(2, 4), dilation=(1, 2), stride=(3, 2), act=NARROW)),
+    (g.depthwise, dict(size=(20, 1), channels=6, kernel=(9, 1), padding=(4, 4, 0, 0))),
+    (g.depthwise, dict(size=(1, 20), channels=6, kernel=(1, 9), padding=(0, 0, 8, 0))),
+    (g.depthwise, dict(size=(10, 10), channels=2, kernel=(3, 3), stride=(4, 4))),
+]
+CASES += [
+    (g.dense, dict(inputs=i, outputs=o, rows=r))
+    for i, o, r in [(1, 1, ()), (3, 4, ()), (4, 5, ()), (5, 3, (3,)), (64, 12, ()), (67, 7, (2, 2)), (130, 9, ())]
+]
+CASES += [(g.dense, dict(inputs=40, outputs=6, zp=-128, act=NARROW))]
+CASES += [
+    (g.pool, dict(mode=mode, size=size, channels=c, window=w, stride=s, padding=p, act=a))
+    for mode in ("max", "average")
+    for size, c, w, s, p, a in [
+        ((4, 4), 1, (2, 2), (2, 2), (0, 0, 0, 0), g.FULL),
+        ((7, 5), 5, (3, 3), (2, 2), (1, 1, 1, 1), g.FULL),
+        ((25, 5), 8, (25, 5), (25, 5), (0, 0, 0, 0), g.FULL),
+        ((5, 6), 3, (3, 2), (1, 3), (2, 0, 1, 0), NARROW),
+    ]
+]
+CASES += [
+    (g.add, dict(shape=(3, 5, 7))),
+    (g.add, dict(shape=(9,), scales=(0.05, 0.05, 0.0004), act=NARROW)),
+    (g.add, dict(shape=(40,), scales=(0.9, 0.0001, 0.5), zps=(-128, 127, -128))),
+    (g.requantize, dict(shape=(40,))),
+    (g.requantize, dict(shape=(4, 3, 5), scales=(0.05, 0.9), act=NARROW)),
+    (g.requantize, dict(shape=(40,), scales=(0.9, 0.0001))),
+    (g.mean, dict(shape=(5, 4, 6), axes=(1, 2))),
+    (g.mean, dict(shape=(5, 4, 6), axes=(1, 2), keep_dims=True, scales=(0.01, 0.05))),
+    (g.mean, dict(shape=(5, 4, 6), axes=(3,), scales=(0.05, 0.05), zps=(-128, -128))),
+    (g.mean, dict(shape=(7, 6), axes=(1,))),
+    (g.softmax, dict(shape=(12,))),
+    (g.softmax, dict(shape=(1,))),
+    (g.softmax, dict(shape=(3, 5), scale=0.5)),
+    (g.softmax, dict(shape=(1000,), scale=0.002)),
+    (g.softmax, dict(shape=(10,), scale=3.0, beta=2.0)),
+    (g.pad, dict(size=(3, 4), channels=5, padding=(1, 2, 3, 0))),
+    (g.pad, dict(size=(3, 4), channels=1, padding=(0, 0, 0, 1))),
+]
+
+
+def label(case) -> str:
+    make, sizes = case
+    return make.__name__ + "-" + "-".join(str(v).replace(" ", "") for v in sizes.values())
