@@ -147,7 +147,9 @@ def class_labels(hotwords: list[str]) -> tuple[str, ...]:
         raise AudioError(f"hotwords are {hotwords}; expected at least one, each once")
     bad = [word for word in hotwords if word in (UNKNOWN, SILENCE) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9'-]*", word)]
     if bad:
-        raise AudioError(f"{', '.join(map(repr, bad))} cannot be a hotword: expected letters, one word, not a class name")
+        raise AudioError(
+            f"{', '.join(map(repr, bad))} cannot be a hotword: expected letters, one word, not a class name"
+        )
     return (*hotwords, UNKNOWN, SILENCE)
 
 

@@ -198,7 +198,17 @@ def _command(u: Utterance) -> list[str]:
         options = [f"duration_stretch={165 / u.words_per_minute:.3f}", f"int_f0_target_mean={80 + 1.6 * u.pitch:.0f}"]
         settings = [part for option in options for part in ("--setf", option)]
         return ["flite", "-voice", u.voice.removeprefix("flite:"), *settings, "-t", u.text, "-o", "/dev/stdout"]
-    return ["espeak-ng", "-v", f"{u.accent}+{u.voice}", "-s", str(u.words_per_minute), "-p", str(u.pitch), "--stdout", u.text]
+    return [
+        "espeak-ng",
+        "-v",
+        f"{u.accent}+{u.voice}",
+        "-s",
+        str(u.words_per_minute),
+        "-p",
+        str(u.pitch),
+        "--stdout",
+        u.text,
+    ]
 
 
 def _finish(sound: np.ndarray, utterance: Utterance) -> np.ndarray:
