@@ -19,48 +19,89 @@ INSTALL = {
     "qemu-system-arm": "apt-get install qemu-system-arm",
 }
 
-WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
-HOST_FLAGS = (*WARNINGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+STANDARD = ("-std=c11", "-Wall", "-Wextra")
+HOST_FLAGS = (
+    *STANDARD,
+    "-Wconversion",
+    "-Werror",
+    "-O1",
+    "-g",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+)
 # -O2: the kernels are measured at it; -Os costs them 23-47 %.
-FIRMWARE_FLAGS = (*WARNINGS, "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
+FIRMWARE_FLAGS = (*STANDARD, "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
 LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections")
 COMPILE_SECONDS = 300
 
 
-@dataclass(frozen=True)
-class Core:
-    """What the compiler has to know about a core.
-
-    Args:
-        name: "cortex-m4" and the like, as gcc's -mcpu names it.
-        fpu: whether floating point registers may be used.
-        dsp: whether the core has SMLAD and its siblings.
-    """
-
-    name: str = "cortex-m4"
-    fpu: bool = True
-    dsp: bool = True
-
-    def __post_init__(self) -> None:
-        if self.name not in CORES:
-            raise CheckError(f"core '{self.name}' is not one that check builds for: {', '.join(CORES)}")
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        cpu = self.name + ("+nodsp" if self.name == "cortex-m33" and not self.dsp else "")
-        unit = CORES[self.name]
-        float_flags = ("-mfloat-abi=hard", f"-mfpu={unit}") if self.fpu and unit else ("-mfloat-abi=soft",)
-        return (f"-mcpu={cpu}", *float_flags)
-
-
 # Core -> its single precision floating point unit, where one can be had.
 CORES = {
+    "cortex-m0": None,
     "cortex-m0plus": None,
     "cortex-m3": None,
     "cortex-m4": "fpv4-sp-d16",
     "cortex-m7": "fpv5-sp-d16",
     "cortex-m33": "fpv5-sp-d16",
 }
+# What emulated boards have of each memory; taken where a part's own figure is unknown.
+UNKNOWN_MEMORY_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the compiler and the linker have to know about a part.
+
+    Args:
+        core: "cortex-m4" and the like, as gcc's -mcpu names it.
+        fpu: whether floating point registers may be used.
+        dsp: whether a core that may leave them out has the DSP instructions.
+        flash_bytes, ram_bytes: the memories that the image has to fit into.
+        flash_origin, ram_origin: their addresses.
+
+    Raises:
+        CheckError: a core that check does not build for.
+    """
+
+    core: str = "cortex-m4"
+    fpu: bool = True
+    dsp: bool = True
+    flash_bytes: int = UNKNOWN_MEMORY_BYTES
+    ram_bytes: int = UNKNOWN_MEMORY_BYTES
+    flash_origin: int = 0x00000000
+    ram_origin: int = 0x20000000
+
+    def __post_init__(self) -> None:
+        if self.core not in CORES:
+            raise CheckError(f"core '{self.core}' is not one that check builds for: {', '.join(CORES)}")
+
+    @classmethod
+    def of(cls, device) -> Target:
+        """The target of a Device; an unknown FPU or DSP is taken as absent."""
+        return cls(
+            device.core,
+            bool(device.fpu),
+            bool(device.dsp),
+            device.flash_bytes or UNKNOWN_MEMORY_BYTES,
+            device.ram_bytes or UNKNOWN_MEMORY_BYTES,
+        )
+
+    @property
+    def compiler_flags(self) -> tuple[str, ...]:
+        cpu = self.core + ("+nodsp" if self.core == "cortex-m33" and not self.dsp else "")
+        unit = CORES[self.core]
+        float_flags = ("-mfloat-abi=hard", f"-mfpu={unit}") if self.fpu and unit else ("-mfloat-abi=soft",)
+        return (f"-mcpu={cpu}", *float_flags)
+
+    @property
+    def linker_flags(self) -> tuple[str, ...]:
+        symbols = {
+            "SF_FLASH_ORIGIN": self.flash_origin,
+            "SF_FLASH_BYTES": self.flash_bytes,
+            "SF_RAM_ORIGIN": self.ram_origin,
+            "SF_RAM_BYTES": self.ram_bytes,
+        }
+        return tuple(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items())
 
 
 @dataclass(frozen=True)
@@ -124,7 +165,7 @@ def build_host(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
         The program's path; it takes two file names, raw int8 inputs and outputs.
 
     Raises:
-        ToolMissingError: no gcc. CheckError: the C does not compile without a warning.
+        ToolMissingError: no gcc. CheckError: the C does not compile, or with a warning.
     """
     program = build_dir / ("host_dsp" if use_dsp else "host_scalar")
     command = [find_tool("gcc"), *HOST_FLAGS, f"-DSF_USE_DSP={int(use_dsp)}", f"-I{folder}"]
@@ -132,17 +173,14 @@ def build_host(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
     return program
 
 
-def build_firmware(
-    folder: Path, build_dir: Path, *, core: Core | None = None, symbols: dict[str, int] | None = None
-) -> Path:
+def build_firmware(folder: Path, build_dir: Path, target: Target, *, stack_bytes: int | None = None) -> Path:
     """Compile and link an exported folder into a whole firmware image.
 
     Args:
         folder: what export wrote.
         build_dir: an existing directory for firmware.elf and firmware.map.
-        core: what to compile for; a Cortex-M4 with FPU by default.
-        symbols: what the linker script lets one set: SF_STACK_BYTES, SF_FLASH_ORIGIN, SF_FLASH_BYTES,
-            SF_RAM_ORIGIN, SF_RAM_BYTES.
+        target: what to compile for.
+        stack_bytes: what to set aside for the stack; the linker script's default where it is None.
 
     Returns:
         The path of firmware.elf.
@@ -150,13 +188,13 @@ def build_firmware(
     Raises:
         ToolMissingError: no arm-none-eabi-gcc. CheckError: it does not compile, or does not fit the memory.
     """
-    core = core or Core()
     elf = build_dir / "firmware.elf"
-    command = [find_tool("arm-none-eabi-gcc"), *FIRMWARE_FLAGS, *core.flags, f"-DSF_USE_DSP={int(core.dsp)}"]
-    command += [f"-I{folder}", *map(str, sources(folder, "cortex_m4"))]
-    command += [*LINK_FLAGS, f"-T{folder / 'ports' / 'cortex_m4' / 'link.ld'}", f"-Wl,-Map={elf.with_suffix('.map')}"]
-    command += [f"-Wl,--defsym={name}={value}" for name, value in (symbols or {}).items()]
-    _compile([*command, "-lgcc", "-o", str(elf)], f"'{folder}' for {core.name}")
+    command = [find_tool("arm-none-eabi-gcc"), *FIRMWARE_FLAGS, *target.compiler_flags, f"-I{folder}"]
+    command += map(str, sources(folder, "cortex_m4"))
+    command += [*LINK_FLAGS, *target.linker_flags, f"-T{folder / 'ports' / 'cortex_m4' / 'link.ld'}"]
+    command += [] if stack_bytes is None else [f"-Wl,--defsym=SF_STACK_BYTES={stack_bytes}"]
+    command += [f"-Wl,-Map={elf.with_suffix('.map')}", "-lgcc", "-o", str(elf)]
+    _compile(command, f"'{folder}' for {target.core}")
     return elf
 
 

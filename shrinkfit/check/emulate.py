@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.check.build import LinkedSizes, Symbol, linked_sizes
+from shrinkfit.check.build import Symbol, Target, linked_sizes
 from shrinkfit.check.cycles import TAKEN_BRANCH_CYCLES, edge_cycles, price_block
 from shrinkfit.errors import CheckError
 
-FLASH_BYTES, RAM_BYTES = 1024 * 1024, 256 * 1024
 RUN_SECONDS = 120
 PAINT = b"\xc5"
 _PAGE = 4096
@@ -63,7 +62,7 @@ class Emulation:
 
 
 def run_unicorn(
-    elf: Path, inputs: np.ndarray, name: str, output_bytes: int, *, core: str = "cortex-m4", count: int = 0
+    elf: Path, inputs: np.ndarray, name: str, output_bytes: int, target: Target, *, count: int = 0
 ) -> Emulation:
     """Run a linked image's model on an emulated core.
 
@@ -72,13 +71,13 @@ def run_unicorn(
         inputs: int8 [n, bytes of one input].
         name: the model's name, prefix of its C functions.
         output_bytes: bytes of one output.
-        core: the core to emulate.
+        target: what the image was built for.
         count: how many of the inputs, from the first, to profile.
 
     Raises:
         CheckError: the image faults, does not end, or its run function returns an error.
     """
-    machine = _Machine(elf, core)
+    machine = _Machine(elf, target)
     arena = machine.address_of("sf_arena")
     outputs, profiles, deepest = [], [], 0
     for index, one in enumerate(inputs):
@@ -100,33 +99,36 @@ def run_unicorn(
 class _Machine:
     """An image in an emulated microcontroller, started up to main."""
 
-    def __init__(self, elf: Path, core: str) -> None:
+    def __init__(self, elf: Path, target: Target) -> None:
         import unicorn
 
-        self._sizes: LinkedSizes = linked_sizes(elf)
-        self._functions = _Functions(self._sizes.symbols)
-        self._addresses = {s.name: s.address for s in self._sizes.symbols}
+        symbols = linked_sizes(elf).symbols
+        self._functions = _Functions(symbols)
+        self._addresses = {s.name: s.address for s in symbols}
         self._uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-        self._uc.ctl_set_cpu_model(_cpu_model(core))
-        self._uc.mem_map(_SYSTEM_SPACE, _SYSTEM_BYTES)
+        self._uc.ctl_set_cpu_model(_cpu_model(target.core))
+        self._map(target)
         self._load(elf)
         self._start()
 
-    def _load(self, elf: Path) -> None:
+    def _map(self, target: Target) -> None:
+        """Memory as large as the part's, so that an image that leaves it faults."""
         import unicorn
+
+        self._flash = target.flash_origin
+        self._uc.mem_map(_SYSTEM_SPACE, _SYSTEM_BYTES)
+        self._uc.mem_map(self._flash, _pages(target.flash_bytes), unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
+        self._uc.mem_map(target.ram_origin, _pages(target.ram_bytes))
+
+    def _load(self, elf: Path) -> None:
         from elftools.elf.elffile import ELFFile
 
         with Path(elf).open("rb") as stream:
             image = ELFFile(stream)
             self._stack_start, self._stack_end = _stack_bounds(image)
-            flash = min(s["p_paddr"] for s in image.iter_segments() if s["p_type"] == "PT_LOAD")
-            ram = self._stack_start // _PAGE * _PAGE
-            self._uc.mem_map(flash, FLASH_BYTES, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
-            self._uc.mem_map(ram, RAM_BYTES)
             for segment in image.iter_segments():
                 if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]:
                     self.write(segment["p_paddr"], segment.data())
-        self._flash = flash
 
     def _start(self) -> None:
         from unicorn.arm_const import UC_ARM_REG_SP
@@ -181,16 +183,19 @@ class _Machine:
         try:
             self._uc.emu_start(start | 1, self._home, timeout=RUN_SECONDS * 1_000_000)
         except UcError as error:
-            pc = self._uc.reg_read(UC_ARM_REG_PC)
-            raise CheckError(
-                f"{function} faults on the emulated core at {pc:#x} in {self._name(pc)}: {error}"
-            ) from error
-        pc = self._uc.reg_read(UC_ARM_REG_PC) & ~1
-        if pc != self._home:
-            raise CheckError(f"{function} had not ended after {RUN_SECONDS} s; it was at {pc:#x} in {self._name(pc)}")
+            raise CheckError(f"{function} faults on the emulated core at {self._place()}: {error}") from error
+        if self._uc.reg_read(UC_ARM_REG_PC) & ~1 != self._home:
+            raise CheckError(f"{function} had not ended after {RUN_SECONDS} s; it was at {self._place()}")
 
-    def _name(self, address: int) -> str:
-        return self._functions.at(address)
+    def _place(self) -> str:
+        from unicorn.arm_const import UC_ARM_REG_PC
+
+        address = self._uc.reg_read(UC_ARM_REG_PC) & ~1
+        return f"{address:#x} in {self._functions.at(address)}"
+
+
+def _pages(size_bytes: int) -> int:
+    return -(-size_bytes // _PAGE) * _PAGE
 
 
 def _cpu_model(core: str) -> int:

@@ -62,7 +62,7 @@ int main(void) {
         if (missing != 0) {
             finish(PARTIAL_INPUT);
         }
-        if (sf_model_run(sf_arena) != 0) {
+        if (sf_model_run(sf_arena) != SF_OK) {
             finish(RUN_FAILED);
         }
         if (semihost(SYS_WRITE, (uintptr_t)out, (uintptr_t)sf_model_output(sf_arena),

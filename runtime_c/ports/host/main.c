@@ -22,7 +22,7 @@ static int run_all(FILE *in, FILE *out, char *names[]) {
         if (got != SF_MODEL_INPUT_BYTES) {
             return fail("the last input is not whole", names[1]);
         }
-        if (sf_model_run(sf_arena) != 0) {
+        if (sf_model_run(sf_arena) != SF_OK) {
             return fail("the model's run reports an error", names[1]);
         }
         if (fwrite(sf_model_output(sf_arena), 1, SF_MODEL_OUTPUT_BYTES, out) !=
