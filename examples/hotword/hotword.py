@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from model import build_model
-from recipe import BATCH, TrainingBatches, compile_model
+from recipe import TrainingBatches, compile_model
 from rich.console import Console
 
 import shrinkfit
