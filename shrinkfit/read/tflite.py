@@ -25,7 +25,8 @@ def read_tflite(source: str | Path | bytes, name: str | None = None) -> ir.Graph
         source: path of the file, or its bytes.
         name: what to call the graph; the file's stem when None, "model" for bytes.
     Returns:
-        The integer graph; tensors keep the file's names, operators are called kind_index.
+        The integer graph; tensors keep the file's names, operators are called
+        kind_index, the index being the file's.
     Raises:
         UnsupportedLayerError: an operator, element type or form that shrinkfit does not carry; the
             message names the operator and its index.
@@ -178,10 +179,10 @@ class OperatorReader:
         return tensor
 
     def add(self, kind: type[ir.Op], sources: tuple[ir.Tensor, ...], target: ir.Tensor, **fields) -> None:
-        """Append an operator; its name is its kind and its place in the integer graph."""
+        """Append an operator; its name is its kind and the index of the file's operator that it came from."""
         self.subgraph.ops.append(
             kind(
-                name=f"{kind.kind}_{len(self.subgraph.ops)}",
+                name=f"{kind.kind}_{self.operator.index}",
                 inputs=tuple(t.name for t in sources),
                 outputs=(target.name,),
                 **fields,

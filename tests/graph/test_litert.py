@@ -105,6 +105,17 @@ def test_requantize_where_the_quotient_is_nearly_a_tie(source_scale, target_scal
     np.testing.assert_array_equal(simulate.run(graph, every_value), litert_run(write_tflite(graph), every_value))
 
 
+@pytest.mark.parametrize("name, bound", [("RELU6", 6.0), ("RELU_N1_TO_1", 1.0)])
+def test_bounds_of_a_clamp_where_the_division_is_nearly_a_tie(name, bound):
+    """LiteRT divides bound by scale in float32, where many of these quotients become exact ties."""
+    for n in range(1, 110):
+        target = ir.Tensor("y", (1, 256), bound / (n + 0.5), 0)
+        op = ir.Requantize(**WIRE, **Draw(0).clamp(target, (name,)))
+        graph = one_op(op, (ir.Tensor("x", (1, 256), target.scale, 0),), target)
+        every_value = np.arange(-128, 128, dtype=np.int8)[None]
+        np.testing.assert_array_equal(simulate.run(graph, every_value), litert_run(write_tflite(graph), every_value))
+
+
 @pytest.mark.parametrize("name", COVERED)
 def test_models_equal_litert(name):
     data = model_bytes(name)
