@@ -69,12 +69,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
-def _existing(path: Path, what: str) -> Path:
-    if not path.exists():
-        raise ShrinkfitError(f"{what} '{path}' does not exist")
-    return path
-
-
 def _array(path: Path | None) -> Any:
     """float or int8 [n, ...] from an .npy file; None where no file is named."""
     if path is None:
@@ -82,9 +76,9 @@ def _array(path: Path | None) -> Any:
     import numpy as np
 
     try:
-        return np.load(_existing(path, "array file"), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ShrinkfitError(f"'{path}' is no .npy file: {error}") from error
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ShrinkfitError(f"'{path}' cannot be read as an .npy file: {error}") from error
 
 
 @app.command()
@@ -105,12 +99,12 @@ def price(model: Model, device: PartName = "efm32", as_json: AsJson = False) -> 
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
     """
-    from shrinkfit.report.table import limit_figures, price_report
+    from shrinkfit.report.table import price_report
 
     part = shrinkfit.get_device(device)
     budget = part.budget()
-    cost = shrinkfit.price(_existing(model, "model"), device=part)
-    held = all(figure.held is not False for figure in limit_figures(cost, budget))
+    cost = shrinkfit.price(model, device=part)
+    held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
     else:
@@ -136,7 +130,7 @@ def export(
     """
     part = None if device is None else shrinkfit.get_device(device)
     report = shrinkfit.export(
-        _existing(model, "model"),
+        model,
         folder,
         name=name,
         device=part,
@@ -157,15 +151,17 @@ def check(
 
     The outputs on the host, an emulated Cortex-M4 core or a whole emulated board have to equal the simulator's.
     """
-    report = shrinkfit.check(_existing(folder, "folder"), inputs=_array(inputs), on=on)
+    if not folder.is_dir():
+        raise ShrinkfitError(f"'{folder}' is no folder; expected one that `shrinkfit export` wrote")
+    report = shrinkfit.check(folder, inputs=inputs, on=on)
     _finish(report, as_json)
 
 
 def _finish(report: Any, as_json: bool) -> None:
     if as_json:
-        _print_json(report)
+        _print_json(report.as_dict() if hasattr(report, "as_dict") else report)
     else:
-        _console().print(str(report))
+        print(report)
     raise typer.Exit(HELD if getattr(report, "held", True) else FAILED)
 
 

@@ -106,8 +106,8 @@ def test_make_knows_the_target(target):
     assert result.returncode == 0, result.stderr
 
 
-def without_root(tmp_path, tools: dict[str, str]) -> dict[str, str]:
-    """A PATH on which only the tools given exist; `id` says that the user is not root."""
+def only_tools(tmp_path, tools: dict[str, str]) -> dict[str, str]:
+    """A PATH on which only these tools exist; `id` says that the user is not root unless it is among them."""
     for name, body in {"id": "echo 1000", **tools}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
@@ -119,22 +119,42 @@ def system_packages(*arguments: str, env: dict[str, str]) -> subprocess.Complete
     return subprocess.run(script, env=env, capture_output=True, text=True)
 
 
-def test_missing_packages_are_named_without_root(tmp_path):
-    env = without_root(tmp_path, {"gcc": "exit 1", "qemu-system-arm": "exit 0"})
+def test_missing_packages_are_named_only_tools(tmp_path):
+    env = only_tools(tmp_path, {"gcc": "exit 1", "qemu-system-arm": "exit 0"})
     result = system_packages("test", sys.executable, env=env)
     assert result.returncode == 1
     wanted = "libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi espeak-ng flite"
     assert result.stderr.endswith(f"sudo apt-get install {wanted}\n")
 
 
+@pytest.mark.parametrize("tools", [{"id": "echo 0"}, {"sudo": 'shift; exec "$@"'}], ids=["root", "sudo"])
+def test_missing_packages_are_installed_by_root(tmp_path, tools):
+    log = tmp_path / "apt.log"
+    env = only_tools(tmp_path, {"apt-get": f'echo "$@" >>{log}', **tools})
+    for name in ("mktemp", "rm", "env", "sh", "true"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    result = system_packages("check", sys.executable, env=env)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "installing clang-format\n", "")
+    update, install = log.read_text().splitlines()
+    assert update.endswith(" update") and install.endswith("install -y --no-install-recommends clang-format")
+
+
+def test_failing_apt_is_shown(tmp_path):
+    env = only_tools(tmp_path, {"id": "echo 0", "apt-get": "echo E: no mirror; exit 100"})
+    for name in ("mktemp", "rm", "env", "sh", "cat"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    result = system_packages("check", sys.executable, env=env)
+    assert result.returncode == 1 and "E: no mirror\napt-get update failed\n" in result.stderr
+
+
 def test_nothing_is_said_when_nothing_is_missing(tmp_path):
-    env = without_root(tmp_path, {"clang-format": "exit 0"})
+    env = only_tools(tmp_path, {"clang-format": "exit 0"})
     result = system_packages("check", sys.executable, env=env)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_unknown_target_is_refused(tmp_path):
-    assert system_packages("fly", env=without_root(tmp_path, {})).returncode == 2
+    assert system_packages("fly", env=only_tools(tmp_path, {})).returncode == 2
 
 
 def test_version_is_one(wheel):

@@ -14,6 +14,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from shrinkfit.device import Budget, Device
+    from shrinkfit.price.cost import Cost
 
 UNKNOWN = "?"
 LIMIT_TITLES = {"ram_bytes": ("RAM", "bytes"), "flash_bytes": ("flash", "bytes"), "flops": ("FLOPs", "")}
@@ -148,8 +149,8 @@ def _shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape[1:])) or "1"
 
 
-def layer_table(cost: Any) -> Table:
-    """One line per layer of a shrinkfit.price cost, with the totals below and the arena's peak marked."""
+def layer_table(cost: Cost) -> Table:
+    """One line per layer, with the totals below and the arena's peak marked."""
     table = _table(
         caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive"
     )
@@ -174,7 +175,7 @@ def layer_table(cost: Any) -> Table:
     return table
 
 
-def price_report(cost: Any, device: Device, budget: Budget) -> Group:
+def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
     """Layers, then every cost beside the device's limit, then what the RAM and flash are made of."""
     return Group(
         layer_table(cost),
@@ -183,9 +184,8 @@ def price_report(cost: Any, device: Device, budget: Budget) -> Group:
         "",
         Text(
             f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
-            f" + other {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
-            f"flash: weights {number(cost.weight_bytes)} + code and constants"
-            f" {number(cost.flash_bytes - cost.weight_bytes)} bytes",
+            f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
+            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes",
             style="dim",
         ),
     )

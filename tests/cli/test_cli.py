@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: statuses, tables and JSON on real models, and what it costs to start."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import shrinkfit
+from shrinkfit import cli
+from shrinkfit.errors import CheckError
+from shrinkfit.graph import ir
+
+EXAMPLE_TENSORS = {"scale": 0.05, "zero_point": 3}
+
+
+def dense_model(path, features: int, units: int):
+    """A .tflite with one dense layer: features x units MACs and bytes of kernel."""
+    from shrinkfit.write.tflite import write_tflite
+
+    tensors = {
+        "x": ir.Tensor("x", (1, features), **EXAMPLE_TENSORS),
+        "y": ir.Tensor("y", (1, units), **EXAMPLE_TENSORS),
+    }
+    kernel = np.random.default_rng(0).integers(-127, 128, (units, features), np.int8)
+    layer = ir.Dense(
+        name="only",
+        inputs=("x",),
+        outputs=("y",),
+        kernel=kernel,
+        bias=np.zeros(units, np.int32),
+        kernel_scales=np.full(units, 0.01, np.float32),
+    )
+    path.write_bytes(write_tflite(ir.Graph("dense", tensors, (layer,), ("x",), ("y",))))
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """run(*arguments) -> (status, stdout, stderr) of the console script."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["shrinkfit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return (stopped.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+def test_version(run):
+    assert run("--version") == (0, f"shrinkfit {shrinkfit.__version__}\n", "")
+
+
+def test_devices_as_table(run):
+    status, out, _ = run("devices")
+    assert status == 0 and "?: not known" in out
+    assert [device.name for device in shrinkfit.devices() if f"\n{device.name} " not in out] == []
+
+
+def test_devices_as_json(run):
+    status, out, _ = run("devices", "--json")
+    parts = {part["name"]: part for part in json.loads(out)}
+    assert status == 0 and parts["efm32"]["flash_bytes"] == 1048576
+    assert "sister" in parts["efm32"]["sources"]["active_ua_per_mhz"]
+    assert parts["rp2040"]["flash_bytes"] is None
+
+
+def test_price_within_the_limits(run, tmp_path):
+    status, out, _ = run("price", dense_model(tmp_path / "m.tflite", 40, 12))
+    assert status == 0
+    for wanted in ("only", "dense", "492", "480", "960", "peak", "262,144", "2,000,000", "held"):
+        assert wanted in out
+    assert "over" not in out
+
+
+def test_price_over_the_limits(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 1500, 1000)
+    status, out, _ = run("price", model, "--device", "efm32")
+    assert status == 1 and "3,000,000" in out and "over" in out
+
+
+def test_price_as_json(run, tmp_path):
+    status, out, _ = run("price", dense_model(tmp_path / "m.tflite", 1500, 1000), "--device", "stm32wg", "--json")
+    assert status == 2 and out == ""
+    status, out, _ = run("price", tmp_path / "m.tflite", "--device", "efm32wg", "--json")
+    record = json.loads(out)
+    assert (status, record["device"], record["held"]) == (1, "efm32wg", False)
+    assert record["limits"] == {"ram_bytes": 32768, "flash_bytes": 262144, "flops": 2_400_000}
+    assert record["cost"]["flops"] == 3_000_000 and record["cost"]["layers"][0]["weights"] == 1_501_000
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["price", "m.tflite", "--device", "emf32"], "unknown device 'emf32'; did you mean efm32"),
+        (["price", "absent.tflite"], "absent.tflite"),
+        (["price", "model.onnx"], "model.onnx"),
+        (["export", "absent.tflite", "-o", "out", "--name", "x"], "absent.tflite"),
+        (["export", "m.tflite", "-o", "out", "--name", "x", "--calibration", "no.npy"], "no.npy"),
+        (["export", "m.tflite", "-o", "out", "--name", "x", "--device", "emf32"], "unknown device"),
+        (["check", "absent"], "'absent' is no folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_usage_is_one_line_and_status_2(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert message in err and err.count("\n") == 1 and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["price"], ["fly"], ["export", "m.tflite"], ["devices", "--csv"]])
+def test_wrong_arguments_are_status_2(run, arguments):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "") and "Usage:" in err
+
+
+def test_failed_build_is_status_1(run, tmp_path, monkeypatch):
+    def broken(*arguments, **options):
+        raise CheckError("m.c does not compile: line 3")
+
+    monkeypatch.setattr("shrinkfit.check.compare.check", broken)
+    assert run("check", tmp_path) == (1, "", "shrinkfit: m.c does not compile: line 3\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["devices"], ["price", "--help"]])
+def test_start_is_quick_and_light(arguments):
+    command = [sys.executable, "-X", "importtime", "-m", "shrinkfit.cli", *arguments]
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = subprocess.run(command, check=True, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    assert "shrinkfit.cli" in imported or "typer" in imported
+    assert not imported & {"tensorflow", "keras", "matplotlib", "unicorn", "numpy"}
+    assert min(seconds) < 0.5

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables show what the records say."""
+
+import pytest
+from rich.console import Console
+
+from shrinkfit import Budget, Device
+from shrinkfit.price.cost import Cost, LayerCost
+from shrinkfit.report import table
+
+LAYERS = (
+    LayerCost("conv", "conv2d", (1, 25, 1, 32), 3104, 3232, 77_600, 155_200, 4000),
+    LayerCost("head", "dense", (1, 12), 396, 520, 384, 768, 44),
+)
+COST = Cost(
+    device="board",
+    ram_bytes=9800,
+    flash_bytes=38_000,
+    flops=155_968,
+    macs=77_984,
+    arena_bytes=4000,
+    stack_bytes=932,
+    weight_bytes=3752,
+    code_bytes=34_248,
+    peak_layer="conv",
+    layers=LAYERS,
+)
+BOARD = Device("board", core="cortex-m33", clock_hz=48_000_000, ram_bytes=8192, ram_total_bytes=16384)
+
+
+def text_of(renderable, width=120) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def row(text: str, start: str) -> str:
+    (line,) = (line for line in text.splitlines() if line.startswith(start + " "))
+    return line
+
+
+@pytest.mark.parametrize(
+    "value, unit, text",
+    [
+        (1234567, "", "1,234,567"),
+        (0.934, "%", "93.4 %"),
+        (None, "bytes", "?"),
+        (8704, "bytes", "8,704 bytes"),
+        (2.5, "", "2.5"),
+    ],
+)
+def test_numbers(value, unit, text):
+    assert table.number(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    "value, limit, at_least, held",
+    [
+        (5, 5, False, True),
+        (6, 5, False, False),
+        (5, 5, True, True),
+        (4, 5, True, False),
+        (None, 5, False, None),
+        (5, None, False, None),
+    ],
+)
+def test_held(value, limit, at_least, held):
+    assert table.Figure("x", value, limit, at_least=at_least).held is held
+
+
+def test_budget_table_says_which_limit_is_broken():
+    text = text_of(table.budget_table(table.limit_figures(COST, Budget(ram_bytes=8192, flash_bytes=40_000))))
+    assert "119.6 %" in row(text, "RAM") and row(text, "RAM").rstrip().endswith("over")
+    assert "95.0 %" in row(text, "flash") and row(text, "flash").rstrip().endswith("held")
+    assert row(text, "FLOPs").rstrip().endswith("no limit")
+
+
+def test_floor_in_budget_table():
+    text = text_of(table.budget_table([table.Figure("accuracy", 0.9, 0.93, "%", at_least=True)]))
+    assert "at least 93.0 %" in text and text.rstrip().endswith("below")
+
+
+def test_layers_sum_up_and_the_peak_is_marked():
+    text = text_of(table.price_report(COST, BOARD, BOARD.budget()))
+    assert "25×1×32" in row(text, "conv") and "peak" in row(text, "conv") and "peak" not in row(text, "head")
+    assert row(text, "all").split() == ["all", "3,500", "3,752", "77,984", "155,968", "4,000"]
+    assert "arena 4,000 + stack 932 + static data 4,868 bytes" in text
+    assert "weights 3,752 + code and start-up 34,248 bytes" in text
+
+
+def test_device_table_says_what_is_unknown():
+    text = text_of(table.device_table([BOARD]))
+    assert row(text, "board").split() == ["board", "board", "M33", "?", "?", "48", "?", "8", "of", "16", "?", "?"]
+
+
+def test_device_table_without_titles_fits_80_columns():
+    from shrinkfit import devices
+
+    lines = text_of(table.device_table(devices(), titles=False), width=80).splitlines()
+    assert max(map(len, lines)) <= 80 and not any("…" in line for line in lines)
