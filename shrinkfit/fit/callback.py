@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -123,7 +124,9 @@ class FitDevice(keras.callbacks.Callback):
     def cost(self) -> Cost:
         """What the fitted model costs on the device."""
         if self._small is None:
-            raise ShrinkfitError("this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first")
+            raise ShrinkfitError(
+                "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
+            )
         return self._pricer.cost(self._widths)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
@@ -135,7 +138,9 @@ class FitDevice(keras.callbacks.Callback):
             float32 [n, *output shape].
         """
         if self._instruments is None or self._small is None:
-            raise ShrinkfitError("this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first")
+            raise ShrinkfitError(
+                "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
+            )
         with self._instruments.applied():
             return self._fitting.predict(x, batch_size=batch_size, verbose=0)
 
@@ -163,7 +168,7 @@ class FitDevice(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         limits = self._limits_at(epoch)
         records = self._narrow(limits) if self.prune else []
-        self.history.append({"epoch": epoch, "limits": limits, "pruned": records})
+        self.history.append({"epoch": epoch, "limits": limits, "pruned": [asdict(r) for r in records]})
         self._enter_phase(self._phase_at(epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -201,9 +206,14 @@ class FitDevice(keras.callbacks.Callback):
     def _epochs(self) -> int:
         return max(int(self.params.get("epochs") or 1), 1)
 
+    @property
+    def _prune_end(self) -> int:
+        """The first epoch in which the whole budget holds."""
+        return int(self.prune_epochs[1] * self._epochs)
+
     def _limits_at(self, epoch: int) -> dict[str, float]:
         """This epoch's limits: tfmot's sparsity schedule, read as the share of each cost that has to be gone."""
-        begin, end = (int(share * self._epochs) for share in self.prune_epochs)
+        begin, end = int(self.prune_epochs[0] * self._epochs), self._prune_end
         limits = {}
         for resource, final in self.budget.limits().items():
             first = self._first[resource]
@@ -258,7 +268,8 @@ class FitDevice(keras.callbacks.Callback):
         cause = self._pricer.cause(least, resource)
         raise BudgetError(
             f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
-            f"{costs[resource]:,.0f} {resource}, the limit is {limits[resource]:,.0f}. {cause} To mend it, {_ADVICE[resource]}."
+            f"{costs[resource]:,.0f} {resource}, the limit is {limits[resource]:,.0f}. {cause} "
+            f"To mend it, {_ADVICE[resource]}."
         )
 
     def _require_limits_met(self) -> None:
@@ -269,7 +280,7 @@ class FitDevice(keras.callbacks.Callback):
             got = ", ".join(f"{r} {self._first[r]:,.0f} -> {costs[r]:,.0f} (limit {limits[r]:,.0f})" for r in excess)
             raise BudgetError(
                 f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
-                f"{len(self.history)} epochs; the limits hold from epoch {int(self.prune_epochs[1] * self._epochs) + 1} on: "
+                f"{len(self.history)} epochs; the limits hold from epoch {self._prune_end + 1} on: "
                 "train longer, end the pruning earlier (prune_epochs) or let no other callback stop training before"
             )
 

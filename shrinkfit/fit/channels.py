@@ -107,7 +107,9 @@ def _units_of(node: Node, of_node: Mapping[str, np.ndarray], union: _Union) -> n
 
 def _joined(node: Node, a: np.ndarray, b: np.ndarray, union: _Union) -> np.ndarray:
     if len(a) != len(b):
-        raise UnsupportedLayerError(f"layer '{node.name}' adds {len(a)} and {len(b)} channels; broadcasting is not supported")
+        raise UnsupportedLayerError(
+            f"layer '{node.name}' adds {len(a)} and {len(b)} channels; broadcasting is not supported"
+        )
     for one, other in zip(a, b, strict=True):
         union.join(int(one), int(other))
     return a

@@ -41,7 +41,7 @@ class Instruments:
         self.observes = quantize
         self.phase = FLOAT
         self._training = False
-        self._saved: dict[Any, Any] = {}
+        self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
         self._stage_ending_at = {stage.last.name: stage for stage in stages}
         self._stage_starting_at = {stage.head.name: stage for stage in stages}
         self._by_key = {stage.key: stage for stage in stages}
@@ -85,9 +85,13 @@ class Instruments:
 
     def detach(self, retrace: bool = True) -> None:
         """Give the model its own methods back."""
-        for owner, name in self._saved:
-            owner.__dict__.pop(name, None)
-        attached, self._saved = self.attached, {}
+        attached = self.attached
+        for (owner, name), before in self._saved.items():
+            if before is None:
+                owner.__dict__.pop(name, None)
+            else:
+                owner.__dict__[name] = before
+        self._saved = {}
         if attached and retrace:
             self._retrace()
 
@@ -102,8 +106,8 @@ class Instruments:
 
     def _patch(self, owner: Any, name: str, method: Any) -> None:
         # Past Keras's __setattr__, which would track what it is given as part of the model.
+        self._saved[owner, name] = owner.__dict__.get(name)
         owner.__dict__[name] = method
-        self._saved[(owner, name)] = True
 
     def _retrace(self) -> None:
         self.model.predict_function = None
@@ -151,10 +155,8 @@ class Instruments:
         if node.kind in ("conv", "depthwise", "dense"):
             return self._weighted(node, x)
         if node.kind == "batch_norm":
-            if self.phase == FROZEN:
-                y = type(node.layer).call(node.layer, x, training=False)
-            else:
-                y = original(x)
+            frozen = self.phase == FROZEN
+            y = type(node.layer).call(node.layer, x, training=False) if frozen else original(x)
             return y * self._cast(self.masks[node.name], y)
         return original(x) if whole else node.layer.activation(x)
 

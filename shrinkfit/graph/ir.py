@@ -395,9 +395,7 @@ class Reshape(Op):
     shape: tuple[int, ...]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        _require(
-            prod(shape) == prod(self.shape), f"reshape '{self.name}': {shape} and {self.shape} differ in elements"
-        )
+        _require(prod(shape) == prod(self.shape), f"reshape '{self.name}': {shape} and {self.shape} differ in elements")
         return tuple(self.shape)
 
     def check(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:

@@ -42,7 +42,10 @@ def run(graph: ir.Graph, inputs: np.ndarray) -> np.ndarray:
         ShrinkfitError: dtype or shape do not fit, or the graph has several inputs or outputs.
     """
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ShrinkfitError(f"graph '{graph.name}' has {len(graph.inputs)} inputs, {len(graph.outputs)} outputs; run() takes one each, use trace()")
+        raise ShrinkfitError(
+            f"graph '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
+            "run() takes one each, use trace()"
+        )
     return trace(graph, {graph.inputs[0]: inputs}, keep=graph.outputs)[graph.outputs[0]]
 
 
@@ -74,7 +77,8 @@ def _checked_input(graph: ir.Graph, name: str, values: np.ndarray | None) -> np.
     if values.dtype != np.int8 or values.shape[1:] != shape or values.ndim != len(shape) + 1:
         expected = ", ".join(str(n) for n in ("n", *shape))
         raise ShrinkfitError(
-            f"input '{name}' is {values.dtype} {list(values.shape)}, expected int8 [{expected}]; quantize() makes it from floats"
+            f"input '{name}' is {values.dtype} {list(values.shape)}, expected int8 [{expected}]; "
+            "quantize() makes it from floats"
         )
     return values
 

@@ -51,16 +51,27 @@ def read_keras(model: Any, calibration: np.ndarray | None = None, *, name: str |
 
 
 def read_shapes(model: Any) -> ir.Graph:
-    """The integer graph of a Keras model with zeros for weights and made-up scales: good for pricing only."""
+    """The integer graph of a Keras model with made-up weights and scales: good for pricing only."""
     topology = read_topology(load_model(model))
     weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
     return lower(topology, fuse(topology), weights, {}, topology.name)
 
 
 def shape_weights(node: Node) -> dict[str, np.ndarray]:
-    """Zeros in the canonical shapes of a node's variables, without memory of their own."""
-    zeros = {role: np.broadcast_to(np.float32(0), tuple(v.shape)) for role, v in node.variables.items()}
-    return {role: canonical(node, role, value) for role, value in zeros.items()}
+    """Made-up values in the canonical shapes of a node's variables, without memory of their own.
+
+    Each output channel of a kernel has a scale of its own, as trained kernels have: it is stored
+    per channel, and that is what pricing has to see.
+    """
+    return {role: canonical(node, role, _ramp(node, role, tuple(v.shape))) for role, v in node.variables.items()}
+
+
+def _ramp(node: Node, role: str, shape: tuple[int, ...]) -> np.ndarray:
+    if role != "kernel":
+        return np.ones(shape)
+    channel_axes = shape[-2:] if node.kind == "depthwise" else shape[-1:]
+    steps = np.linspace(1.0, 2.0, prod(channel_axes)).reshape(channel_axes)
+    return np.broadcast_to(steps, shape)
 
 
 def load_model(model: Any) -> Any:
@@ -274,9 +285,7 @@ class _Lowering:
         multiplier = kernel.shape[3]
         kernel, bias = self._folded(stage, kernel.reshape(*kernel.shape[:2], -1), 2)
         window = self._window(stage, source, kernel.shape[:2])
-        return self._weighted(
-            stage, ir.DepthwiseConv2D, source, kernel, bias, depth_multiplier=multiplier, **window
-        )
+        return self._weighted(stage, ir.DepthwiseConv2D, source, kernel, bias, depth_multiplier=multiplier, **window)
 
     def _dense(self, stage: Stage, source: ir.Tensor) -> str:
         kernel, bias = self._folded(stage, self.weights[stage.head.name]["kernel"], 1)
@@ -297,7 +306,9 @@ class _Lowering:
 
     def _add(self, stage: Stage, a: ir.Tensor, b: ir.Tensor) -> str:
         scale, zero_point = self._quantization(stage.key)
-        return self._emit(ir.Add(**self._common(stage, a, b), **self._clamp(stage, scale, zero_point)), scale, zero_point)
+        return self._emit(
+            ir.Add(**self._common(stage, a, b), **self._clamp(stage, scale, zero_point)), scale, zero_point
+        )
 
     def _softmax(self, stage: Stage, source: ir.Tensor) -> str:
         return self._emit(ir.Softmax(**self._common(stage, source)), 1 / 256, -128)
@@ -311,9 +322,7 @@ class _Lowering:
         window, stride = settings["window"], settings["stride"]
         padding = resolve_padding(settings["padding"], source.shape[1:3], window, stride)
         clamp = self._clamp(stage, source.scale, source.zero_point)
-        op = ir.Pool2D(
-            **self._common(stage, source), mode=mode, window=window, stride=stride, padding=padding, **clamp
-        )
+        op = ir.Pool2D(**self._common(stage, source), mode=mode, window=window, stride=stride, padding=padding, **clamp)
         return self._emit(op, source.scale, source.zero_point)
 
     def _max_pool(self, stage: Stage, source: ir.Tensor) -> str:

@@ -29,7 +29,7 @@ class Node:
         inputs: names of nodes.
         shape: output shape without the batch, as Keras has it.
         layer: the Keras layer that computes it.
-        attributes: per kind: stride, dilation, padding ("valid", "same" or Padding), window, max_value, target, epsilon.
+        attributes: per kind: stride, dilation, padding ("valid", "same" or Padding), window, max_value, epsilon.
         variables: role -> Keras variable: kernel, bias, gamma, beta, mean, variance.
     """
 
@@ -127,7 +127,8 @@ def _calls(functional: Any) -> list[tuple[Any, Any]]:
     for operation, node in calls:
         if id(operation) in seen:
             raise UnsupportedLayerError(
-                f"layer '{operation.name}' is applied more than once; shared layers cannot be fitted yet: give each place its own layer"
+                f"layer '{operation.name}' is applied more than once; shared layers are not supported yet: "
+                "give each place a layer of its own"
             )
         seen.add(id(operation))
         if len(node.outputs) != 1:
@@ -147,7 +148,8 @@ def _nodes_of(layer: Any, inputs: tuple[str, ...], call: Any) -> list[Node]:
     shape = tuple(call.outputs[0].shape[1:])
     if None in shape:
         raise UnsupportedLayerError(
-            f"layer '{layer.name}': output shape {shape} is open; a microcontroller needs fixed sizes: give the Input its shape"
+            f"layer '{layer.name}': output shape {shape} is open; a microcontroller needs fixed sizes: "
+            "give the Input its whole shape"
         )
     return reader(layer, inputs, shape)
 
@@ -231,7 +233,9 @@ def _separable(layer, inputs, shape) -> list[Node]:
 
 def _dense(layer, inputs, shape) -> list[Node]:
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
-        raise UnsupportedLayerError(f"layer '{layer.name}' is already quantized or has LoRA weights; use the plain layer")
+        raise UnsupportedLayerError(
+            f"layer '{layer.name}' is already quantized or has LoRA weights; use the plain layer"
+        )
     node = Node(layer.name, "dense", inputs, shape, layer, {}, _variables(layer, kernel="kernel", bias="bias"))
     return _with_activation(node, layer.activation)
 

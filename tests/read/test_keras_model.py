@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras models against the integer graphs read from them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
+from shrinkfit.graph import simulate
+from shrinkfit.read.keras_model import read_keras, read_shapes
+from tests.keras_models import MODELS, inputs_for, trained
+
+SHAPE = (8, 6, 3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_integer_graph_computes_what_the_model_does(name):
+    model = trained(MODELS[name])
+    x = inputs_for(model, 200)
+    graph = read_keras(model, x)
+    expected = model.predict(x, verbose=0)
+    got = simulate.run(graph, simulate.quantize(graph.tensors[graph.inputs[0]], x))
+    error = simulate.dequantize(graph.tensors[graph.outputs[0]], got) - expected
+    assert got.shape == expected.shape
+    assert np.sqrt((error**2).mean()) < 0.05 * expected.std()
+    assert (got.argmax(1) == expected.argmax(1)).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_shapes_alone_give_the_same_layers(name):
+    model = trained(MODELS[name])
+    full, shapes = read_keras(model, inputs_for(model, 8)), read_shapes(model)
+    assert [(op.kind, op.weight_count) for op in full.ops] == [(op.kind, op.weight_count) for op in shapes.ops]
+    assert {n: t.shape for n, t in full.tensors.items()} == {n: t.shape for n, t in shapes.tensors.items()}
+
+
+def test_normalization_activation_and_padding_are_fused():
+    kinds = [op.kind for op in read_shapes(MODELS["ds_cnn"]()).ops if op.kind != "reshape"]
+    assert kinds == ["conv2d", "depthwise_conv2d", "depthwise_conv2d", "conv2d", "mean", "dense", "softmax"]
+
+
+def unbuilt():
+    return keras.Sequential([layers.Dense(3)])
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__(name="mine")
+        self.dense = layers.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def with_layer(*extra):
+    return lambda: keras.Sequential([keras.Input(SHAPE), *(make() for make in extra)])
+
+
+def shared():
+    x = inputs = keras.Input((4,))
+    dense = layers.Dense(4, name="twice")
+    return keras.Model(inputs, dense(dense(x)))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (unbuilt, "has no input shape yet"),
+        (Subclassed, "'mine' is a subclassed Subclassed"),
+        (shared, "layer 'twice' is applied more than once"),
+        (with_layer(lambda: layers.LayerNormalization(name="ln")), r"layer 'ln' \(LayerNormalization\) is not supported"),
+        (with_layer(lambda: layers.Conv2D(4, 3, activation="gelu", name="c")), "layer 'c': activation 'gelu'"),
+        (with_layer(lambda: layers.Conv2D(6, 3, groups=3, name="c")), "layer 'c': groups is 3"),
+        (with_layer(lambda: layers.ReLU(negative_slope=0.1, name="r")), "layer 'r': only ReLU"),
+        (with_layer(lambda: layers.BatchNormalization(axis=1, name="b")), "layer 'b': BatchNormalization over axis 1"),
+        (with_layer(lambda: keras.Sequential([layers.ReLU()], name="inner")), r"layer 'inner' \(Sequential\)"),
+        (lambda: keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3, name="c")]), r"shape \(None, 3\) is open"),
+    ],
+)
+def test_what_cannot_be_read_is_named(build, message):
+    with pytest.raises(UnsupportedLayerError, match=message):
+        read_shapes(build())
+
+
+@pytest.mark.parametrize(
+    ("calibration", "message"),
+    [
+        (None, "pass calibration="),
+        (np.zeros((5, 2, 2, 1), np.float32), r"calibration has shape \(5, 2, 2, 1\), expected \(n, 16, 10, 1\)"),
+        (np.full((5, 16, 10, 1), np.nan, np.float32), "NaN"),
+    ],
+)
+def test_calibration_is_checked(calibration, message):
+    with pytest.raises(ShrinkfitError, match=message):
+        read_keras(MODELS["plain_2d"](), calibration)
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ShrinkfitError, match="is no Keras model"):
+        read_keras(path, np.zeros((1, 2)))
