@@ -150,11 +150,19 @@ def _add(at: OperatorReader) -> None:
     if sources[0].shape != sources[1].shape:
         raise at.refuse(f"adds shapes {sources[0].shape} and {sources[1].shape}; broadcasting is not supported")
     target = at.target()
+    if max(s.scale for s in sources) >= target.scale * 2.0**19:
+        raise at.refuse(f"has inputs with scales 2**19 times its output's {target.scale:g}, which LiteRT refuses too")
     at.add(ir.Add, sources, target, **_activation(at, target))
 
 
 def _softmax(at: OperatorReader) -> None:
-    at.add(ir.Softmax, (at.source(),), at.target(), beta=float(at.option("beta", 1.0)))
+    source, beta = at.source(), float(at.option("beta", 1.0))
+    # The difference of two logits becomes Q5.26; LiteRT demands a multiplier above 1 for that.
+    if not beta * source.scale > 2.0**-26:
+        raise at.refuse(
+            f"has beta {beta:g} and input scale {source.scale:g}, which LiteRT refuses too; retrain or rescale"
+        )
+    at.add(ir.Softmax, (source,), at.target(), beta=beta)
 
 
 def _pad(at: OperatorReader) -> None:

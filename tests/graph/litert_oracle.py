@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ class Draw:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.exact = bool(self.rng.random() < 0.5)
+        self.source: ir.Tensor | None = None
 
     def int(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
@@ -76,7 +78,9 @@ class Draw:
         return ir.Tensor(name, shape, scale, zero_point)
 
     def image(self) -> ir.Tensor:
-        return self.tensor("x", (1, self.int(1, 7), self.int(1, 7), self.int(1, 5)), self.power(-8, 2))
+        """What the operator reads: `source` where a chain has set it."""
+        shape = (1, self.int(1, 7), self.int(1, 7), self.int(1, 5))
+        return self.source or self.tensor("x", shape, self.power(-8, 2))
 
     def near(self, name: str, shape, tensor: ir.Tensor) -> ir.Tensor:
         return self.tensor(name, shape, tensor.scale * self.power(-2, 2))
@@ -134,8 +138,8 @@ def depthwise(draw: Draw) -> ir.Graph:
 def dense(draw: Draw, per_channel: bool) -> ir.Graph:
     features, channels = draw.int(1, 20), draw.int(1, 8)
     rows = (1, features) if draw.int(0, 2) else (1, draw.int(1, 4), features)
-    source, scale = draw.tensor("x", rows, draw.power(-8, 2)), draw.power(-6, 2)
-    fields = _weights(draw, (channels, features), channels, scale, source, per_channel)
+    source, scale = draw.source or draw.tensor("x", rows, draw.power(-8, 2)), draw.power(-6, 2)
+    fields = _weights(draw, (channels, source.shape[-1]), channels, scale, source, per_channel)
     return _finish(draw, lambda clamp: ir.Dense(**WIRE, **fields, **clamp), source, scale)
 
 
@@ -166,7 +170,7 @@ def add(draw: Draw) -> ir.Graph:
 
 
 def softmax(draw: Draw) -> ir.Graph:
-    source = draw.tensor("x", (1, draw.int(1, 40)), draw.power(-12, 4))
+    source = draw.source or draw.tensor("x", (1, draw.int(1, 40)), draw.power(-12, 4))
     op = ir.Softmax(**WIRE, beta=float(np.float32(draw.rng.choice([1.0, 0.5, 1.7]))))
     return one_op(op, (source,), ir.Tensor("y", source.shape, 1 / 256, -128))
 
@@ -206,3 +210,22 @@ FAMILIES = {
     "pad": pad,
     "reshape": reshape,
 }
+
+PLANE_STEPS = ("conv2d", "depthwise_conv2d", "average pool", "max pool", "add", "requantize", "relu", "pad")
+
+
+def chain(seed: int) -> ir.Graph:
+    """A random net: up to five operators on planes, then reshape, dense, softmax."""
+    draw = Draw(seed)
+    steps = [*draw.rng.choice(PLANE_STEPS, draw.int(1, 5)), "reshape", "dense", "softmax"]
+    current = draw.image()
+    tensors, ops = {"x": current}, []
+    for i, step in enumerate(steps):
+        draw.source = replace(current, name="x")
+        one = FAMILIES[str(step)](draw)
+        op, result = one.ops[0], replace(one.tensors["y"], name=f"t{i}")
+        # ADD's second operand is the first again: its other one would be a new input.
+        inputs = tuple(current.name for _ in op.inputs)
+        ops.append(replace(op, name=f"op{i}", inputs=inputs, outputs=(result.name,)))
+        tensors[result.name] = current = result
+    return ir.Graph("chain", tensors, ops, ("x",), (current.name,))
