@@ -173,12 +173,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
-        if not np.isfinite(logs.get("loss", 0.0)):
-            self._release()
-            raise TrainingError(
-                f"the loss is {logs['loss']} after epoch {epoch + 1}; lower the learning rate, clip gradients "
-                "(clipnorm=1.0) or look for NaN in the data; no model was kept"
-            )
+        self._refuse_nan(epoch, logs)
         costs = self._pricer.costs(self._widths)
         self.history[-1] |= {
             "phase": self._instruments.phase,
@@ -199,6 +194,18 @@ class FitDevice(keras.callbacks.Callback):
             weights = slice_weights(self._topology, self._channels, weights, self._alive)
             ranges = self._instruments.ranges()
             self._graph = lower(self._topology, self._stages, weights, ranges, self._fitting.name)
+
+    def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
+        """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
+        what = {"the loss": logs.get("loss", 0.0)}
+        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.ranges().items()}
+        bad = next((f"{name} is {value}" for name, value in what.items() if not np.isfinite(value)), None)
+        if bad is not None:
+            self._release()
+            raise TrainingError(
+                f"{bad} after epoch {epoch + 1}; look for NaN in the data, lower the learning rate or clip "
+                "gradients (clipnorm=1.0); no model was kept"
+            )
 
     # --- the schedule ---
 

@@ -17,7 +17,7 @@ from shrinkfit.fit.channels import Channels
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.graph.ir import Padding
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology
+from shrinkfit.read.topology import Node, Topology, keras_value
 
 FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
 
@@ -243,7 +243,7 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
         keep = alive[channels.of_node[node.name]]
         for role, variable in node.variables.items():
             if role in ("kernel", "bias", "gamma", "beta"):
-                variable.assign(_zeroed(node, role, np.array(variable), keep))
+                variable.assign(_zeroed(node, role, keras_value(variable), keep))
 
 
 def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -254,4 +254,4 @@ def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.nd
 
 def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
     """Node name -> role -> the variable's value with Keras's own axes."""
-    return {node.name: {r: np.array(v) for r, v in node.variables.items()} for node in topology.nodes.values()}
+    return {node.name: {r: keras_value(v) for r, v in node.variables.items()} for node in topology.nodes.values()}

@@ -339,7 +339,14 @@ def canonical_weights(node: Node) -> dict[str, np.ndarray]:
         role -> array: conv kernel [height, width, input, output], depthwise kernel [height, width,
         channels, multiplier], dense kernel [input, output], all else [channels].
     """
-    return {role: canonical(node, role, np.asarray(v)) for role, v in node.variables.items()}
+    return {role: canonical(node, role, keras_value(v)) for role, v in node.variables.items()}
+
+
+def keras_value(variable: Any) -> np.ndarray:
+    """A Keras variable as an array, which np.asarray makes only with a warning."""
+    import keras
+
+    return keras.ops.convert_to_numpy(variable)
 
 
 def canonical(node: Node, role: str, value: np.ndarray) -> np.ndarray:
