@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price.code_sizes import CodeSizes, load, variant
 
 UINT16_MAX = 2**16 - 1
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
@@ -33,6 +35,15 @@ STRUCT_BYTES = {
 }
 
 
+# What the compiler makes of the generated run function; tests compare it with linked images.
+MODEL_CODE_BYTES = 48
+CALL_BYTES = 22
+MODEL_RUN_STACK_BYTES = 24
+# Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
+EXCEPTION_FRAME_BYTES = 36
+EXCEPTION_FRAME_FP_BYTES = 108
+
+
 @dataclass(frozen=True)
 class Kernel:
     """What it takes to run one operator.
@@ -42,6 +53,7 @@ class Kernel:
         symbol: the function that is linked.
         params: name of its parameter struct.
         sources: the runtime's files that hold the scalar and the DSP variant.
+        takes_scratch: whether the function has an argument for scratch, needed or not.
         scratch_bytes: RAM that it needs besides its tensors, aligned to 4.
         data_bytes: packed weights, bias, multipliers, shifts and the struct, in flash.
     """
@@ -50,11 +62,12 @@ class Kernel:
     symbol: str
     params: str
     sources: tuple[str, ...]
+    takes_scratch: bool
     scratch_bytes: int
     data_bytes: int
 
 
-NO_KERNEL = Kernel("", "", "", (), 0, 0)
+NO_KERNEL = Kernel("", "", "", (), False, 0, 0)
 
 
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
@@ -79,6 +92,44 @@ def scratch_sizes(graph: ir.Graph, dsp: bool) -> dict[str, int]:
     """Operator name -> bytes of scratch, for those that need any: what price.arena.plan takes."""
     kernels = {op.name: kernel_for(op, graph, dsp) for op in graph.ops}
     return {name: kernel.scratch_bytes for name, kernel in kernels.items() if kernel.scratch_bytes > 0}
+
+
+def linked_code_bytes(graph: ir.Graph, device: Device) -> int:
+    """Flash of the linked image without the layers' constants: start-up, main, kernels, the model's functions."""
+    return _sizes(device).flash_bytes(_symbols(graph, device)) + _model_code_bytes(graph, device)
+
+
+def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
+    """.data and .bss of the linked image, without the arena."""
+    return _sizes(device).ram_bytes(_symbols(graph, device))
+
+
+def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
+    """The deepest stack below a call of the model's run function."""
+    sizes = _sizes(device)
+    return MODEL_RUN_STACK_BYTES + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+
+
+def stack_bytes(graph: ir.Graph, device: Device) -> int:
+    """The stack that the firmware image sets aside: its deepest path of calls, and one exception on top of it."""
+    deepest = _sizes(device).stack_bytes("Reset_Handler", run_stack_bytes(graph, device))
+    frame = EXCEPTION_FRAME_FP_BYTES if device.fpu else EXCEPTION_FRAME_BYTES
+    return -(-(deepest + frame + _sizes(device).stack_bytes("Fault_Handler")) // 8) * 8
+
+
+def _sizes(device: Device) -> CodeSizes:
+    return load(variant(device.core, bool(device.dsp), bool(device.fpu)))
+
+
+def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
+    kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
+    return tuple(sorted({kernel.symbol for kernel in kernels} - {""}))
+
+
+def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
+    """NAME_run, NAME_input, NAME_output: addresses of structs and tensors into registers, then a call."""
+    calls = [op for op in graph.ops if op.kind != "reshape"]
+    return MODEL_CODE_BYTES + CALL_BYTES * len(calls)
 
 
 def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -149,14 +200,15 @@ def _stage_bytes(op: ir.Weighted) -> int:
     return 8 * op.channels + _word(op.channels)
 
 
-def _weighted(name: str, weight_bytes: int, scratch_bytes: int, op: ir.Weighted, dsp: bool) -> Kernel:
+def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.Weighted, dsp: bool) -> Kernel:
     params = f"{name}_params"
     return Kernel(
         function=name,
         symbol=f"{name}_s8_dsp" if dsp else f"{name}_s8",
         params=params,
         sources=(f"{name}.c", f"{name}_dsp.c") if dsp else (f"{name}.c",),
-        scratch_bytes=scratch_bytes if dsp else 0,
+        takes_scratch=scratch_bytes is not None,
+        scratch_bytes=(scratch_bytes or 0) if dsp else 0,
         data_bytes=_word(weight_bytes) + _stage_bytes(op) + _word(STRUCT_BYTES[params]),
     )
 
@@ -175,12 +227,12 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
     rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
     _require(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
-    return _weighted("sf_dense", op.channels * _word(op.kernel.shape[1]), 0, op, dsp)
+    return _weighted("sf_dense", op.channels * _word(op.kernel.shape[1]), None, op, dsp)
 
 
 def _plain(function: str, params: str, source: str) -> Kernel:
     symbol = f"{function}_s8"
-    return Kernel(symbol, symbol, params, (source,), 0, _word(STRUCT_BYTES[params]))
+    return Kernel(symbol, symbol, params, (source,), False, 0, _word(STRUCT_BYTES[params]))
 
 
 def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:

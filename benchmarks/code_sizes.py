@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles the runtime and the firmware port for every core and writes shrinkfit/price/code_sizes.json.
+
+    python benchmarks/code_sizes.py            # after any change in runtime_c/
+    python benchmarks/code_sizes.py --check    # exit status 1 where the file is out of date
+
+Per section: its bytes, its function's stack frame (-fstack-usage), and what its relocations refer to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
+
+from shrinkfit._runtime import runtime_dir
+from shrinkfit.check.build import FIRMWARE_FLAGS, Target, find_tool
+from shrinkfit.price.code_sizes import MODEL_RUN, PATH, variant
+
+VARIANTS = (
+    [Target(core, fpu=False, dsp=False) for core in ("cortex-m0", "cortex-m0plus", "cortex-m3")]
+    + [Target(core, fpu, True) for core in ("cortex-m4", "cortex-m7", "cortex-m33") for fpu in (False, True)]
+    + [Target("cortex-m33", fpu, False) for fpu in (False, True)]
+)
+# Stands in for a model, so that the port's main compiles. The arena itself is priced apart.
+MODEL_HEADER = """#include "shrinkfit.h"
+#define SF_MODEL_ARENA_BYTES 8192
+#define SF_MODEL_INPUT_BYTES 490
+#define SF_MODEL_OUTPUT_BYTES 12
+int8_t *measured_input(void *arena);
+sf_status measured_run(void *arena);
+const int8_t *measured_output(const void *arena);
+#define sf_model_input measured_input
+#define sf_model_run measured_run
+#define sf_model_output measured_output
+"""
+ARENA_SECTION = ".bss.sf_arena"
+ROOT_SECTIONS = (".vectors", ".text.Reset_Handler", ".text.startup.main")
+SHF_ALLOC = 2
+# What the linker script throws away.
+DISCARDED = (".ARM.exidx", ".ARM.extab")
+# libgcc's helpers, hand-written for ARMv6-M, save at most these registers: r0-r7, lr and a few words.
+LIBGCC_STACK_BYTES = 48
+
+
+def measure(target: Target) -> dict:
+    """Sections, symbols and roots of everything that an image may hold, for one core."""
+    with tempfile.TemporaryDirectory() as place:
+        objects = compile_all(target, Path(place))
+        frames = stack_frames(Path(place))
+        sections, symbols = {}, {}
+        for path in objects:
+            read_object(path.name, path.read_bytes(), frames.get(path.stem, {}), sections, symbols)
+    add_libgcc(target, sections, symbols)
+    roots = sorted(key for key in sections if key.split(":")[1] in ROOT_SECTIONS)
+    if len(roots) != len(ROOT_SECTIONS):
+        raise SystemExit(f"expected the sections {ROOT_SECTIONS}, found {roots}")
+    ordered = {key: sections[key] for key in sorted(sections)}
+    return {"sections": ordered, "symbols": dict(sorted(symbols.items())), "roots": roots}
+
+
+def compile_all(target: Target, place: Path) -> list[Path]:
+    (place / "sf_model.h").write_text(MODEL_HEADER)
+    sources = sorted(runtime_dir().glob("sf_*.c")) + sorted((runtime_dir() / "ports" / "cortex_m4").glob("*.c"))
+    command = [find_tool("arm-none-eabi-gcc"), *FIRMWARE_FLAGS, *target.compiler_flags, "-fstack-usage"]
+    command += [f"-I{place}", f"-I{runtime_dir()}", "-c", *map(str, sources)]
+    subprocess.run(command, check=True, cwd=place)
+    return sorted(place.glob("*.o"))
+
+
+def stack_frames(place: Path) -> dict[str, dict[str, int]]:
+    """File stem -> function -> bytes, from lines such as "sf_pad.c:7:6:sf_pad_s8<tab>40<tab>static"."""
+    frames = {}
+    for path in sorted(place.glob("*.su")):
+        lines = (line.split("\t") for line in path.read_text().splitlines())
+        frames[path.stem] = {where.split(":")[-1]: int(size) for where, size, _ in lines}
+    return frames
+
+
+def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
+    """Adds one object file's sections and global symbols; `sections` values are [bytes, stack, uses]."""
+    image = ELFFile(io.BytesIO(data))
+    table = image.get_section_by_name(".symtab")
+
+    def key(index) -> str | None:
+        section = image.get_section(index)
+        wanted = section["sh_flags"] & SHF_ALLOC and section["sh_size"] > 0
+        wanted = wanted and not section.name.startswith((*DISCARDED, ARENA_SECTION))
+        return f"{name}:{section.name}" if wanted else None
+
+    for index in range(image.num_sections()):
+        if key(index):
+            section = image.get_section(index)
+            function = section.name.removeprefix(".text.").removeprefix("startup.")
+            frame = frames.get(function, frames.get(re.sub(r"\.(constprop|isra|part)\..*", "", function), 0))
+            sections[key(index)] = [-(-section["sh_size"] // 4) * 4, frame, set()]
+    for symbol in table.iter_symbols():
+        home = symbol["st_shndx"]
+        if isinstance(home, int) and symbol["st_info"]["bind"] in ("STB_GLOBAL", "STB_WEAK") and key(home):
+            # A weak definition gives way to any other.
+            if symbol["st_info"]["bind"] == "STB_GLOBAL" or symbol.name not in symbols:
+                symbols[symbol.name] = key(home)
+    for relocations in image.iter_sections():
+        if isinstance(relocations, RelocationSection) and key(relocations["sh_info"]):
+            uses = sections[key(relocations["sh_info"])][2]
+            for relocation in relocations.iter_relocations():
+                symbol = table.get_symbol(relocation["r_info_sym"])
+                home = symbol["st_shndx"]
+                is_local = symbol["st_info"]["bind"] == "STB_LOCAL" and isinstance(home, int)
+                # A global goes by its name: another file's definition may replace a weak one.
+                uses.add(key(home) if is_local and key(home) else symbol.name)
+            uses.discard(key(relocations["sh_info"]))
+
+
+def add_libgcc(target: Target, sections: dict, symbols: dict) -> None:
+    """Adds those members of libgcc that define what is still missing, until nothing is."""
+    gcc = [find_tool("arm-none-eabi-gcc"), "-mthumb", *target.compiler_flags, "-print-libgcc-file-name"]
+    archive = subprocess.run(gcc, check=True, capture_output=True, text=True).stdout.strip()
+    members = archive_members(archive)
+    while True:
+        wanted = {used for _, _, uses in sections.values() for used in uses}
+        missing = sorted(name for name in wanted if name in members and name not in symbols)
+        if not missing:
+            break
+        member = members[missing[0]]
+        data = subprocess.run(["arm-none-eabi-ar", "p", archive, member], check=True, capture_output=True).stdout
+        before = set(sections)
+        read_object(f"libgcc/{member}", data, {}, sections, symbols)
+        for key in set(sections) - before:
+            sections[key][1] = LIBGCC_STACK_BYTES
+    for section in sections.values():
+        known = (used for used in section[2] if used in sections or used in symbols or used == MODEL_RUN)
+        section[2] = sorted({symbols.get(used, used) for used in known})
+
+
+def archive_members(archive: str) -> dict[str, str]:
+    """Symbol -> member that defines it, from lines such as "__aeabi_lmul in _muldi3.o"."""
+    command = ["arm-none-eabi-nm", "--print-armap", archive]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n\n")[0]
+    return dict(line.split(" in ") for line in text.splitlines() if " in " in line)
+
+
+def document() -> str:
+    """The file's text: JSON with one line per section."""
+    version = subprocess.run([find_tool("arm-none-eabi-gcc"), "-dumpfullversion"], capture_output=True, text=True)
+    head = {"compiler": f"arm-none-eabi-gcc {version.stdout.strip()}", "flags": " ".join(FIRMWARE_FLAGS)}
+    cores = []
+    for target in VARIANTS:
+        table = measure(target)
+        parts = [f'  "roots": {json.dumps(table["roots"])}']
+        for part in ("sections", "symbols"):
+            lines = ",\n".join(f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in table[part].items())
+            parts.append(f'  "{part}": {{\n{lines}\n  }}')
+        cores.append(f' "{variant(target.core, target.dsp, target.fpu)}": {{\n' + ",\n".join(parts) + "\n }")
+    heads = "\n".join(f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head.items())
+    return f'{{\n{heads}\n"cores": {{\n' + ",\n".join(cores) + "\n}\n}\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    check = parser.parse_args().check
+    text = document()
+    if check:
+        same = PATH.is_file() and PATH.read_text() == text
+        print(f"{PATH.name} is {'up to date' if same else 'out of date: run benchmarks/code_sizes.py'}")
+        return 0 if same else 1
+    PATH.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device and the files of an exported folder in, its Makefile and CMakeLists.txt out."""
+
+from __future__ import annotations
+
+from shrinkfit.device import Device
+
+# Single precision units, where the core can have one.
+FPU_OF_CORE = {"cortex-m4": "fpv4-sp-d16", "cortex-m7": "fpv5-sp-d16", "cortex-m33": "fpv5-sp-d16"}
+
+
+def cpu_flags(device: Device) -> str:
+    """What arm-none-eabi-gcc has to know of the core; an unknown FPU or DSP is taken as absent."""
+    cpu = device.core + ("+nodsp" if device.core == "cortex-m33" and not device.dsp else "")
+    unit = FPU_OF_CORE.get(device.core) if device.fpu else None
+    return f"-mcpu={cpu} " + (f"-mfloat-abi=hard -mfpu={unit}" if unit else "-mfloat-abi=soft")
+
+
+def makefile(name: str, device: Device, stack_bytes: int) -> str:
+    """Targets host, firmware, size, clean; everything goes to build/."""
+    memory = {"SF_FLASH_BYTES": device.flash_bytes, "SF_RAM_BYTES": device.ram_bytes, "SF_STACK_BYTES": stack_bytes}
+    symbols = " ".join(f"-Wl,--defsym={key}={value}" for key, value in memory.items() if value is not None)
+    return f"""# Written by shrinkfit for {device.name}.
+# ports/ holds a main for this computer and a whole firmware image; a product brings its own main.
+
+BUILD ?= build
+HOST_CC ?= cc
+CROSS ?= arm-none-eabi-
+CPU ?= {cpu_flags(device)}
+# The memories of the part; -Wl,--defsym sets what ports/cortex_m4/link.ld leaves open.
+MEMORY ?= {symbols}
+CFLAGS ?= -std=c11 -O2 -Wall -Wextra
+SECTIONS := -ffunction-sections -fdata-sections
+
+MODEL := $(sort $(wildcard *.c))
+HEADERS := $(wildcard *.h)
+HOST := $(MODEL) $(sort $(wildcard ports/host/*.c))
+FIRMWARE := $(MODEL) $(sort $(wildcard ports/cortex_m4/*.c))
+
+.PHONY: all host firmware size clean
+all: host
+
+# build/{name} INPUTS OUTPUTS: raw int8 files
+host: $(BUILD)/{name}
+firmware: $(BUILD)/firmware.elf
+size: firmware
+	$(CROSS)size $(BUILD)/firmware.elf
+
+$(BUILD)/{name}: $(HOST) $(HEADERS)
+	@mkdir -p $(BUILD)
+	$(HOST_CC) $(CFLAGS) -I. $(HOST) -o $@
+
+$(BUILD)/firmware.elf: $(FIRMWARE) $(HEADERS) ports/cortex_m4/link.ld
+	@mkdir -p $(BUILD)
+	$(CROSS)gcc $(CPU) -mthumb $(CFLAGS) $(SECTIONS) -I. $(FIRMWARE) -nostdlib -Wl,--gc-sections \\
+	    $(MEMORY) -Tports/cortex_m4/link.ld -Wl,-Map=$(BUILD)/firmware.map -lgcc -o $@
+
+clean:
+	rm -rf $(BUILD)
+"""
+
+
+def cmake_lists(name: str, sources: list[str]) -> str:
+    """A static library with the model's name.
+
+    Args:
+        name: the model's name.
+        sources: the C files, without those of ports/.
+    """
+    files = "\n".join(f"    {source}" for source in sources)
+    return f"""# Written by shrinkfit. In your project: add_subdirectory(folder), target_link_libraries(app {name})
+cmake_minimum_required(VERSION 3.13)
+project({name} C)
+
+add_library({name} STATIC
+{files})
+target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
+target_compile_features({name} PRIVATE c_std_99)
+target_compile_options({name} PRIVATE -O2 -ffunction-sections -fdata-sections)
+"""

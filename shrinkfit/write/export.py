@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model in, a firmware folder out: C, the runtime files it needs, build files, a .tflite, a report.
+
+The folder appears whole or not at all: it is written beside its place and then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shrinkfit._runtime import runtime_dir
+from shrinkfit.device import Device, get_device
+from shrinkfit.errors import ExportError, ShrinkfitError, UnsupportedLayerError
+from shrinkfit.graph.ir import Graph
+from shrinkfit.price.arena import plan
+from shrinkfit.price.cost import Cost, price_graph
+from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
+from shrinkfit.write.build_files import cmake_lists, makefile
+from shrinkfit.write.c import Layer, Model, layer_identifiers, render
+from shrinkfit.write.names import check_name
+from shrinkfit.write.pack import pack
+
+DEFAULT_DEVICE = "efm32"
+# The key by which an exported folder is known again; its value counts changes of report.json.
+FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 1
+REPORT = "report.json"
+BUILD = "build"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and what it costs on the device.
+
+    Args:
+        name: the model's name in C.
+        folder: where it is.
+        device: the device's name.
+        cost: the same figures that training is held to.
+        limits: of the device, by resource.
+        details: report.json's content.
+    """
+
+    name: str
+    folder: Path
+    device: str
+    cost: Cost = field(repr=False)
+    limits: dict[str, int]
+    details: dict[str, Any] = field(repr=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether the model is within the device's limits."""
+        costs = self.cost.as_costs()
+        return all(costs[name] <= limit for name, limit in self.limits.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """report.json's content."""
+        return self.details
+
+    def __str__(self) -> str:
+        units = {"ram_bytes": "bytes of RAM", "flash_bytes": "bytes of flash", "flops": "FLOPs an inference"}
+        lines = [f"{self.name} for {self.device}: {self.folder}"]
+        for resource, value in self.cost.as_costs().items():
+            limit = self.limits.get(resource)
+            of = "" if limit is None else f" of {limit:,}" if value <= limit else f", over the limit of {limit:,}"
+            lines.append(f"  {value:>12,}{of} {units[resource]}")
+        return "\n".join(lines)
+
+
+def export(
+    source: Any,
+    folder: str | os.PathLike,
+    *,
+    name: str,
+    device: str | Device | None = None,
+    calibration: Any = None,
+    labels: Sequence[str] | None = None,
+) -> ExportReport:
+    """Write the C that runs a model.
+
+    Args:
+        source: a FitDevice after its training, a Graph, a Keras model, or the path of a .tflite,
+            .keras or .h5 file.
+        folder: made or, if an earlier export wrote it, replaced.
+        name: what the C calls the model; a C identifier.
+        device: a catalogue name or a Device; a FitDevice's own, else "efm32", where it is None.
+        calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice.
+        labels: one string per output.
+
+    Returns:
+        The report, also written as report.json.
+
+    Raises:
+        ExportError: a bad name, bad labels, or a folder that cannot be written; nothing is left behind.
+        ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
+    """
+    check_name(name)
+    if device is None:
+        device = getattr(source, "device", None) or DEFAULT_DEVICE
+    return write_folder(to_graph(source, calibration), folder, name=name, device=device, labels=labels)
+
+
+def to_graph(source: Any, calibration: Any = None) -> Graph:
+    """The integer graph of whatever `export` takes.
+
+    Raises:
+        ShrinkfitError: it cannot be read.
+    """
+    if isinstance(source, Graph):
+        return source
+    graph = getattr(source, "graph", None)
+    if isinstance(graph, Graph):
+        return graph
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        if not path.is_file():
+            raise ShrinkfitError(f"no such model file: '{path}'")
+        if path.suffix == ".tflite":
+            from shrinkfit.read.tflite import read_tflite
+
+            return read_tflite(path)
+        if path.suffix not in (".keras", ".h5"):
+            raise ShrinkfitError(f"'{path}' ends in '{path.suffix}', expected a .tflite, .keras or .h5 file")
+    from shrinkfit.read.keras_model import read_keras
+
+    return read_keras(source, calibration=calibration)
+
+
+def write_folder(
+    graph: Graph,
+    folder: str | os.PathLike,
+    *,
+    name: str,
+    device: str | Device = DEFAULT_DEVICE,
+    labels: Sequence[str] | None = None,
+) -> ExportReport:
+    """Write the firmware folder of an integer graph; arguments and errors as those of `export`."""
+    check_name(name)
+    part, place = get_device(device), Path(os.path.abspath(folder))
+    _check_replaceable(place)
+    model = _model(graph, name, part, _checked_labels(graph, labels))
+    cost = price_graph(graph, part)
+    files = _files(model, part, cost)
+    details = _details(model, part, cost, sorted([*files, REPORT]))
+    files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
+    _write_whole(place, files)
+    return ExportReport(name, place, part.name, cost, part.budget().limits(), details)
+
+
+def format_version() -> int:
+    """SF_FORMAT_VERSION of the runtime that would be copied."""
+    text = (runtime_dir() / "shrinkfit.h").read_text(encoding="utf-8")
+    return int(re.search(r"#define SF_FORMAT_VERSION (\d+)", text)[1])
+
+
+def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ...]:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ExportError(
+            f"model '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
+            "the C's API has one of each"
+        )
+    if labels is None:
+        return ()
+    labels, outputs = tuple(labels), graph.tensors[graph.outputs[0]].size_bytes
+    if len(labels) != outputs or not all(isinstance(label, str) for label in labels):
+        raise ExportError(f"labels are {list(labels)!r}; expected {outputs} strings, one per output")
+    return labels
+
+
+def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> Model:
+    dsp = bool(device.dsp)
+    kernels = [(op, kernel_for(op, graph, dsp)) for op in graph.ops]
+    packed = [(op, kernel, pack(op, graph)) for op, kernel in kernels if kernel.function]
+    identifiers = layer_identifiers(name, [(op.name, constants) for op, _, constants in packed])
+    return Model(
+        name=name,
+        graph=graph,
+        plan=plan(graph, scratch_sizes(graph, dsp)),
+        layers=tuple(Layer(*parts, identifier) for parts, identifier in zip(packed, identifiers, strict=True)),
+        format_version=format_version(),
+        dsp=dsp,
+        stack_bytes=run_stack_bytes(graph, device),
+        labels=labels,
+    )
+
+
+def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
+    """Relative path -> content, of everything but the report."""
+    texts = render(model)
+    needed = sorted({source for layer in model.layers for source in layer.kernel.sources})
+    headers = ["shrinkfit.h", "sf_internal.h", "sf_select.h"] + (["sf_dsp.h"] if model.dsp else [])
+    runtime = runtime_dir()
+    files = {file: (runtime / file).read_bytes() for file in headers + needed}
+    ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
+    files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
+    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
+    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *needed])
+    files |= {file: text.encode() for file, text in texts.items()}
+    tflite = _tflite(model.graph)
+    return files if tflite is None else files | {f"{model.name}.tflite": tflite}
+
+
+def _tflite(graph: Graph) -> bytes | None:
+    """None where LiteRT has no operators for this graph."""
+    from shrinkfit.write.tflite import write_tflite
+
+    try:
+        return write_tflite(graph)
+    except UnsupportedLayerError:
+        return None
+
+
+def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict[str, Any]:
+    functions = {layer.op.name: (layer.kernel.function, layer.identifier) for layer in model.layers}
+    layers = []
+    for layer in cost.layers:
+        function, identifier = functions.get(layer.name, ("", ""))
+        layers.append(asdict(layer) | {"function": function, "identifier": identifier})
+    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
+    return {
+        FORMAT_KEY: REPORT_FORMAT,
+        "name": model.name,
+        "device": device.name,
+        "target": {key: getattr(device, key) for key in target},
+        "runtime_format": model.format_version,
+        **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
+        "run_stack_bytes": model.stack_bytes,
+        "limits": device.budget().limits(),
+        "input": _tensor_details(model.input),
+        "output": _tensor_details(model.output) | {"labels": list(model.labels)},
+        "layers": layers,
+        "files": files,
+    }
+
+
+def _tensor_details(tensor: Any) -> dict[str, Any]:
+    return {"shape": list(tensor.shape), "scale": tensor.scale, "zero_point": tensor.zero_point}
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Only what an earlier export wrote, and what its Makefile built, may be replaced."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir() or folder.is_symlink():
+        raise ExportError(f"'{folder}' is no folder; choose another place for the firmware")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    if not found:
+        return
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        ours = set(report["files"]) if FORMAT_KEY in report else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    if not ours:
+        raise ExportError(f"'{folder}' holds files that shrinkfit did not write; choose an empty or a new folder")
+    strange = sorted(path for path in found - ours if not path.startswith(f"{BUILD}/"))
+    if strange:
+        raise ExportError(
+            f"'{folder}' was exported before, but '{strange[0]}' in it was not; move it away or choose another folder"
+        )
+
+
+def _write_whole(folder: Path, files: dict[str, bytes]) -> None:
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        fresh = temporary / "new"
+        for file, content in files.items():
+            path = fresh / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        _swap(fresh, folder, temporary / "old")
+    except OSError as error:
+        raise ExportError(f"cannot write '{folder}': {error.strerror or error}; nothing was changed") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path, old: Path) -> None:
+    if not folder.exists():
+        os.rename(fresh, folder)
+        return
+    os.rename(folder, old)
+    try:
+        os.rename(fresh, folder)
+    except OSError:
+        os.rename(old, folder)
+        raise
