@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from shrinkfit.read.topology import keras_value
+
 CLASSES = 4
 
 
@@ -86,7 +88,7 @@ def trained(build, seed: int = 0) -> keras.Model:
         if variable.path.endswith("moving_variance"):
             variable.assign(1 + np.abs(noise))
         elif not variable.dtype.startswith("uint"):
-            variable.assign(keras.ops.convert_to_numpy(variable) + noise)
+            variable.assign(keras_value(variable) + noise)
     return model
 
 

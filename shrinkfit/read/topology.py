@@ -343,10 +343,8 @@ def canonical_weights(node: Node) -> dict[str, np.ndarray]:
 
 
 def keras_value(variable: Any) -> np.ndarray:
-    """A Keras variable as an array, which np.asarray makes only with a warning."""
-    import keras
-
-    return keras.ops.convert_to_numpy(variable)
+    """A Keras variable as an array; np.asarray and Keras's own conversion both warn under NumPy 2."""
+    return variable.value.numpy()
 
 
 def canonical(node: Node, role: str, value: np.ndarray) -> np.ndarray:

@@ -69,13 +69,13 @@ def shared():
         (unbuilt, "has no input shape yet"),
         (Subclassed, "'mine' is a subclassed Subclassed"),
         (shared, "layer 'twice' is applied more than once"),
-        (with_layer(lambda: layers.LayerNormalization(name="ln")), r"layer 'ln' \(LayerNormalization\) is not supported"),
+        (with_layer(lambda: layers.PReLU(name="p")), r"layer 'p' \(PReLU\) is not supported"),
         (with_layer(lambda: layers.Conv2D(4, 3, activation="gelu", name="c")), "layer 'c': activation 'gelu'"),
         (with_layer(lambda: layers.Conv2D(6, 3, groups=3, name="c")), "layer 'c': groups is 3"),
         (with_layer(lambda: layers.ReLU(negative_slope=0.1, name="r")), "layer 'r': only ReLU"),
         (with_layer(lambda: layers.BatchNormalization(axis=1, name="b")), "layer 'b': BatchNormalization over axis 1"),
         (with_layer(lambda: keras.Sequential([layers.ReLU()], name="inner")), r"layer 'inner' \(Sequential\)"),
-        (lambda: keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3, name="c")]), r"shape \(None, 3\) is open"),
+        (lambda: keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3)]), r"shape \(None, 3\) is open"),
     ],
 )
 def test_what_cannot_be_read_is_named(build, message):
