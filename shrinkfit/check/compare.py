@@ -7,6 +7,7 @@ import json
 import tempfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,9 @@ class CheckResult:
         outputs: int8 [clips, ...], as the C wrote them.
         instructions, cycles: of one inference on the emulated core; cycles by a Cortex-M4's timings, so None
             for other cores. None where nothing was counted.
-        stack_bytes: the deepest stack that the model's run function was seen to use. None where not measured.
+        stack_bytes: the deepest stack that a call of the run function was seen to use; None where not measured.
         flash_bytes, ram_bytes: of the linked image; None on the host.
-        predicted: ram_bytes, flash_bytes and stack_bytes as export printed them.
+        predicted: flash_bytes, ram_bytes and the bound on stack_bytes as export reported them.
         profile: instructions and cycles by function and by layer; None where nothing was counted.
     """
 
@@ -187,6 +188,7 @@ class _Exported:
 
     folder: Path
     name: str
+    target: Target
     report: dict[str, Any]
 
     @classmethod
@@ -196,32 +198,33 @@ class _Exported:
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
-            name = report["name"]
+            ours = "shrinkfit_report" in report and isinstance(report["name"], str)
+            target = Target.of(SimpleNamespace(**report["target"])) if ours else None
         except FileNotFoundError as error:
             raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
-        return cls(folder, name, report)
+        if target is None:
+            raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
+        return cls(folder, report["name"], target, report)
 
     def graph(self):
         from shrinkfit.read.tflite import read_tflite
 
         path = self.folder / f"{self.name}.tflite"
         if not path.is_file():
-            raise CheckError(f"'{self.folder}' has no {path.name}, which the simulator runs; export again")
+            raise CheckError(
+                f"'{self.folder}' has no {path.name}, from which check simulates; export writes it for every model "
+                "whose operators LiteRT has"
+            )
         return read_tflite(path)
 
     @property
-    def target(self) -> Target:
-        from shrinkfit.device import get_device
-
-        device = self.report.get("device")
-        return Target() if device is None else Target.of(get_device(device))
-
-    @property
     def stack_bytes(self) -> int | None:
+        """What the firmware sets aside."""
         return self.report.get("stack_bytes")
 
     @property
     def predicted(self) -> dict[str, int]:
-        return {key: self.report[key] for key in ("flash_bytes", "ram_bytes", "stack_bytes") if key in self.report}
+        keys = {"flash_bytes": "flash_bytes", "ram_bytes": "ram_bytes", "stack_bytes": "run_stack_bytes"}
+        return {ours: self.report[theirs] for ours, theirs in keys.items() if theirs in self.report}

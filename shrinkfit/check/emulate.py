@@ -125,7 +125,7 @@ class _Machine:
 
         with Path(elf).open("rb") as stream:
             image = ELFFile(stream)
-            self._stack_start, self._stack_end = _stack_bounds(image)
+            self._stack_start = _stack_start(image)
             for segment in image.iter_segments():
                 if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]:
                     self.write(segment["p_paddr"], segment.data())
@@ -162,9 +162,8 @@ class _Machine:
         return self._uc.reg_read(UC_ARM_REG_R0)
 
     def stack_used(self) -> int:
-        """Bytes from the stack's end to the deepest one that is no longer painted."""
-        stack = self.read(self._stack_start, self._stack_end - self._stack_start)
-        return len(stack.lstrip(PAINT))
+        """Bytes below main's stack pointer, down to the deepest that is no longer painted."""
+        return len(self.read(self._stack_start, self._sp - self._stack_start).lstrip(PAINT))
 
     def profile(self, function: str, argument: int) -> tuple[int, Profile]:
         start, end = self._functions.bounds(function)
@@ -209,11 +208,11 @@ def _cpu_model(core: str) -> int:
     return number
 
 
-def _stack_bounds(image) -> tuple[int, int]:
+def _stack_start(image) -> int:
     section = image.get_section_by_name(".stack")
     if section is None:
         raise CheckError("the linked image has no .stack section; link it with ports/cortex_m4/link.ld")
-    return section["sh_addr"], section["sh_addr"] + section["sh_size"]
+    return section["sh_addr"]
 
 
 class _Functions:

@@ -3,11 +3,12 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from shrinkfit.check.compare import PLACES, check
 from shrinkfit.errors import CheckError, ShrinkfitError
+
+TARGET = {"core": "cortex-m4", "fpu": True, "dsp": True, "flash_bytes": None, "ram_bytes": None}
 
 
 def test_unknown_place(toy):
@@ -26,7 +27,7 @@ def test_folder_of_somebody_else(tmp_path):
         check(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name"', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "target": {}}', '{"name"', "\xff"])
 def test_report_of_somebody_else(tmp_path, text):
     (tmp_path / "report.json").write_text(text, encoding="latin-1")
     with pytest.raises(CheckError, match="is not a report that shrinkfit wrote"):
@@ -34,6 +35,6 @@ def test_report_of_somebody_else(tmp_path, text):
 
 
 def test_folder_without_its_tflite(toy):
-    (toy / "report.json").write_text(json.dumps({"name": "toy"}))
+    (toy / "report.json").write_text(json.dumps({"shrinkfit_report": 1, "name": "toy", "target": TARGET}))
     with pytest.raises(CheckError, match="has no toy.tflite"):
         check(toy)
