@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
+from shrinkfit.graph.fixedpoint import requantize, split_scale
 from shrinkfit.read.tflite import OperatorReader
 
 _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if isinstance(v, int)}
@@ -182,7 +183,23 @@ def _reshape(at: OperatorReader) -> None:
 
 def _requantize(at: OperatorReader, activation: str) -> None:
     source, target = at.source(), at.target()
-    at.add(ir.Requantize, (source,), target, **_activation(at, target, activation))
+    clamp = _activation(at, target, activation)
+    at.add(ir.Requantize, (source,), target, **clamp)
+    whole_range = (clamp["activation_min"], clamp["activation_max"]) == (ir.INT8_MIN, ir.INT8_MAX)
+    # A clamp to the whole range reads as QUANTIZE, which divides the scales otherwise than RELU does.
+    if activation != "NONE" and whole_range and not _divides_alike(source, target):
+        raise at.refuse(
+            f"clamps nothing, and scales {source.scale:g} and {target.scale:g} round otherwise without it; "
+            "convert the model again with the activation fused"
+        )
+
+
+def _divides_alike(source: ir.Tensor, target: ir.Tensor) -> bool:
+    """Do float32 and double division of the scales give the same outputs for all inputs?"""
+    values = np.arange(ir.INT8_MIN, ir.INT8_MAX + 1) - source.zero_point
+    scales = (source.scale / target.scale, float(np.float32(source.scale) / np.float32(target.scale)))
+    a, b = (requantize(values, *split_scale(scale), "double") + target.zero_point for scale in scales)
+    return bool(np.array_equal(np.clip(a, ir.INT8_MIN, ir.INT8_MAX), np.clip(b, ir.INT8_MIN, ir.INT8_MAX)))
 
 
 READERS = {

@@ -15,6 +15,7 @@ from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.activation import activation_range
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
+from shrinkfit.write.tflite_file import FlatWriter
 from tests.graph.litert_oracle import SHARED, litert_run
 
 
@@ -260,6 +261,35 @@ def test_pad_in_front_stays_a_pad():
     assert [op.kind for op in graph.ops] == ["pad", "conv2d", "mean", "dense", "softmax"]
     assert graph.ops[0].padding == ir.Padding(2, 0, 1, 1)
     assert outputs_equal(graph, small_graph(padding=ir.Padding(2, 0, 1, 1)))
+
+
+# 0.07 / (8 / 70) is 0.6125 and a little: 20 steps make 12.25, 40 steps almost exactly 24.5.
+NEARLY_A_TIE = (0.07, 8 / 70)
+
+
+def relu_file(source_scale: float, target_scale: float, zero_point: int) -> bytes:
+    x, y = ir.Tensor("x", (1, 256), source_scale, -128), ir.Tensor("y", (1, 256), target_scale, zero_point)
+    writer = FlatWriter()
+    indices = [writer.activation(t.name, t.shape, t.scale, t.zero_point) for t in (x, y)]
+    writer.operator("RELU", 2, indices[:1], indices[1:])
+    return writer.finish("relu", indices[:1], indices[1:])
+
+
+@pytest.mark.parametrize("source_scale", np.linspace(0.05, 0.2, 40))
+def test_relu_of_its_own_is_exact(source_scale):
+    data = relu_file(source_scale, 0.1, -100)
+    every_value = np.arange(-128, 128, dtype=np.int8)[None]
+    got = simulate.run(read_tflite(data), every_value)
+    np.testing.assert_array_equal(got, litert_run(data, every_value))
+
+
+def test_relu_whose_division_matters_is_refused_only_where_it_clamps_nothing():
+    source, target = NEARLY_A_TIE
+    every_value = np.arange(-128, 128, dtype=np.int8)[None]
+    data = relu_file(source, target, -100)
+    np.testing.assert_array_equal(simulate.run(read_tflite(data), every_value), litert_run(data, every_value))
+    with pytest.raises(UnsupportedLayerError, match=r"operator 0 \(RELU\) clamps nothing"):
+        read_tflite(relu_file(source, target, -128))
 
 
 ACTIVATIONS = [
