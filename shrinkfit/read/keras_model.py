@@ -237,7 +237,11 @@ class _Lowering:
         return {"activation_min": zero_point, "activation_max": max(high, zero_point)}
 
     def _common(self, stage: Stage, *sources: ir.Tensor) -> dict[str, Any]:
-        return {"name": stage.key, "inputs": tuple(s.name for s in sources), "outputs": (stage.key,)}
+        """The operator bears its layer's name; a second one of the same layer, its kind too."""
+        name = stage.head.layer.name
+        if any(op.name == name for op in self.ops):
+            name = f"{name}/{stage.kind}"
+        return {"name": name, "inputs": tuple(s.name for s in sources), "outputs": (stage.key,)}
 
     def _folded(self, stage: Stage, kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
         """(kernel, bias) in float with the batch normalization behind them multiplied in."""
