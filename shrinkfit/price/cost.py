@@ -10,9 +10,9 @@ from typing import Any
 
 from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ShrinkfitError
-from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
-from shrinkfit.price.kernels import kernel_for, linked_code_bytes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 
 RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 
@@ -54,7 +54,7 @@ class Cost:
         weight_bytes: constant data of all layers.
         code_bytes: the rest of the flash.
         peak_layer: the operator with the most live bytes.
-        layers: one per operator, in the order in which they run.
+        layers: one per operator in the order in which they run; reshapes cost nothing and are left out.
     """
 
     device: str
@@ -116,9 +116,9 @@ def _graph_of(model: Any) -> Graph:
 
 def price_graph(graph: Graph, device: Device) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses."""
-    kernels = {op.name: kernel_for(op, graph, dsp=bool(device.dsp)) for op in graph.ops}
-    memory = plan(graph, {name: kernel.scratch_bytes for name, kernel in kernels.items()})
-    layers = tuple(_layer(graph, op, kernels[op.name].data_bytes, memory) for op in graph.ops)
+    dsp = bool(device.dsp)
+    memory = plan(graph, scratch_sizes(graph, dsp))
+    layers = tuple(_layer(graph, op, dsp, memory) for op in graph.ops if op.kind != "reshape")
     data, code = sum(layer.bytes for layer in layers), linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
     return Cost(
@@ -136,14 +136,14 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     )
 
 
-def _layer(graph: Graph, op: Any, data_bytes: int, memory: Plan) -> LayerCost:
+def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
         kind=op.kind,
         output_shape=graph.tensors[op.outputs[0]].shape,
         weights=op.weight_count,
-        bytes=data_bytes,
+        bytes=kernel_for(op, graph, dsp).data_bytes,
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],
