@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,17 @@ from shrinkfit.errors import CheckError, ShrinkfitError
 PLACES = ("host", "cortex-m4", "qemu")
 # Cycles hardly depend on the input; a counted run is some thirty times slower than a plain one.
 PROFILED_CLIPS = 1
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """One layer of one counted inference; cycles are None where the core's timings are not known."""
+
+    name: str
+    kind: str
+    macs: int
+    instructions: int
+    cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,8 @@ class CheckResult:
         stack_bytes: the deepest stack that a call of the run function was seen to use; None where not measured.
         flash_bytes, ram_bytes: of the linked image; None on the host.
         predicted: flash_bytes, ram_bytes and the bound on stack_bytes as export reported them.
-        profile: instructions and cycles by function and by layer; None where nothing was counted.
+        layers: the counted inference layer by layer; empty where nothing was counted.
+        profile: the same by C function; None where nothing was counted.
     """
 
     name: str
@@ -56,6 +68,7 @@ class CheckResult:
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     predicted: dict[str, int] = field(default_factory=dict)
+    layers: tuple[LayerRun, ...] = field(default=(), repr=False)
     profile: Profile | None = field(default=None, repr=False)
 
     @property
@@ -68,7 +81,7 @@ class CheckResult:
     def as_dict(self) -> dict[str, Any]:
         """Everything but the outputs and the profile, for JSON."""
         plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("outputs", "profile")}
-        return {**plain, "exact": self.exact}
+        return {**plain, "layers": [asdict(layer) for layer in self.layers], "exact": self.exact}
 
     def __str__(self) -> str:
         verdict = "every byte as simulated" if self.exact else f"{self.differences} bytes differ: "
@@ -156,12 +169,13 @@ def _on_cortex_m4(exported: _Exported, values: np.ndarray, output_bytes: int, pl
     elf = build_firmware(exported.folder, place, target, stack_bytes=exported.stack_bytes)
     rows = values.reshape(len(values), -1)
     emulation = run_unicorn(elf, rows, exported.name, output_bytes, target, count=PROFILED_CLIPS)
-    profile = emulation.profiles[0]
+    profile, timed = emulation.profiles[0], target.core == "cortex-m4"
     facts = {
         **_sizes(linked_sizes(elf)),
         "stack_bytes": emulation.stack_bytes,
         "instructions": profile.instructions,
-        "cycles": profile.cycles if target.core == "cortex-m4" else None,
+        "cycles": profile.cycles if timed else None,
+        "layers": exported.layers(profile, timed),
         "profile": profile,
     }
     return [_Ran(target.core, emulation.outputs, facts)]
@@ -218,6 +232,16 @@ class _Exported:
                 "whose operators LiteRT has"
             )
         return read_tflite(path)
+
+    def layers(self, profile: Profile, timed: bool) -> tuple[LayerRun, ...]:
+        """The calls of the run function, which are the layers in their order."""
+        rows = [row for row in self.report.get("layers", ()) if row["function"]]
+        if len(rows) != len(profile.calls):
+            raise CheckError(f"{self.name}_run makes {len(profile.calls)} calls for {len(rows)} layers; export again")
+        return tuple(
+            LayerRun(row["name"], row["kind"], row["macs"], call.instructions, call.cycles if timed else None)
+            for row, call in zip(rows, profile.calls, strict=True)
+        )
 
     @property
     def stack_bytes(self) -> int | None:
