@@ -89,7 +89,7 @@ def get_data(args):
     folder = args.data or synthesize(args.hotwords, args.cache, clips=args.clips, seed=args.seed)
     data = load(folder, args.hotwords)
     sizes = ", ".join(f"{name} {len(getattr(data, name)):,}" for name in ("train", "validation", "test"))
-    console.print(f"{folder}: {len(data.labels)} classes ({', '.join(data.labels)}); clips: {sizes}")
+    console.print(f"{folder}: {len(data.labels)} classes ({', '.join(data.labels)}); clips: {sizes}", soft_wrap=True)
     return data
 
 
@@ -150,15 +150,17 @@ def show(report, fit, out):
         Figure("device accuracy", reached["device"], reached["float"] - LOST_AT_MOST, "%", at_least=True),
         *limit_figures(fit.cost, fit.budget),
         Figure("cycles per inference", report["costs"]["cycles"]),
-        Figure("differing bytes", exact["differences"], 0),
     ]
     was = ", ".join(f"{name} {value:,}" for name, value in report["before"].items())
+    title = f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips"
     console.rule("Result")
+    console.print(budget_table(figures, title))
+    console.print(f"output bytes that differ from the simulator's: {exact['differences']}")
+    console.print(f"before fitting: {was}")
     console.print(
-        budget_table(figures, f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips")
+        f"the C: {out / 'firmware'}; these figures: {out / 'report.json'}; plots: {out}/*.png", soft_wrap=True
     )
-    console.print(f"before fitting: {was}\n{out / 'firmware'}: the C; {out / 'report.json'}: these figures")
-    return int(any(figure.held is False for figure in figures))
+    return int(exact["differences"] > 0 or any(figure.held is False for figure in figures))
 
 
 def plot_history(fit, path):
