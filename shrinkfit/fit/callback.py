@@ -45,6 +45,8 @@ class FitDevice(keras.callbacks.Callback):
         ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None.
         inferences_per_second: shares the device's FLOP/s among inferences.
         prune: whether channels may go.
+        importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
+            batches) or "magnitude" (the length of a channel's kernel).
         quantize: whether to train with fake quantization; without it, export needs calibration data.
         minimum_width: no layer gets narrower than this many channels.
         width_multiple: wide layers keep a multiple of this many channels.
@@ -73,6 +75,7 @@ class FitDevice(keras.callbacks.Callback):
         flops: float | None = None,
         inferences_per_second: float = 1.0,
         prune: bool = True,
+        importance: str = "taylor",
         quantize: bool = True,
         minimum_width: int = 4,
         width_multiple: int = 4,
@@ -87,6 +90,7 @@ class FitDevice(keras.callbacks.Callback):
             ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops, inferences_per_second=inferences_per_second
         )
         self.prune, self.quantize = prune, quantize
+        self.importance = _one_of(importance, "importance", ("taylor", "magnitude"))
         self.minimum_width = _at_least_one(minimum_width, "minimum_width")
         self.width_multiple = _at_least_one(width_multiple, "width_multiple")
         self.prune_epochs = _window(prune_epochs)
@@ -161,7 +165,12 @@ class FitDevice(keras.callbacks.Callback):
         self._first = self._pricer.costs(self._widths)
         self._refuse_the_impossible()
         self._instruments = quantizing.Instruments(
-            self._fitting, self._topology, self._stages, self._channels, self.quantize
+            self._fitting,
+            self._topology,
+            self._stages,
+            self._channels,
+            quantize=self.quantize,
+            tap=self.prune and self.importance == "taylor",
         )
         self._instruments.attach()
 
@@ -241,10 +250,12 @@ class FitDevice(keras.callbacks.Callback):
     # --- pruning ---
 
     def _narrow(self, limits: dict[str, float]) -> list[pruning.Pruned]:
+        worth = self._instruments.take_importance()
         if not pruning.over(self._pricer.costs(self._widths), limits):
             return []
-        weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
-        worth = magnitude(self._stages, self._channels, weights)
+        if worth is None:  # asked for, or no step was taken yet
+            weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
+            worth = magnitude(self._stages, self._channels, weights)
         groups = self._channels.groups
         self._pricer.ram_limit = limits.get("ram_bytes")
         self._widths, records = pruning.narrow(
@@ -301,6 +312,12 @@ def _at_least_one(value: int, what: str) -> int:
     if int(value) != value or value < 1:
         raise BudgetError(f"{what} is {value!r}, expected a whole number of at least 1")
     return int(value)
+
+
+def _one_of(value: str, what: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ShrinkfitError(f"{what} is {value!r}, expected {' or '.join(map(repr, known))}")
+    return value
 
 
 def _share(value: float, what: str) -> float:

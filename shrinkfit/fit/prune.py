@@ -68,10 +68,10 @@ def narrow(
         minimum: no group gets narrower than this.
         multiple: groups at least 4 times as wide as this keep a multiple of it, which the kernels like.
     Returns:
-        The new widths and one record per narrowing.
+        The new widths and one record per group and resource.
     """
     lost = [np.concatenate(([0.0], np.cumsum(np.sort(worth[g.units])))) for g in groups]
-    costs, records = cost_of(widths), []
+    before, costs, records = widths, cost_of(widths), []
     while excess := over(costs, limits):
         best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, minimum, multiple)
         if best is None:
@@ -82,7 +82,25 @@ def narrow(
         records.append(Pruned(groups[index].name, widths[index], width, resource, saved))
         widths = (*widths[:index], width, *widths[index + 1 :])
         costs = new_costs
-    return widths, _merged(records)
+    widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
+    return widths, _merged(records, {g.name: w for g, w in zip(groups, widths, strict=True)})
+
+
+def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths:
+    """Give back what the last, coarse step left over: the narrowed group worth most, as long as the limits hold."""
+    while True:
+        best, best_worth = None, 0.0
+        for index, group in enumerate(groups):
+            step = multiple if len(group.units) >= 4 * multiple else 1
+            width = min(widths[index] + step, before[index])
+            wider = (*widths[:index], width, *widths[index + 1 :])
+            gone, back = len(group.units) - widths[index], len(group.units) - width
+            worth = lost[index][gone] - lost[index][back]
+            if worth > best_worth and not over(cost_of(wider), limits):
+                best, best_worth = wider, worth
+        if best is None:
+            return widths
+        widths = best
 
 
 def _cheapest(groups, widths, lost, costs, limits, excess, cost_of, minimum, multiple):
@@ -120,15 +138,18 @@ def _next_width(full: int, width: int, minimum: int, multiple: int) -> int | Non
     return new if new < width else None
 
 
-def _merged(records: list[Pruned]) -> list[Pruned]:
-    """One record per group and resource, in the order of first need."""
-    merged: dict[tuple[str, str], Pruned] = {}
-    for r in records:
-        first = merged.get((r.group, r.resource))
-        merged[r.group, r.resource] = (
-            r if first is None else Pruned(r.group, first.before, r.after, r.resource, first.saved + r.saved)
-        )
-    return list(merged.values())
+def _merged(records: list[Pruned], widths: dict[str, int]) -> list[Pruned]:
+    """One record per group, down to the width that it ended with, under the resource that narrowed it most."""
+    merged: list[Pruned] = []
+    for name in dict.fromkeys(r.group for r in records):
+        own = [r for r in records if r.group == name]
+        if widths[name] == own[0].before:
+            continue
+        resources = [r.resource for r in own]
+        resource = max(resources, key=resources.count)
+        saved = sum(r.saved for r in own if r.resource == resource and r.after >= widths[name])
+        merged.append(Pruned(name, own[0].before, widths[name], resource, saved))
+    return merged
 
 
 def select(groups: tuple[Group, ...], widths: Widths, worth: np.ndarray, alive: np.ndarray) -> np.ndarray:

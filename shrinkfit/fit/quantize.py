@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.channels import MAKERS, Channels
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.graph.ir import Padding
 from shrinkfit.read.stages import Stage
@@ -29,13 +29,15 @@ class Instruments:
         model: the Keras model, patched while `attached`.
         topology, stages, channels: of that model.
         quantize: whether activations are observed and fake quantization happens at all.
+        tap: whether to gather the first-order importance of channels while training.
     Attributes:
         phase: "float" observes ranges only, "quantized" fake-quantizes, "frozen" also stops the
             batch statistics of normalization. A change takes effect with the next `attach`.
+        taps: stage key -> float32 [channels], importance gathered since the last `take_importance`.
     """
 
     def __init__(
-        self, model: Any, topology: Topology, stages: tuple[Stage, ...], channels: Channels, quantize: bool
+        self, model: Any, topology: Topology, stages: tuple[Stage, ...], channels: Channels, quantize: bool, tap: bool
     ) -> None:
         self.model, self.topology, self.stages, self.channels = model, topology, stages, channels
         self.observes = quantize
@@ -45,9 +47,9 @@ class Instruments:
         self._stage_ending_at = {stage.last.name: stage for stage in stages}
         self._stage_starting_at = {stage.head.name: stage for stage in stages}
         self._by_key = {stage.key: stage for stage in stages}
-        self._make_variables(quantize)
+        self._make_variables(quantize, tap)
 
-    def _make_variables(self, quantize: bool) -> None:
+    def _make_variables(self, quantize: bool, tap: bool) -> None:
         import tensorflow as tf
 
         self.masks = {
@@ -59,11 +61,21 @@ class Instruments:
         self.activations = {key: ActivationQuantizer(key) for key in ranged}
         heads = [stage.head for stage in self.stages if "kernel" in stage.head.variables] if quantize else []
         self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
+        made = [stage for stage in self.stages if stage.kind in MAKERS] if tap else []
+        self.taps = {s.key: tf.Variable(tf.zeros(s.last.shape[-1]), trainable=False, name="importance") for s in made}
 
     def set_alive(self, alive: np.ndarray) -> None:
         """Mask the channels whose unit is not alive; bool [units]."""
         for name, mask in self.masks.items():
             mask.assign(alive[self.channels.of_node[name]].astype(np.float32))
+
+    def take_importance(self) -> np.ndarray | None:
+        """First-order importance per unit, float64 [units], and start anew; None where no step was taken since."""
+        worth = np.zeros(self.channels.count)
+        for key, tap in self.taps.items():
+            np.add.at(worth, self.channels.of_node[key], tap.numpy().astype(np.float64))
+            tap.assign(np.zeros(tap.shape, np.float32))
+        return worth if worth.any() else None
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""
@@ -146,7 +158,7 @@ class Instruments:
                 value = self._compute(node, value, lambda x: original(x, *args, **kwargs), whole)
                 stage = self._stage_ending_at.get(node.name)
                 if stage is not None:
-                    value = self._boundary(stage, value)
+                    value = self._boundary(stage, self._tapped(stage, value))
             return value
 
         return call
@@ -199,6 +211,26 @@ class Instruments:
             x, padding = ops.pad(x, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
         stride, dilation = node.attributes["stride"][-rank:], node.attributes["dilation"][-rank:]
         return x, {"strides": stride, "dilation_rate": dilation, "padding": padding}
+
+    def _tapped(self, stage: Stage, value: Any) -> Any:
+        """The same value; its way back leaves (value * gradient summed over the channel)^2 in the stage's tap."""
+        import tensorflow as tf
+
+        tap = self.taps.get(stage.key)
+        if tap is None or not self._training or self.phase != FLOAT:
+            return value
+
+        @tf.custom_gradient
+        def through(x: Any) -> Any:
+            def gradient(upstream: Any) -> Any:
+                share = tf.cast(x, tf.float32) * tf.cast(upstream, tf.float32)
+                share = tf.reduce_sum(share, axis=list(range(1, len(x.shape) - 1)))
+                tap.assign_add(tf.reduce_sum(share**2, axis=0))
+                return upstream
+
+            return tf.identity(x), gradient
+
+        return through(value)
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
         """What the integer graph does to this tensor: its own range, its input's, or none."""

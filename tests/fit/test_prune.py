@@ -47,6 +47,14 @@ def test_wide_groups_keep_a_multiple():
     assert all(width % 4 == 0 for width in run({"flops": 4100}, multiple=4)[0])
 
 
+def test_what_the_last_step_left_over_is_given_back():
+    """Worthless a goes first, but one step of b overshoots: a gets back what fits."""
+    worth = np.concatenate((np.full(16, 1.0), np.full(16, 100.0)))
+    widths, records = run({"flops": 7000}, worth, minimum=8)
+    assert widths == (10, 15) and cost_of(widths)["flops"] == 7000
+    assert [(r.group, r.before, r.after, r.saved) for r in records] == [("a", 16, 10, 600), ("b", 16, 15, 400)]
+
+
 def test_select_keeps_the_most_important_of_those_alive():
     alive = np.ones(32, bool)
     alive[15] = False
