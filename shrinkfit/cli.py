@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +54,23 @@ def _console() -> Any:
 
     # A pipe or a file has no width of its own, and rich would take 80 columns for it.
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+@contextmanager
+def _native_silence() -> Iterator[None]:
+    """TensorFlow's C++ greets on file descriptor 2 before any setting can stop it; Python's own stderr stays."""
+    sys.stderr.flush()
+    saved, python_stderr = os.dup(2), sys.stderr
+    try:
+        with open(os.devnull, "wb") as nowhere, open(saved, "w", closefd=False) as still_heard:
+            os.dup2(nowhere.fileno(), 2)
+            if python_stderr is sys.__stderr__:
+                sys.stderr = still_heard
+            yield
+    finally:
+        sys.stderr = python_stderr
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _print_json(record: Any) -> None:
@@ -103,7 +122,8 @@ def price(model: Model, device: PartName = "efm32", as_json: AsJson = False) -> 
 
     part = shrinkfit.get_device(device)
     budget = part.budget()
-    cost = shrinkfit.price(model, device=part)
+    with _native_silence():
+        cost = shrinkfit.price(model, device=part)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -129,14 +149,15 @@ def export(
     The folder compiles by itself: weights, layers, the runtime files that they need, a Makefile.
     """
     part = None if device is None else shrinkfit.get_device(device)
-    report = shrinkfit.export(
-        model,
-        folder,
-        name=name,
-        device=part,
-        calibration=_array(calibration),
-        labels=None if labels is None else [label.strip() for label in labels.split(",")],
-    )
+    with _native_silence():
+        report = shrinkfit.export(
+            model,
+            folder,
+            name=name,
+            device=part,
+            calibration=_array(calibration),
+            labels=None if labels is None else [label.strip() for label in labels.split(",")],
+        )
     _finish(report, as_json)
 
 
@@ -167,8 +188,6 @@ def _finish(report: Any, as_json: bool) -> None:
 
 def main() -> None:
     """The console script."""
-    # TensorFlow otherwise greets on stderr; a user's own setting stays.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         app()
     except ShrinkfitError as error:

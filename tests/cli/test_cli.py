@@ -121,6 +121,29 @@ def test_wrong_arguments_are_status_2(run, arguments):
     assert (status, out) == (2, "") and "Usage:" in err
 
 
+def test_keras_models_are_priced_without_tensorflows_chatter(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((40,)), keras.layers.Dense(12, name="head")])
+    model.save(tmp_path / "m.keras")
+    command = [sys.executable, "-m", "shrinkfit.cli", "price", str(tmp_path / "m.keras")]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "head" in result.stdout and "492" in result.stdout
+    assert result.stderr == ""
+
+
+def test_export_of_a_keras_model_needs_calibration(run, tmp_path):
+    import keras
+
+    model, calibration = tmp_path / "m.keras", tmp_path / "x.npy"
+    keras.Sequential([keras.Input((40,)), keras.layers.Dense(3)]).save(model)
+    status, _, err = run("export", model, "-o", tmp_path / "out", "--name", "m")
+    assert status == 2 and "calibration" in err and not (tmp_path / "out").exists()
+    np.save(calibration, np.random.default_rng(0).normal(size=(20, 40)).astype(np.float32))
+    status, _, err = run("export", model, "-o", tmp_path / "out", "--name", "m", "--calibration", calibration)
+    assert (status, err) == (0, "") and (tmp_path / "out" / "m.c").is_file()
+
+
 @pytest.fixture
 def exported(run, tmp_path):
     model, folder = dense_model(tmp_path / "m.tflite", 40, 3), tmp_path / "firmware"
