@@ -16,28 +16,11 @@ FIGURES = (
     "active_ua_per_mhz",
     "flops_per_second",
 )
-ASKED_FOR = [
-    "efm32",
-    "efm32gg11",
-    "efm32wg",
-    "efr32mg12",
-    "efr32mg24",
-    "stm32f407",
-    "stm32f446",
-    "stm32l4r5",
-    "stm32l476",
-    "stm32h743",
-    "nrf52832",
-    "nrf52840",
-    "nrf5340",
-    "rp2040",
-    "rp2350",
-    "apollo3",
-    "samd51",
-    "max32660",
-    "lpc55s69",
+ASKED_FOR = (
+    *("efm32", "efm32gg11", "efm32wg", "efr32mg12", "efr32mg24", "stm32f407", "stm32f446", "stm32l4r5", "stm32l476"),
+    *("stm32h743", "nrf52832", "nrf52840", "nrf5340", "rp2040", "rp2350", "apollo3", "samd51", "max32660", "lpc55s69"),
     "k64f",
-]
+)
 by_part = pytest.mark.parametrize("device", devices(), ids=lambda device: device.name)
 
 
