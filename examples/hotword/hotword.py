@@ -26,11 +26,13 @@ from shrinkfit.audio.copies import augmented_features
 from shrinkfit.audio.dataset import load
 from shrinkfit.audio.features import log_mel
 from shrinkfit.audio.synth import synthesize
+from shrinkfit.check.build import find_tool
 from shrinkfit.graph.simulate import quantize, run
 from shrinkfit.report.plots import plot_confusion, plot_epochs
 from shrinkfit.report.table import Figure, budget_table, limit_figures
 
 DEVICE = "efm32"
+TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 BASELINE_EPOCHS, FIT_EPOCHS = 40, 40
 COPIES = 24  # augmented copies of each clip; epochs draw from them
 SYNTHETIC_CLIPS = 2_400
@@ -44,10 +46,12 @@ def main(argv=None):
     """Run the whole path; returns 0 when every limit held, else 1."""
     args = parse_arguments(argv)
     keras.utils.set_random_seed(args.seed)
+    for tool in TOOLS:
+        find_tool(tool)  # better now than after the training
+    data = get_data(args)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
 
-    data = get_data(args)
     train = augmented_features(data.train.samples, data.noise, 4 if args.quick else COPIES, seed=args.seed)
     validation, test = ((log_mel(part.samples), part.labels) for part in (data.validation, data.test))
 

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hotword example from end to end on a tiny data set of tones, and its parts."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shrinkfit.audio.dataset import write_wav
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "hotword"
+TOOLS = ("gcc", "arm-none-eabi-gcc", "qemu-system-arm")
+needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
+
+
+def run(*arguments, **kwargs):
+    command = [sys.executable, str(EXAMPLE / "hotword.py"), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "2", "COLUMNS": "120"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory):
+    """Words that are tones: "low", "high", and another pitch for unknown; 30 speakers, 2 noises."""
+    folder, rng = tmp_path_factory.mktemp("tones"), np.random.default_rng(0)
+    time = np.arange(16_000) / 16_000
+    for word, hz in {"low": 300, "high": 2500, "_unknown_": 900}.items():
+        (folder / word).mkdir()
+        for speaker in range(30):
+            tone = np.sin(2 * np.pi * hz * rng.uniform(0.95, 1.05) * time) * (abs(time - 0.5) < 0.25)
+            sound = 4000 * tone + 30 * rng.standard_normal(16_000)
+            write_wav(folder / word / f"{speaker:08x}_nohash_0.wav", np.rint(sound).astype(np.int16))
+    (folder / "_background_noise_").mkdir()
+    for name, level in {"soft": 30, "loud": 900}.items():
+        noise = np.rint(level * rng.standard_normal(20 * 16_000)).astype(np.int16)
+        write_wav(folder / "_background_noise_" / f"{name}.wav", noise)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tones, tmp_path_factory):
+    out = tmp_path_factory.mktemp("hotword")
+    done = run("--quick", "--data", tones, "--hotwords", "low,high", "--out", out)
+    # 1 says that a limit was missed: four epochs on thirty clips promise no accuracy.
+    assert done.returncode in (0, 1), done.stderr[-3000:]
+    return out, json.loads((out / "report.json").read_text()), done
+
+
+@needs_tools
+def test_limits_hold_and_every_byte_agrees(finished):
+    _, report, _ = finished
+    assert report["exact"]["differences"] == 0
+    assert report["exact"]["clips"] == sum(map(sum, report["confusion"]["counts"]))
+    assert all(report["costs"][name] <= limit for name, limit in report["limits"].items())
+    assert report["before"]["flops"] >= 2 * report["limits"]["flops"]
+    assert report["costs"]["cycles"] > 100_000
+
+
+@needs_tools
+def test_printed_sizes_are_the_linked_images(finished):
+    _, report, _ = finished
+    for name in ("ram_bytes", "flash_bytes"):
+        assert report["costs"][name] == pytest.approx(report["linked"][name], rel=0.02)
+
+
+@needs_tools
+def test_accuracies_are_what_was_heard(finished):
+    _, report, _ = finished
+    counts = np.array(report["confusion"]["counts"])
+    assert report["accuracy"]["device"] == pytest.approx(np.trace(counts) / counts.sum())
+    assert set(report["accuracy"]) == {"float", "fitted", "device"}
+    assert report["class_agreement"] >= 0.9
+    assert report["confusion"]["labels"] == ["low", "high", "unknown", "silence"]
+
+
+@needs_tools
+def test_files_and_table(finished):
+    out, _, done = finished
+    for name in ("epochs.png", "confusion.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    assert (out / "firmware" / "hotword.c").is_file()
+    assert (out / "hotword.keras").is_file()
+    for line in ("float accuracy", "fitted accuracy", "device accuracy", "RAM", "flash", "FLOPs", "cycles"):
+        assert line in done.stdout
+
+
+@needs_tools
+def test_exit_status_tells_whether_all_held(finished):
+    _, report, done = finished
+    held = min(report["accuracy"]["fitted"], report["accuracy"]["device"]) >= report["accuracy"]["float"] - 0.02
+    assert done.returncode == int(not held)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "nowhere"], "nowhere is no folder"),
+        (["--hotwords", "hey you"], "'hey you' cannot be a hotword"),
+        (["--hotwords", ","], "at least one"),
+    ],
+)
+def test_bad_usage_is_one_sentence(tmp_path, arguments, says):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def recipe():
+    spec = importlib.util.spec_from_file_location("recipe", EXAMPLE / "recipe.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_epochs_show_every_clip_and_keep_targets_shares():
+    copies = np.random.default_rng(0).uniform(-1, 1, (3, 150, 49, 40)).astype(np.float16)
+    batches = recipe().TrainingBatches(copies, np.arange(150) % 3, 3, seed=1)
+    assert len(batches) == 2
+    x, y = batches[0]
+    assert x.shape == (64, 49, 40)
+    assert np.abs(batches.x).max() <= 1.001
+    np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-5)
+    before = batches.x
+    batches.on_epoch_end()
+    assert (batches.x != before).any()
+
+
+def test_mask_covers_a_stretch_of_the_asked_axis():
+    x = np.random.default_rng(0).uniform(1, 2, (50, 49, 40))
+    for axis, widest in ((1, 8), (2, 6)):
+        changed = (recipe().mask(x, axis, widest, np.random.default_rng(1)) != x).any(axis=3 - axis)
+        assert changed.sum(axis=1).max() <= widest
+        assert changed.any()
