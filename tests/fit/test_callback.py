@@ -12,6 +12,7 @@ from keras import layers
 import shrinkfit
 from shrinkfit.errors import BudgetError, TrainingError, UnknownDeviceError, UnsupportedLayerError
 from shrinkfit.graph import simulate
+from shrinkfit.read.topology import keras_value
 from tests.keras_models import CLASSES, MODELS
 
 LIMIT_SHARE = 0.5
@@ -120,14 +121,40 @@ def test_pruning_and_quantization_work_alone(prune, quantize):
             _ = fit.graph
 
 
-def test_ram_and_flash_limits_bind():
+@pytest.mark.parametrize(("resource", "less"), [("ram_bytes", 200), ("flash_bytes", 1200)])
+def test_ram_and_flash_limits_bind(resource, less):
     model = compiled(MODELS["plain_2d"])
     x, y = blobs(model.input_shape[1:], 64)
-    first = shrinkfit.price(model)
-    fit = shrinkfit.FitDevice("efm32", ram_bytes=first.ram_bytes - 200, flash_bytes=first.flash_bytes - 800)
+    limit = getattr(shrinkfit.price(model), resource) - less
+    fit = shrinkfit.FitDevice("efm32", **{resource: limit})
     model.fit(x, y, epochs=4, callbacks=[fit], verbose=0)
-    assert fit.cost.ram_bytes <= first.ram_bytes - 200 and fit.cost.flash_bytes <= first.flash_bytes - 800
-    assert {r["resource"] for record in fit.history for r in record["pruned"]} == {"ram_bytes", "flash_bytes"}
+    assert getattr(fit.cost, resource) <= limit
+    assert {r["resource"] for record in fit.history for r in record["pruned"]} == {resource}
+
+
+@pytest.mark.parametrize("importance", ["taylor", "magnitude"])
+def test_noise_channels_go_first(importance):
+    """Channels whose kernel is near zero carry nothing, by either measure."""
+    model = compiled(
+        lambda: keras.Sequential(
+            [
+                keras.Input((16, 10)),
+                layers.Conv1D(32, 5),
+                layers.ReLU(),
+                layers.GlobalAveragePooling1D(),
+                layers.Dense(CLASSES),
+            ]
+        )
+    )
+    x, y = blobs(model.input_shape[1:], 256)
+    kernel = keras_value(model.layers[0].kernel)
+    kernel[..., 1::2] *= 1e-3
+    model.layers[0].kernel.assign(kernel)
+    model.optimizer.learning_rate = 1e-4
+    fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * 0.52, importance=importance)
+    model.fit(x, y, epochs=4, callbacks=[fit], verbose=0)
+    left = np.abs(keras_value(fit.model.layers[0].kernel)).max(axis=(0, 1))
+    assert len(left) == 16 and left.min() > 0.01
 
 
 # --- bad input ---
@@ -144,6 +171,11 @@ def test_ram_and_flash_limits_bind():
         ({"device": "efm32", "minimum_width": 0}, BudgetError, "minimum_width is 0"),
         ({"device": "efm32", "prune_epochs": (0.9, 0.1)}, BudgetError, "begin <= end"),
         ({"device": "efm32", "quantize_from": 1.5}, BudgetError, "quantize_from is 1.5"),
+        (
+            {"device": "efm32", "importance": "luck"},
+            shrinkfit.ShrinkfitError,
+            "importance is 'luck', expected 'taylor'",
+        ),
     ],
 )
 def test_bad_settings(settings, error, message):
