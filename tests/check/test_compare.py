@@ -95,15 +95,14 @@ def test_exported_folder_is_exact(exported, on):
 
 @needs_all
 @pytest.mark.parametrize("device", ["efm32", "rp2040", "rp2350", "stm32h743"])
-@pytest.mark.parametrize("on", ["cortex-m4", "qemu"])
-def test_sizes_and_stack_are_as_predicted(tmp_path, device, on):
+def test_sizes_and_stack_are_as_predicted(tmp_path, device):
     write_folder(small_graph(), tmp_path / "small", name="small", device=device)
-    result = check(tmp_path / "small", on=on)
+    result = check(tmp_path / "small", on="cortex-m4")
     assert result.exact and result.core == get_device(device).core
     assert result.ram_bytes == pytest.approx(result.predicted["ram_bytes"], rel=0.02)
     assert result.flash_bytes == pytest.approx(result.predicted["flash_bytes"], rel=0.02)
-    assert result.stack_bytes is None or 0 < result.stack_bytes <= result.predicted["stack_bytes"]
-    assert (result.cycles is not None) == (on == "cortex-m4" and result.core == "cortex-m4")
+    assert 0 < result.stack_bytes <= result.predicted["stack_bytes"]
+    assert (result.cycles is not None) == (result.core == "cortex-m4")
 
 
 @needs_all
@@ -125,7 +124,7 @@ def test_profile_names_the_layers(exported):
 
 
 @needs_all
-@pytest.mark.parametrize("on", PLACES)
+@pytest.mark.parametrize("on", ["host", "cortex-m4"])
 def test_one_wrong_bias_is_found(exported, tmp_path, on):
     folder = shutil.copytree(exported, tmp_path / "broken")
     path = folder / "small_weights.h"
