@@ -22,7 +22,8 @@ static int32_t window_sum(const sf_conv2d_params *p, const int8_t *in, const int
     return sum;
 }
 
-void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch) {
+void sf_conv2d_s8(const sf_conv2d_params *restrict p, const int8_t *in, int8_t *out,
+                  void *scratch) {
     const sf_window *w = &p->window;
     const sf_output_stage *stage = &p->stage;
     const int32_t row = (w->kernel_height * w->kernel_width * w->in_channels + 3) & ~3;

@@ -106,29 +106,16 @@ static void widen_window(const sf_conv2d_params *p, const int8_t *in, int32_t y,
     widen(from, row, to);
 }
 
-/* sums: [channel 0 or 1][pixel 0 or 1], biases on entry; count: words in a row of weights. */
-static inline void multiply_block(const int8_t *weights_0, const int8_t *weights_1,
-                                  const uint32_t *pixels, int32_t count, int32_t sums[4]) {
+/* words: in a row of weights. Two are taken at a time. Apart, so that all registers are its own. */
+SF_NOINLINE static void multiply_rows(const int8_t *weights_0, const int8_t *weights_1,
+                                      const uint32_t *pixels, int32_t words, int32_t sums[4]) {
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    for (const uint32_t *end = pixels + 4 * count; pixels < end; pixels += 4) {
-        const uint32_t w0 = sf_load32(weights_0);
-        const uint32_t w1 = sf_load32(weights_1);
-        const uint32_t even_0 = pixels[0], even_1 = pixels[1];
-        const uint32_t odd_0 = pixels[2], odd_1 = pixels[3];
-        weights_0 += 4;
-        weights_1 += 4;
-        const uint32_t w0_even = sf_sxtb16(w0);
-        s0 = sf_smlad(w0_even, even_0, s0);
-        s1 = sf_smlad(w0_even, even_1, s1);
-        const uint32_t w0_odd = sf_sxtb16_ror8(w0);
-        s0 = sf_smlad(w0_odd, odd_0, s0);
-        s1 = sf_smlad(w0_odd, odd_1, s1);
-        const uint32_t w1_even = sf_sxtb16(w1);
-        s2 = sf_smlad(w1_even, even_0, s2);
-        s3 = sf_smlad(w1_even, even_1, s3);
-        const uint32_t w1_odd = sf_sxtb16_ror8(w1);
-        s2 = sf_smlad(w1_odd, odd_0, s2);
-        s3 = sf_smlad(w1_odd, odd_1, s3);
+    if (words & 1) {
+        sf_multiply_block(&weights_0, &weights_1, &pixels, &s0, &s1, &s2, &s3);
+    }
+    for (const uint32_t *end = pixels + 4 * (words & ~1); pixels < end;) {
+        sf_multiply_block(&weights_0, &weights_1, &pixels, &s0, &s1, &s2, &s3);
+        sf_multiply_block(&weights_0, &weights_1, &pixels, &s0, &s1, &s2, &s3);
     }
     sums[0] = s0;
     sums[1] = s1;
@@ -136,25 +123,26 @@ static inline void multiply_block(const int8_t *weights_0, const int8_t *weights
     sums[3] = s3;
 }
 
-static void multiply_pixels(const sf_conv2d_params *p, const uint32_t *pixels, int32_t words,
-                            int8_t *out_0, int8_t *out_1) {
+static void multiply_pixels(const sf_conv2d_params *restrict p, const uint32_t *pixels,
+                            int32_t words, int8_t *out_0, int8_t *out_1) {
     const sf_output_stage *stage = &p->stage;
     const int32_t last = p->window.out_channels - 1;
     for (int32_t o = 0; o <= last; o += 2) {
         const int32_t next = sf_min(o + 1, last);
-        int32_t sums[4] = {stage->bias[o], stage->bias[o], stage->bias[next], stage->bias[next]};
-        multiply_block(p->kernel + o * words * 4, p->kernel + next * words * 4, pixels, words,
-                       sums);
+        const int32_t bias = stage->bias[o], next_bias = stage->bias[next];
+        int32_t sums[4] = {bias, bias, next_bias, next_bias};
+        multiply_rows(p->kernel + o * words * 4, p->kernel + next * words * 4, pixels, words, sums);
         const sf_channel channel = sf_load_channel(stage, o);
-        out_0[o] = sf_finish_double(stage, channel, sums[0]);
-        out_1[o] = sf_finish_double(stage, channel, sums[1]);
+        out_0[o] = (int8_t)sf_finish_double(stage, channel, sums[0]);
+        out_1[o] = (int8_t)sf_finish_double(stage, channel, sums[1]);
         const sf_channel next_channel = sf_load_channel(stage, next);
-        out_0[next] = sf_finish_double(stage, next_channel, sums[2]);
-        out_1[next] = sf_finish_double(stage, next_channel, sums[3]);
+        out_0[next] = (int8_t)sf_finish_double(stage, next_channel, sums[2]);
+        out_1[next] = (int8_t)sf_finish_double(stage, next_channel, sums[3]);
     }
 }
 
-void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch) {
+void sf_conv2d_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *in, int8_t *out,
+                      void *scratch) {
     const sf_window *w = &p->window;
     const int32_t row = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t words = (row + 3) / 4;

@@ -2,7 +2,7 @@
 /* Fully connected layer, scalar reference. LiteRT rounds this one once, not twice. */
 #include "sf_internal.h"
 
-void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out) {
+void sf_dense_s8(const sf_dense_params *restrict p, const int8_t *in, int8_t *out) {
     const sf_output_stage *stage = &p->stage;
     const int32_t row = (p->inputs + 3) & ~3;
     for (int32_t r = 0; r < p->rows; r++, in += p->inputs) {

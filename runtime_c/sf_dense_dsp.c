@@ -20,46 +20,51 @@ static uint32_t last_word(const int8_t *in, int32_t count) {
     return word;
 }
 
-static void multiply_rows(const int8_t *const weights[4], const int8_t *in, int32_t count,
-                          int32_t sums[4]) {
-    const int8_t *w0 = weights[0], *w1 = weights[1], *w2 = weights[2], *w3 = weights[3];
-    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    for (; count > 0; count -= 4, in += 4) {
-        const uint32_t word = count >= 4 ? sf_load32(in) : last_word(in, count);
-        const uint32_t even = sf_sxtb16(word);
-        const uint32_t odd = sf_sxtb16_ror8(word);
-        s0 = multiply_word(even, odd, w0, s0);
-        s1 = multiply_word(even, odd, w1, s1);
-        s2 = multiply_word(even, odd, w2, s2);
-        s3 = multiply_word(even, odd, w3, s3);
-        w0 += 4, w1 += 4, w2 += 4, w3 += 4;
-    }
-    sums[0] = s0;
-    sums[1] = s1;
-    sums[2] = s2;
-    sums[3] = s3;
+typedef struct block {
+    int32_t sum[4];
+} block;
+
+static inline void multiply_words(block *b, uint32_t word, const int8_t *const weights[4],
+                                  int32_t at) {
+    const uint32_t even = sf_sxtb16(word);
+    const uint32_t odd = sf_sxtb16_ror8(word);
+    b->sum[0] = multiply_word(even, odd, weights[0] + at, b->sum[0]);
+    b->sum[1] = multiply_word(even, odd, weights[1] + at, b->sum[1]);
+    b->sum[2] = multiply_word(even, odd, weights[2] + at, b->sum[2]);
+    b->sum[3] = multiply_word(even, odd, weights[3] + at, b->sum[3]);
 }
 
-static void four_outputs(const sf_dense_params *p, const int8_t *in, int32_t first, int8_t *out) {
+static inline void multiply_rows(const int8_t *const weights[4], const int8_t *in, int32_t count,
+                                 block *b) {
+    int32_t at = 0;
+    for (; at + 4 <= count; at += 4) {
+        multiply_words(b, sf_load32(in + at), weights, at);
+    }
+    if (at < count) {
+        multiply_words(b, last_word(in + at, count - at), weights, at);
+    }
+}
+
+static void four_outputs(const sf_dense_params *restrict p, const int8_t *in, int32_t first,
+                         int8_t *out) {
     const sf_output_stage *stage = &p->stage;
     const int32_t row = (p->inputs + 3) & ~3;
     const int8_t *weights[4];
-    int32_t sums[4];
+    block b;
     for (int32_t i = 0; i < 4; i++) {
         const int32_t o = sf_min(first + i, p->outputs - 1);
         weights[i] = p->kernel + o * row;
-        sums[i] = stage->bias[o];
+        b.sum[i] = stage->bias[o];
     }
-    multiply_rows(weights, in, p->inputs, sums);
+    multiply_rows(weights, in, p->inputs, &b);
     for (int32_t i = 0; i < 4; i++) {
         const int32_t o = sf_min(first + i, p->outputs - 1);
-        const sf_channel channel = sf_load_channel(stage, o);
-        const int32_t value = sf_requantize_single(sums[i], channel.multiplier, channel.shift);
+        const int32_t value = sf_requantize_single(b.sum[i], stage->multiplier[o], stage->shift[o]);
         out[o] = sf_finish(stage, value);
     }
 }
 
-void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out) {
+void sf_dense_s8_dsp(const sf_dense_params *restrict p, const int8_t *in, int8_t *out) {
     for (int32_t r = 0; r < p->rows; r++, in += p->inputs, out += p->outputs) {
         for (int32_t o = 0; o < p->outputs; o += 4) {
             four_outputs(p, in, o, out);

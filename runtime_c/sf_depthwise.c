@@ -35,7 +35,8 @@ static void one_channel(const sf_depthwise_params *p, const int8_t *plane, int32
     }
 }
 
-void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch) {
+void sf_depthwise_s8(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
+                     void *scratch) {
     int32_t o = 0;
     (void)scratch;
     for (int32_t c = 0; c < p->window.in_channels; c++) {

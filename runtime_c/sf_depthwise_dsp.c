@@ -32,21 +32,23 @@ uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p) {
     return (uint32_t)(p->window.kernel_height * s.pairs * 4 + s.height * s.stride * 2);
 }
 
+static uint32_t pair(int8_t low, int8_t high) {
+    return ((uint32_t)low & UINT32_C(0xFFFF)) | (uint32_t)high << 16;
+}
+
 static void widen_weights(const sf_window *w, const int8_t *from, uint32_t *to) {
     const int32_t taps = w->dilation_width == 1 ? 2 : 1;
     for (int32_t i = 0; i < w->kernel_height; i++) {
         for (int32_t j = 0; j < w->kernel_width; j += taps) {
-            const int has_second = taps == 2 && j + 1 < w->kernel_width;
-            const uint32_t second = has_second ? (uint16_t)from[j + 1] : 0u;
-            to[0] = (uint16_t)from[j] | second << 16;
-            to++;
+            *to++ = pair(from[j], taps == 2 && j + 1 < w->kernel_width ? from[j + 1] : 0);
         }
         from += w->kernel_width;
     }
 }
 
 /* The edges are the same for every channel and are filled once; this fills the inside. */
-static void widen_plane(const sf_window *w, plane_shape s, const int8_t *in, int16_t *plane) {
+SF_NOINLINE static void widen_plane(const sf_window *w, plane_shape s, const int8_t *in,
+                                    int16_t *plane) {
     const int32_t rows = sf_min(w->in_height, s.height - w->pad_top);
     const int32_t columns = sf_min(w->in_width, s.stride - w->pad_left);
     const int32_t channels = w->in_channels;
@@ -71,56 +73,55 @@ static int32_t window_sum(const sf_window *w, plane_shape s, const int16_t *in,
     return sum;
 }
 
-/* The most usual window: its weights stay in registers along a row. */
-static void row_3x3(const sf_depthwise_params *p, plane_shape s, const int16_t *in,
-                    const uint32_t *weights, int32_t o, int8_t *out) {
+/* The most usual window, two outputs at a time; a row's last pair may write one. */
+SF_NOINLINE static void channel_3x3(const sf_depthwise_params *restrict p, plane_shape s,
+                                    const int16_t *plane, const int8_t *k, int32_t o, int8_t *out) {
     const sf_channel channel = sf_load_channel(&p->stage, o);
     const int32_t bias = p->stage.bias[o];
-    const uint32_t w0 = weights[0], w1 = weights[1], w2 = weights[2];
-    const uint32_t w3 = weights[3], w4 = weights[4], w5 = weights[5];
-    for (int32_t x = p->window.out_width; x > 0; x--) {
-        const int16_t *middle = in + s.stride;
-        const int16_t *bottom = middle + s.stride;
-        int32_t sum = sf_smlad(w0, sf_load32(in), bias);
-        sum = sf_smlad(w1, sf_load32(in + 2), sum);
-        sum = sf_smlad(w2, sf_load32(middle), sum);
-        sum = sf_smlad(w3, sf_load32(middle + 2), sum);
-        sum = sf_smlad(w4, sf_load32(bottom), sum);
-        sum = sf_smlad(w5, sf_load32(bottom + 2), sum);
-        *out = sf_finish_double(&p->stage, channel, sum);
-        out += p->window.out_channels;
-        in += p->window.stride_width;
+    const int32_t out_step = p->window.out_channels;
+    const uint32_t w[6] = {pair(k[0], k[1]), pair(k[1], k[2]), pair(k[3], k[4]),
+                           pair(k[4], k[5]), pair(k[6], k[7]), pair(k[7], k[8])};
+    for (int32_t y = p->window.out_height; y > 0; y--, plane += s.stride) {
+        const int16_t *in = plane;
+        for (int32_t x = p->window.out_width; x > 0; x -= 2, in += 2) {
+            int32_t sum = bias, next = bias;
+            sf_window_pair_3x3(in, s.stride, w, &sum, &next);
+            *out = (int8_t)sf_finish_plain(channel, sum);
+            out += out_step;
+            if (x > 1) {
+                *out = (int8_t)sf_finish_plain(channel, next);
+                out += out_step;
+            }
+        }
     }
 }
 
-static void row_any(const sf_depthwise_params *p, plane_shape s, const int16_t *in,
-                    const uint32_t *weights, int32_t o, int8_t *out) {
-    const sf_channel channel = sf_load_channel(&p->stage, o);
-    for (int32_t x = p->window.out_width; x > 0; x--) {
-        const int32_t sum = window_sum(&p->window, s, in, weights, p->stage.bias[o]);
-        *out = sf_finish_double(&p->stage, channel, sum);
-        out += p->window.out_channels;
-        in += p->window.stride_width;
-    }
-}
-
-static void one_channel(const sf_depthwise_params *p, plane_shape s, const int16_t *plane,
-                        const uint32_t *weights, int32_t o, int8_t *out) {
+SF_NOINLINE static void channel_any(const sf_depthwise_params *restrict p, plane_shape s,
+                                    const int16_t *plane, const uint32_t *weights, int32_t o,
+                                    int8_t *out) {
     const sf_window *w = &p->window;
-    const int is_3x3 = w->kernel_height == 3 && w->kernel_width == 3 && w->dilation_width == 1 &&
-                       w->dilation_height == 1;
-    for (int32_t y = 0; y < w->out_height; y++) {
-        if (is_3x3) {
-            row_3x3(p, s, plane, weights, o, out);
-        } else {
-            row_any(p, s, plane, weights, o, out);
+    const sf_channel channel = sf_load_channel(&p->stage, o);
+    for (int32_t y = w->out_height; y > 0; y--) {
+        const int16_t *in = plane;
+        for (int32_t x = w->out_width; x > 0; x--) {
+            const int32_t sum = window_sum(w, s, in, weights, p->stage.bias[o]);
+            *out = (int8_t)sf_finish_double(&p->stage, channel, sum);
+            out += w->out_channels;
+            in += w->stride_width;
         }
         plane += w->stride_height * s.stride;
-        out += w->out_width * w->out_channels;
     }
 }
 
-void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
+/* Where windows are neighbours and the short requantization will do. */
+static int takes_pairs(const sf_depthwise_params *p) {
+    const sf_window *w = &p->window;
+    return p->stage.plain && w->kernel_height == 3 && w->kernel_width == 3 &&
+           w->dilation_height == 1 && w->dilation_width == 1 && w->stride_width == 1 &&
+           w->stride_height == 1;
+}
+
+void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
     const plane_shape s = shape_of(w);
@@ -134,8 +135,12 @@ void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t 
     for (int32_t c = 0; c < w->in_channels; c++) {
         widen_plane(w, s, in + c, plane);
         for (int32_t m = 0; m < p->depth_multiplier; m++, o++) {
-            widen_weights(w, p->kernel + o * taps, weights);
-            one_channel(p, s, plane, weights, o, out + o);
+            if (takes_pairs(p)) {
+                channel_3x3(p, s, plane, p->kernel + o * taps, o, out + o);
+            } else {
+                widen_weights(w, p->kernel + o * taps, weights);
+                channel_any(p, s, plane, weights, o, out + o);
+            }
         }
     }
 }

@@ -8,6 +8,13 @@
 
 #include "sf_internal.h"
 
+/* Keeps what is seldom needed out of the registers of what is hot. */
+#if defined(__GNUC__)
+#define SF_NOINLINE __attribute__((noinline, unused))
+#else
+#define SF_NOINLINE
+#endif
+
 /* Any address. The fixed length makes each one instruction on cores that load unaligned words. */
 static inline uint32_t sf_load32(const void *from) {
     uint32_t word;
@@ -52,6 +59,74 @@ static inline int32_t sf_ssat8(int32_t x) {
     return result;
 }
 
+/* See the portable twin. One block, so that it needs 13 registers: the compiler spills otherwise.
+ */
+static inline void sf_multiply_block(const int8_t **weights_0, const int8_t **weights_1,
+                                     const uint32_t **pixels, int32_t *s0, int32_t *s1, int32_t *s2,
+                                     int32_t *s3) {
+    uint32_t w0, w1, x0, x1, pair;
+    __asm volatile("ldr %[w0], [%[p0]], #4\n\t"
+                   "ldr %[w1], [%[p1]], #4\n\t"
+                   "ldr %[x0], [%[px]], #16\n\t"
+                   "ldr %[x1], [%[px], #-12]\n\t"
+                   "sxtb16 %[pair], %[w0]\n\t"
+                   "smlad %[s0], %[pair], %[x0], %[s0]\n\t"
+                   "smlad %[s1], %[pair], %[x1], %[s1]\n\t"
+                   "sxtb16 %[pair], %[w1]\n\t"
+                   "smlad %[s2], %[pair], %[x0], %[s2]\n\t"
+                   "smlad %[s3], %[pair], %[x1], %[s3]\n\t"
+                   "ldr %[x0], [%[px], #-8]\n\t"
+                   "ldr %[x1], [%[px], #-4]\n\t"
+                   "sxtb16 %[w0], %[w0], ror #8\n\t"
+                   "smlad %[s0], %[w0], %[x0], %[s0]\n\t"
+                   "smlad %[s1], %[w0], %[x1], %[s1]\n\t"
+                   "sxtb16 %[w1], %[w1], ror #8\n\t"
+                   "smlad %[s2], %[w1], %[x0], %[s2]\n\t"
+                   "smlad %[s3], %[w1], %[x1], %[s3]\n\t"
+                   : [p0] "+r"(*weights_0), [p1] "+r"(*weights_1), [px] "+r"(*pixels),
+                     [s0] "+r"(*s0), [s1] "+r"(*s1), [s2] "+r"(*s2), [s3] "+r"(*s3), [w0] "=&r"(w0),
+                     [w1] "=&r"(w1), [x0] "=&r"(x0), [x1] "=&r"(x1), [pair] "=&r"(pair)
+                   :
+                   : "memory");
+}
+
+/* See the portable twin. The weights are loaded again each time, which costs less than the spills
+ * of six more registers. */
+static inline void sf_window_pair_3x3(const int16_t *plane, int32_t stride, const uint32_t w[6],
+                                      int32_t *s0, int32_t *s1) {
+    uint32_t a, b, w0, w1;
+    __asm volatile("ldr %[w0], [%[w], #0]\n\t"
+                   "ldr %[w1], [%[w], #4]\n\t"
+                   "ldr %[a], [%[p]]\n\t"
+                   "ldr %[b], [%[p], #4]\n\t"
+                   "add %[p], %[stride]\n\t"
+                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
+                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
+                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
+                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
+                   "ldr %[w0], [%[w], #8]\n\t"
+                   "ldr %[w1], [%[w], #12]\n\t"
+                   "ldr %[a], [%[p]]\n\t"
+                   "ldr %[b], [%[p], #4]\n\t"
+                   "add %[p], %[stride]\n\t"
+                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
+                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
+                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
+                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
+                   "ldr %[w0], [%[w], #16]\n\t"
+                   "ldr %[w1], [%[w], #20]\n\t"
+                   "ldr %[a], [%[p]]\n\t"
+                   "ldr %[b], [%[p], #4]\n\t"
+                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
+                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
+                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
+                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
+                   : [p] "+r"(plane), [s0] "+r"(*s0), [s1] "+r"(*s1), [a] "=&r"(a), [b] "=&r"(b),
+                     [w0] "=&r"(w0), [w1] "=&r"(w1)
+                   : [stride] "r"(stride * 2), [w] "r"(w)
+                   : "memory");
+}
+
 #else
 
 static inline int32_t sf_low_half(uint32_t x) {
@@ -89,31 +164,69 @@ static inline int32_t sf_ssat8(int32_t x) {
     return sf_clamp(x, INT8_MIN, INT8_MAX);
 }
 
+/* Two neighbouring 3 x 3 windows, stride 1. w: of each row the taps (0, 1) and (1, 2); plane: the
+ * first window's first value; stride: int16 from row to row; s0, s1: the windows' sums. */
+static inline void sf_window_pair_3x3(const int16_t *plane, int32_t stride, const uint32_t w[6],
+                                      int32_t *s0, int32_t *s1) {
+    for (int32_t i = 0; i < 6; i += 2, plane += stride) {
+        const uint32_t a = sf_load32(plane), b = sf_load32(plane + 2);
+        *s0 = sf_smlad(w[i], a, *s0) + sf_high_half(w[i + 1]) * sf_low_half(b);
+        *s1 = sf_smlad(w[i + 1], b, *s1) + sf_low_half(w[i]) * sf_high_half(a);
+    }
+}
+
+/* Four taps of two channels and two pixels: a word of weights of each channel, and the four words
+ * {pixel 0, pixel 1} x {taps 0 and 2, taps 1 and 3}. All pointers move on.
+ * s0, s1: sums of channel 0 with pixel 0 and 1; s2, s3: of channel 1. */
+static inline void sf_multiply_block(const int8_t **weights_0, const int8_t **weights_1,
+                                     const uint32_t **pixels, int32_t *s0, int32_t *s1, int32_t *s2,
+                                     int32_t *s3) {
+    const uint32_t w0 = sf_load32(*weights_0), w1 = sf_load32(*weights_1);
+    const uint32_t *x = *pixels;
+    *s0 = sf_smlad(sf_sxtb16_ror8(w0), x[2], sf_smlad(sf_sxtb16(w0), x[0], *s0));
+    *s1 = sf_smlad(sf_sxtb16_ror8(w0), x[3], sf_smlad(sf_sxtb16(w0), x[1], *s1));
+    *s2 = sf_smlad(sf_sxtb16_ror8(w1), x[2], sf_smlad(sf_sxtb16(w1), x[0], *s2));
+    *s3 = sf_smlad(sf_sxtb16_ror8(w1), x[3], sf_smlad(sf_sxtb16(w1), x[1], *s3));
+    *weights_0 += 4;
+    *weights_1 += 4;
+    *pixels += 4;
+}
+
 #endif
 
-/* One output channel's requantization, loaded once for several accumulators. */
+/* One output channel's requantization, prepared once for several accumulators. */
 typedef struct sf_channel {
     int32_t multiplier;
-    int32_t shift;
+    int32_t right; /* how far to shift right; below 0: left, only where not plain */
+    int32_t
+        offset; /* where plain: a half for the rounding, and the zero_point, both shifted left */
 } sf_channel;
 
 static inline sf_channel sf_load_channel(const sf_output_stage *stage, int32_t channel) {
-    const sf_channel result = {stage->multiplier[channel], stage->shift[channel]};
+    sf_channel result;
+    result.multiplier = stage->multiplier[channel];
+    result.right = -stage->shift[channel];
+    /* Unsigned, so that it is defined for the shifts that make no sense of it. */
+    result.offset = (int32_t)((uint32_t)(2 * stage->out_zero_point + 1)
+                              << ((uint32_t)(result.right - 1) & 31u));
     return result;
 }
 
-/* Double rounding, zero_point, clamp. The short way needs what `plain` promises: 2 * sum does not
- * overflow, and x + sign rounds halves away from zero because the shift is at least 1. */
-static inline int8_t sf_finish_double(const sf_output_stage *stage, sf_channel channel,
-                                      int32_t sum) {
-    if (stage->plain) {
-        const int32_t right = -channel.shift;
-        const int32_t x = sf_smmulr(sum * 2, channel.multiplier);
-        const int32_t half = (int32_t)(UINT32_C(1) << (right - 1));
-        return (int8_t)sf_ssat8(((x + (x >> 31) + half) >> right) + stage->out_zero_point);
-    }
-    const int32_t x = sf_requantize_double(sum, channel.multiplier, channel.shift);
-    return sf_finish(stage, x);
+/* Double rounding, zero_point and clamp in six instructions; needs what `plain` promises: 2 * sum
+ * and what is added do not overflow, and x + sign rounds halves away from zero, as right >= 1. */
+static inline int32_t sf_finish_plain(sf_channel channel, int32_t sum) {
+    const int32_t x = sf_smmulr(sum * 2, channel.multiplier);
+    return sf_ssat8((x + (x >> 31) + channel.offset) >> channel.right);
+}
+
+SF_NOINLINE static int32_t sf_finish_any(const sf_output_stage *stage, sf_channel channel,
+                                         int32_t sum) {
+    return sf_finish(stage, sf_requantize_double(sum, channel.multiplier, -channel.right));
+}
+
+static inline int32_t sf_finish_double(const sf_output_stage *stage, sf_channel channel,
+                                       int32_t sum) {
+    return stage->plain ? sf_finish_plain(channel, sum) : sf_finish_any(stage, channel, sum);
 }
 
 #endif

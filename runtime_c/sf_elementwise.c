@@ -5,21 +5,23 @@
 /* 255 << 20 leaves room in an int32 for the sum of two. */
 enum { ADD_LEFT_SHIFT = 20 };
 
-void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out) {
-    for (uint32_t i = 0; i < p->count; i++) {
-        const int32_t wide_a = (a[i] - p->zero_point_a) * (1 << ADD_LEFT_SHIFT);
-        const int32_t wide_b = (b[i] - p->zero_point_b) * (1 << ADD_LEFT_SHIFT);
-        const int32_t sum = sf_requantize_double(wide_a, p->multiplier_a, p->shift_a) +
-                            sf_requantize_double(wide_b, p->multiplier_b, p->shift_b);
-        out[i] = sf_activate(sf_requantize_double(sum, p->multiplier_out, p->shift_out),
-                             p->out_zero_point, p->activation_min, p->activation_max);
+void sf_add_s8(const sf_add_params *restrict p, const int8_t *a, const int8_t *b, int8_t *out) {
+    const sf_scaler scale_a = sf_prepare_scaler(p->multiplier_a, p->shift_a);
+    const sf_scaler scale_b = sf_prepare_scaler(p->multiplier_b, p->shift_b);
+    const sf_scaler scale_out = sf_prepare_scaler(p->multiplier_out, p->shift_out);
+    for (const int8_t *end = a + p->count; a < end;) {
+        const int32_t wide_a = (*a++ - p->zero_point_a) * (1 << ADD_LEFT_SHIFT);
+        const int32_t wide_b = (*b++ - p->zero_point_b) * (1 << ADD_LEFT_SHIFT);
+        const int32_t sum = sf_scale(&scale_a, wide_a) + sf_scale(&scale_b, wide_b);
+        *out++ = sf_activate(sf_scale(&scale_out, sum), p->out_zero_point, p->activation_min,
+                             p->activation_max);
     }
 }
 
-void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out) {
-    for (uint32_t i = 0; i < p->count; i++) {
-        const int32_t value =
-            sf_requantize_double(in[i] - p->in_zero_point, p->multiplier, p->shift);
-        out[i] = sf_activate(value, p->out_zero_point, p->activation_min, p->activation_max);
+void sf_requantize_s8(const sf_requantize_params *restrict p, const int8_t *in, int8_t *out) {
+    const sf_scaler scale = sf_prepare_scaler(p->multiplier, p->shift);
+    for (const int8_t *end = in + p->count; in < end;) {
+        const int32_t value = sf_scale(&scale, *in++ - p->in_zero_point);
+        *out++ = sf_activate(value, p->out_zero_point, p->activation_min, p->activation_max);
     }
 }

@@ -42,7 +42,29 @@ static inline int32_t sf_requantize_double(int32_t x, int32_t multiplier, int32_
     return sf_divide_by_power(sf_high_mul(x, multiplier), -shift);
 }
 
-/* The same, rounded once, halves up, and saturated; shift in [-31, 30]. */
+/* sf_requantize_double for |x| < 2^30, prepared for a loop. */
+typedef struct sf_scaler {
+    int32_t multiplier;
+    int32_t left, right;
+    int32_t half; /* of the last bit that stays; 0 where nothing is shifted out */
+    int32_t sign; /* all ones where halves have to go away from zero */
+} sf_scaler;
+
+static inline sf_scaler sf_prepare_scaler(int32_t multiplier, int32_t shift) {
+    sf_scaler s = {multiplier, sf_max(shift, 0), sf_max(-shift, 0), 0, 0};
+    if (s.right > 0) {
+        s.half = (int32_t)(UINT32_C(1) << (s.right - 1));
+        s.sign = -1;
+    }
+    return s;
+}
+
+static inline int32_t sf_scale(const sf_scaler *s, int32_t x) {
+    const int32_t y = sf_high_mul((int32_t)((uint32_t)x << s->left), s->multiplier);
+    return (y + ((y >> 31) & s->sign) + s->half) >> s->right;
+}
+
+/* Rounded once, halves up, and saturated; shift in [-31, 30]. */
 static inline int32_t sf_requantize_single(int32_t x, int32_t multiplier, int32_t shift) {
     const int32_t total = 31 - shift;
     const int64_t product = (int64_t)x * multiplier;

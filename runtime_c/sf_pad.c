@@ -9,7 +9,7 @@ static int8_t *fill(int8_t *to, int8_t value, int32_t count) {
     return to;
 }
 
-void sf_pad_s8(const sf_pad_params *p, const int8_t *in, int8_t *out) {
+void sf_pad_s8(const sf_pad_params *restrict p, const int8_t *in, int8_t *out) {
     const int32_t channels = p->channels;
     const int32_t row = p->in_width * channels;
     const int32_t out_row = (p->left + p->in_width + p->right) * channels;

@@ -51,10 +51,10 @@ static inline void pool(const sf_pool_params *p, const int8_t *in, int8_t *out, 
     }
 }
 
-void sf_max_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out) {
+void sf_max_pool_s8(const sf_pool_params *restrict p, const int8_t *in, int8_t *out) {
     pool(p, in, out, largest);
 }
 
-void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out) {
+void sf_average_pool_s8(const sf_pool_params *restrict p, const int8_t *in, int8_t *out) {
     pool(p, in, out, average);
 }

@@ -99,7 +99,7 @@ static void one_row(const sf_softmax_params *p, const int8_t *in, int8_t *out) {
     }
 }
 
-void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out) {
+void sf_softmax_s8(const sf_softmax_params *restrict p, const int8_t *in, int8_t *out) {
     for (int32_t r = 0; r < p->rows; r++, in += p->depth, out += p->depth) {
         one_row(p, in, out);
     }

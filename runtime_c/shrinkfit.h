@@ -44,7 +44,7 @@ typedef enum sf_status {
 /* How an int32 accumulator becomes an int8 output.
  * bias: one per output channel, with -in_zero_point * sum(kernel) folded in.
  * multiplier: in [2^30, 2^31); shift: positive means left. One per output channel too.
- * plain: 1 says that every shift is in [-30, -1], |accumulator| < 2^30 and the activation range is
+ * plain: 1 says that every shift is in [-22, -1], |accumulator| < 2^30 and the activation range is
  * [-128, 127], so that the short instruction sequence is exact. */
 typedef struct sf_output_stage {
     const int32_t *bias;

@@ -36,8 +36,8 @@ STRUCT_BYTES = {
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
-MODEL_CODE_BYTES = 48
-CALL_BYTES = 22
+MODEL_CODE_BYTES = 40
+CALL_BYTES, ARGUMENT_BYTES = 2, 4
 MODEL_RUN_STACK_BYTES = 24
 # Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
 EXCEPTION_FRAME_BYTES = 36
@@ -128,8 +128,13 @@ def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
     """NAME_run, NAME_input, NAME_output: addresses of structs and tensors into registers, then a call."""
-    calls = [op for op in graph.ops if op.kind != "reshape"]
-    return MODEL_CODE_BYTES + CALL_BYTES * len(calls)
+    total = MODEL_CODE_BYTES
+    for op in graph.ops:
+        kernel = kernel_for(op, graph, bool(device.dsp))
+        if kernel.function:
+            arguments = 1 + len(op.inputs) + len(op.outputs) + int(kernel.takes_scratch)
+            total += CALL_BYTES + ARGUMENT_BYTES * arguments
+    return _word(total)
 
 
 def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:

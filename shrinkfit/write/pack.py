@@ -21,9 +21,10 @@ from shrinkfit.graph.simulate import add_scales
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernels import mean_view
 
-# The short requantization in sf_dsp.h: twice the accumulator fits int32, the shift rounds.
+# The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
+# with the zero_point shifted left; a right shift by 1 or more rounds.
 PLAIN_ACCUMULATOR = 2**30
-PLAIN_SHIFTS = (-30, -1)
+PLAIN_SHIFTS = (-22, -1)
 
 
 @dataclass(frozen=True)
