@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every case in kernels built with address and undefined behaviour sanitizers; started by test_sanitizers.py.
+
+usage: LD_PRELOAD=libasan.so python -m tests.runtime_c.sanitized LIBRARY
+"""
+
+import ctypes
+import sys
+
+import numpy as np
+
+from tests.runtime_c import native
+from tests.runtime_c.cases import CASES
+
+
+def main(path: str) -> None:
+    lib = ctypes.CDLL(path)
+    for make, sizes in CASES:
+        rng = np.random.default_rng(2)
+        graph = make(rng, **sizes)
+        shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
+        # Fresh arrays of exactly the size needed: a byte read beyond one is an error.
+        inputs = [rng.integers(-128, 128, shape, np.int8) for shape in shapes]
+        for dsp in (False, True):
+            native.run(lib, graph, inputs, dsp)
+    print(f"{len(CASES)} cases")
+
+
+main(sys.argv[1])
