@@ -131,7 +131,9 @@ def _place(buffers: list[Buffer], order: list[int]) -> list[int]:
     """Each buffer in turn at the lowest offset where it touches none that live with it."""
     places: dict[int, int] = {}
     for i in order:
-        taken = sorted((places[j], places[j] + buffers[j].size_bytes) for j in places if buffers[i].overlaps(buffers[j]))
+        taken = sorted(
+            (places[j], places[j] + buffers[j].size_bytes) for j in places if buffers[i].overlaps(buffers[j])
+        )
         offset = 0
         for start, end in taken:
             if start - offset >= buffers[i].size_bytes:
