@@ -57,6 +57,16 @@ def test_limits_hold_in_every_epoch_and_at_the_end(fitted):
     assert shrinkfit.price(model).flops > fit.budget.flops
 
 
+def test_the_export_is_exact_and_keeps_to_the_same_limits(fitted, tmp_path):
+    _, fit, x, _, _ = fitted
+    report = shrinkfit.export(fit, tmp_path / "firmware", name="tiny")
+    assert report.held and report.limits == fit.budget.limits() and report.cost == fit.cost
+    for on in ("host", "cortex-m4", "qemu"):
+        ran = shrinkfit.check(tmp_path / "firmware", inputs=x[:16], on=on)
+        assert ran.exact and ran.clips == 16
+    assert abs(ran.flash_bytes / fit.cost.flash_bytes - 1) < 0.02 and abs(ran.ram_bytes / fit.cost.ram_bytes - 1) < 0.02
+
+
 def test_costs_are_in_the_logs(fitted):
     _, fit, _, _, log = fitted
     assert log.history["flops"] == [r["costs"]["flops"] for r in fit.history]
