@@ -133,7 +133,7 @@ def render_header(model: Model) -> str:
         f"#define {p}_{key} {value}"
         for key, value in {
             "ARENA_BYTES": model.plan.arena_bytes,
-            "STACK_BYTES": f"{model.stack_bytes} /* a call of {n}_run takes no more */",
+            "STACK_BYTES": f"{model.stack_bytes} /* a call of {n}_run takes no more, compiled with -O2 */",
             "INPUT_BYTES": f"{model.input.size_bytes} /* int8 {_shape(model.input)} */",
             "INPUT_SCALE": f"{_float(model.input.scale)} /* real = scale * (value - zero_point) */",
             "INPUT_ZERO_POINT": f"({model.input.zero_point})",
@@ -248,7 +248,7 @@ def _fields(fields: dict, identifier: str, depth: int) -> str:
 def render_source(model: Model) -> str:
     """NAME.c: the layers, one line each."""
     n = model.name
-    calls = "\n".join(_call(model, layer) for layer in model.layers)
+    calls = "\n".join(_call(model, layer) for layer in model.layers) or "    (void)at;"
     force = "" if model.dsp else _NO_DSP
     labels = ""
     if model.labels:
