@@ -33,8 +33,8 @@ from shrinkfit.report.table import Figure, budget_table, limit_figures
 
 DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
-BASELINE_EPOCHS, FIT_EPOCHS = 40, 40
-COPIES = 24  # augmented copies of each clip; epochs draw from them
+BASELINE_EPOCHS, FIT_EPOCHS = 50, 60
+COPIES = 30  # augmented copies of each clip; epochs draw from them
 SYNTHETIC_CLIPS = 2_400
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 CYCLE_CLIPS = 4  # cycles hardly depend on what was said

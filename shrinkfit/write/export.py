@@ -103,9 +103,10 @@ def export(
         ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
     """
     check_name(name)
+    budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
-    budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
+        budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
     return write_folder(to_graph(source, calibration), folder, name=name, device=device, labels=labels, budget=budget)
 
 
