@@ -7,6 +7,8 @@ clamp reaches fewer, and another multiplier may be found.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from shrinkfit.graph import ir
@@ -23,7 +25,7 @@ def same_steps(old: ir.Dense, new: ir.Dense, kept: np.ndarray, source: ir.Tensor
         source: the tensor that the new layer reads (the old one's has the same scale and zero_point).
         target: the tensor that it writes.
     """
-    old_source = ir.Tensor(source.name, (1, old.kernel.shape[1]), source.scale, source.zero_point)
+    old_source = replace(source, shape=(1, old.kernel.shape[1]))
     before = np.stack(dense_multipliers(old, old_source, target))[:, kept]
     after = np.stack(dense_multipliers(new, source, target))
     ends = accumulator_ends(new, source, anything(source))

@@ -14,7 +14,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.dense_steps import same_steps
-from shrinkfit.graph.edit import Rewrite, weight_bytes
+from shrinkfit.graph.edit import Rewrite, constants, weight_bytes
 from shrinkfit.graph.intervals import intervals, tap_patterns
 
 Channels = dict[str, np.ndarray]
@@ -49,7 +49,7 @@ def drop_channels(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         differing = {
             old.name
             for old, new in zip(graph.ops, smaller.ops, strict=True)
-            if old.kind == "dense" and old.kernel.shape != new.kernel.shape and not _same_dense(smaller, old, new, dropped)
+            if old.kind == "dense" and not _same_dense(smaller, old, new, dropped)
         }
         if not differing:
             return smaller, _records(graph, smaller, dropped, known)
@@ -77,7 +77,7 @@ def _reading(op: ir.Weighted, graph: ir.Graph, known: Channels) -> _Reading:
 def _droppable(graph: ir.Graph, readings: dict[str, _Reading], barred: set[str]) -> Channels:
     """Tensor name -> bool [channels]: the largest choice with which every operator can live."""
     dropped = {name: np.ones(tensor.shape[-1], bool) for name, tensor in graph.tensors.items()}
-    for name in (*graph.inputs, *graph.outputs):
+    for name in (*graph.inputs, *graph.outputs, *constants(graph)):
         dropped[name][:] = False
     while True:
         before = -1
@@ -192,6 +192,8 @@ _SHRINK = {
 
 def _same_dense(smaller: ir.Graph, old: ir.Dense, new: ir.Dense, dropped: Channels) -> bool:
     kept = ~dropped[old.outputs[0]]
+    if kept.all() and old.kernel.shape == new.kernel.shape:
+        return True
     return same_steps(old, new, kept, smaller.tensors[new.inputs[0]], smaller.tensors[new.outputs[0]])
 
 

@@ -36,7 +36,9 @@ def drop_noop(graph: ir.Graph) -> Step:
     """Drop the first operator that copies its input."""
     known = intervals(graph) if any(op.kind in ("requantize", "pool2d") for op in graph.ops) else {}
     for op in graph.ops:
-        reason = _NOOPS[op.kind](graph, op, known) if op.kind in _NOOPS else None
+        if op.kind not in _NOOPS or not same_numbers(graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
+            continue
+        reason = _NOOPS[op.kind](graph, op, known)
         shorter = bypassed(graph, op) if reason else None
         if shorter is not None:
             return shorter, Rewrite("drop_noop", op.name, f"{op.kind} dropped", reason)
@@ -49,7 +51,8 @@ def _reshape_noop(graph: ir.Graph, op: ir.Reshape, known) -> str | None:
 
 
 def _pad_noop(graph: ir.Graph, op: ir.Pad, known) -> str | None:
-    return "it pads by nothing" if op.padding == ir.Padding() else None
+    same = graph.tensors[op.inputs[0]].shape == graph.tensors[op.outputs[0]].shape
+    return "it pads by nothing" if same else None
 
 
 def _pool_noop(graph: ir.Graph, op: ir.Pool2D, known) -> str | None:
@@ -60,8 +63,6 @@ def _pool_noop(graph: ir.Graph, op: ir.Pool2D, known) -> str | None:
 
 def _requantize_noop(graph: ir.Graph, op: ir.Requantize, known) -> str | None:
     source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    if not same_numbers(source, target):
-        return None
     low, high = int(known[source.name].min()), int(known[source.name].max())
     table = value_table(op, source, target)[low - ir.INT8_MIN : high + 1 - ir.INT8_MIN]
     return "it keeps every value that can reach it" if np.array_equal(table, np.arange(low, high + 1)) else None
@@ -126,7 +127,9 @@ def _merged_requantize(source, before: ir.Requantize, middle, op: ir.Requantize,
     table = value_table(op, middle, target)[value_table(before, source, middle).astype(np.int64) - ir.INT8_MIN]
     ranges = [(ir.INT8_MIN, ir.INT8_MAX), (op.activation_min, op.activation_max), (int(table.min()), int(table.max()))]
     for low, high in dict.fromkeys(ranges):
-        merged = replace(before, outputs=op.outputs, activation_min=low, activation_max=high)
-        if activation_name(low, high, target) and np.array_equal(value_table(merged, source, target), table):
-            return merged
+        # The two may differ in how they divide the scales.
+        for like in (before, op):
+            wired = replace(like, inputs=before.inputs, outputs=op.outputs, activation_min=low, activation_max=high)
+            if activation_name(low, high, target) and np.array_equal(value_table(wired, source, target), table):
+                return wired
     return None

@@ -47,6 +47,17 @@ def readers(graph: ir.Graph) -> dict[str, tuple[ir.Op, ...]]:
     return found
 
 
+def constants(graph: ir.Graph) -> dict[str, np.ndarray]:
+    """Values of the tensors that no operator makes and no input brings; none in a graph that cannot have such."""
+    return dict(getattr(graph, "constants", {}))
+
+
+def fill_value(pad: ir.Pad, target: ir.Tensor) -> int:
+    """What a Pad writes around its input: its own value if it has one, else the output's zero_point."""
+    value = getattr(pad, "value", None)
+    return target.zero_point if value is None else value
+
+
 def producers(graph: ir.Graph) -> dict[str, ir.Op]:
     """Tensor name -> the operator that makes it; inputs have none."""
     return {name: op for op in graph.ops for name in op.outputs}
@@ -65,14 +76,14 @@ def rebuilt(graph: ir.Graph, changed: dict[str, ir.Op | None], gone: tuple[str, 
 
 
 def bypassed(graph: ir.Graph, op: ir.Op) -> ir.Graph | None:
-    """The graph without an operator whose output holds what its input holds.
+    """The graph without an operator whose output holds what its input holds, and means the same (`same_numbers`).
 
     Returns:
         the graph; None where both tensors have to stay because both are the model's inputs or outputs.
     """
     source, target = op.inputs[0], op.outputs[0]
     keep, gone = (target, source) if target in graph.outputs else (source, target)
-    if gone in (*graph.inputs, *graph.outputs):
+    if gone in (*graph.inputs, *graph.outputs, *constants(graph)):
         return None
     changed: dict[str, ir.Op | None] = {
         other.name: _renamed(other, gone, keep) for other in graph.ops if gone in (*other.inputs, *other.outputs)

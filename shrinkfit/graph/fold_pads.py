@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.edit import Rewrite, readers, rebuilt
+from shrinkfit.graph.edit import Rewrite, fill_value, readers, rebuilt, same_numbers
 from shrinkfit.graph.intervals import intervals, window_meets_input
 
 
@@ -22,10 +22,12 @@ def fold_pad(graph: ir.Graph) -> tuple[ir.Graph, Rewrite] | None:
     for pad in graph.ops:
         if pad.kind != "pad" or pad.outputs[0] in graph.outputs or not users[pad.outputs[0]]:
             continue
-        source = graph.tensors[pad.inputs[0]]
+        source, target = graph.tensors[pad.inputs[0]], graph.tensors[pad.outputs[0]]
+        if pad.padding is None or not same_numbers(source, target) or fill_value(pad, target) != source.zero_point:
+            continue
         known = intervals(graph) if known is None else known
         lowest = int(known[source.name][0].min())
-        changed = {user.name: _with_padding(user, pad, source, lowest) for user in users[pad.outputs[0]]}
+        changed = {user.name: _with_padding(graph, user, pad, lowest) for user in users[pad.outputs[0]]}
         if all(changed.values()):
             names = ", ".join(f"{user.kind} '{user.name}'" for user in users[pad.outputs[0]])
             why = "it pads with the zero_point, as a Pad does; where it is a pool no value is below that"
@@ -34,22 +36,25 @@ def fold_pad(graph: ir.Graph) -> tuple[ir.Graph, Rewrite] | None:
     return None
 
 
-def _with_padding(user: ir.Op, pad: ir.Pad, source: ir.Tensor, lowest: int) -> ir.Op | None:
+def _with_padding(graph: ir.Graph, user: ir.Op, pad: ir.Pad, lowest: int) -> ir.Op | None:
     """The operator reading what the Pad reads, with both paddings; None where that is not exact or not writable."""
-    if user.kind not in _FOLDS:
+    if user.kind not in _FOLDS or user.padding is None:
         return None
+    source, target = graph.tensors[pad.inputs[0]], graph.tensors[user.outputs[0]]
     a, b = user.padding, pad.padding
     both = ir.Padding(a.top + b.top, a.bottom + b.bottom, a.left + b.left, a.right + b.right)
-    if not _FOLDS[user.kind](user, both, source, lowest):
+    if not _FOLDS[user.kind](user, both, source, target, lowest):
         return None
-    return replace(user, inputs=pad.inputs, padding=both)
+    # A Pad may say the same per axis, in a field that would win.
+    per_axis = {"paddings": ()} if hasattr(user, "paddings") else {}
+    return replace(user, inputs=pad.inputs, padding=both, **per_axis)
 
 
-def _convolution(user: ir.Windowed, both: ir.Padding, source: ir.Tensor, lowest: int) -> bool:
+def _convolution(user: ir.Windowed, both: ir.Padding, source: ir.Tensor, target: ir.Tensor, lowest: int) -> bool:
     return window_meets_input(both, user.window, user.dilation)
 
 
-def _pool(user: ir.Pool2D, both: ir.Padding, source: ir.Tensor, lowest: int) -> bool:
+def _pool(user: ir.Pool2D, both: ir.Padding, source: ir.Tensor, target: ir.Tensor, lowest: int) -> bool:
     """.tflite has no other padding for pools than SAME and none."""
     if user.mode != "max" or user.padding != ir.Padding() or not window_meets_input(both, user.window):
         return False
@@ -57,9 +62,13 @@ def _pool(user: ir.Pool2D, both: ir.Padding, source: ir.Tensor, lowest: int) -> 
     return padded_like_tflite and source.zero_point <= max(lowest, user.activation_min)
 
 
+def _pad(user: ir.Pad, both: ir.Padding, source: ir.Tensor, target: ir.Tensor, lowest: int) -> bool:
+    return fill_value(user, target) == source.zero_point
+
+
 _FOLDS = {
     "conv2d": _convolution,
     "depthwise_conv2d": _convolution,
     "pool2d": _pool,
-    "pad": lambda user, both, source, lowest: True,
+    "pad": _pad,
 }

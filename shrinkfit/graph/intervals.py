@@ -10,12 +10,13 @@ wrap around it is not, and then the interval is the whole activation range.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from shrinkfit.graph import ir, simulate
-from shrinkfit.graph.edit import run_alone, value_table
+from shrinkfit.graph.edit import constants, fill_value, run_alone, value_table
 from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier
 
@@ -26,6 +27,7 @@ ADD_SHIFT_THAT_FITS = 2
 def intervals(graph: ir.Graph) -> dict[str, np.ndarray]:
     """Tensor name -> int64 [2, channels]. What operators of unknown kinds make can be anything."""
     found = {name: anything(graph.tensors[name]) for name in graph.inputs}
+    found |= {name: _of_constant(graph.tensors[name], values) for name, values in constants(graph).items()}
     for op in graph.ops:
         for tensor in graph.op_outputs(op):
             found[tensor.name] = anything(tensor)
@@ -38,6 +40,13 @@ def intervals(graph: ir.Graph) -> dict[str, np.ndarray]:
 def anything(tensor: ir.Tensor) -> np.ndarray:
     """All of int8 in each channel."""
     return _constant_range(tensor, ir.INT8_MIN, ir.INT8_MAX)
+
+
+def _of_constant(tensor: ir.Tensor, values: np.ndarray) -> np.ndarray:
+    if values.dtype != np.int8:
+        return anything(tensor)
+    rows = values.reshape(-1, tensor.shape[-1]).astype(np.int64)
+    return np.stack([rows.min(axis=0), rows.max(axis=0)])
 
 
 def _constant_range(tensor: ir.Tensor, low: int, high: int) -> np.ndarray:
@@ -126,15 +135,11 @@ def _mean(op: ir.Mean, sources, target, known) -> np.ndarray:
 
 def _add(op: ir.Add, sources, target, known) -> np.ndarray:
     last_scale = simulate.add_scales(sources[0].scale, sources[1].scale, target.scale)[2]
-    equal = sources[0].shape == sources[1].shape == target.shape
-    if not equal or split_scale(last_scale)[1] > ADD_SHIFT_THAT_FITS:
+    channels = {tensor.shape[-1] for tensor in (*sources, target)}
+    if len(channels) > 1 or split_scale(last_scale)[1] > ADD_SHIFT_THAT_FITS:
         return _activation_range(op, target)
-    rows = [_as_row(tensor) for tensor in (*sources, target)]
-    return run_alone(op, tuple(rows[:2]), rows[2], [ends.astype(np.int8) for ends in known]).astype(np.int64)
-
-
-def _as_row(tensor: ir.Tensor) -> ir.Tensor:
-    return ir.Tensor("row", (1, tensor.shape[-1]), tensor.scale, tensor.zero_point)
+    a, b, row = (replace(tensor, shape=(1, *channels)) for tensor in (*sources, target))
+    return run_alone(op, (a, b), row, [ends.astype(np.int8) for ends in known]).astype(np.int64)
 
 
 def _requantize(op: ir.Requantize, sources, target, known) -> np.ndarray:
@@ -144,10 +149,12 @@ def _requantize(op: ir.Requantize, sources, target, known) -> np.ndarray:
 
 
 def _pad(op: ir.Pad, sources, target, known) -> np.ndarray:
-    if op.padding == ir.Padding():
+    if sources[0].shape == target.shape:
         return known[0]
-    zero_point = sources[0].zero_point
-    return np.stack([np.minimum(known[0][0], zero_point), np.maximum(known[0][1], zero_point)])
+    if sources[0].shape[-1] != target.shape[-1]:
+        return anything(target)
+    fill = fill_value(op, target)
+    return np.stack([np.minimum(known[0][0], fill), np.maximum(known[0][1], fill)])
 
 
 def _reshape(op: ir.Reshape, sources, target, known) -> np.ndarray:

@@ -36,7 +36,7 @@ def optimize(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         graph, done = _simplified(graph)
         graph, channels = drop_channels(graph)
         records += [*done, *channels]
-        if not channels:
+        if not (done or channels):
             return graph, tuple(records)
 
 
