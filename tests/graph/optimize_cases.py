@@ -17,6 +17,8 @@ class Draw:
 
     def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
         self.rng = np.random.default_rng(seed)
+        # In some graphs a few scales are so far apart that int32 wraps around.
+        self.wild = self.rng.random() < 0.15
         self.tensors: dict[str, ir.Tensor] = {}
         self.ops: list[ir.Op] = []
         self.now = self.tensor(shape, 0.05)
@@ -31,7 +33,7 @@ class Draw:
         """Append an operator that reads `now`; the output has the numbers of `like`, else a drawn zero_point."""
         sources = (self.now,) if other is None else (self.now, other)
         fields |= {"name": f"op{len(self.ops)}", "inputs": tuple(t.name for t in sources)}
-        scale = fields.pop("scale", 0.05)
+        scale = fields.pop("scale", 0.05) * (self.rng.choice([1, 1, 1e-6, 1e-3, 1e4]) if self.wild else 1)
         shape = kind(**fields, outputs=("?",)).output_shape(*(t.shape for t in sources))
         target = self.tensor(shape, like.scale, like.zero_point) if like else self.tensor(shape, scale)
         if issubclass(kind, ir.Activated) and "activation_min" not in fields:
