@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -146,6 +147,43 @@ def test_clamp_goes_into_its_producer(kernel):
     smaller, records = optimized_exactly(graph, images(graph, 3, 50))
     assert [op.activation_min for op in smaller.ops] == [made.zero_point]
     assert records[0].rule in ("fuse_requantize", "drop_noop")
+
+
+def test_clamp_stays_where_others_read_in_front_of_it():
+    draw = Draw(2, (1, 4, 4, 2))
+    draw.wild = False
+    draw.add(ir.Requantize, scale=0.03, **OPEN)
+    before = draw.now
+    draw.add(ir.Requantize, like=before, activation_min=10, activation_max=127)
+    draw.add(ir.Add, other=before, **OPEN)
+    smaller, records = optimized_exactly(draw.graph(), images(draw.graph(), 3, 50))
+    assert len(smaller.ops) == 3 and records == ()
+
+
+X = ir.Tensor("x", (1, 1, 1, 1), 1.0, 0)
+WIRE = {"name": "op", "inputs": ("x",), "outputs": ("y",)}
+ONE = {"kernel": np.full((1, 1, 1, 1), 100, np.int8), "bias": np.zeros(1, np.int32)}
+WRAPPING = {
+    "conv2d": lambda scale: ir.Conv2D(**WIRE, **ONE, kernel_scales=np.float32([scale])),
+    "mean": lambda scale: ir.Mean(**WIRE, axes=(1, 2), keep_dims=True),
+    "add": lambda scale: ir.Add(**WIRE | {"inputs": ("x", "x")}),
+    "requantize": lambda scale: ir.Requantize(**WIRE),
+}
+
+
+@pytest.mark.parametrize("make", WRAPPING.values(), ids=WRAPPING)
+def test_intervals_hold_where_int32_wraps_around(make):
+    every = np.arange(-128, 128, dtype=np.int8).reshape(-1, 1, 1, 1)
+    for shift, low, high in itertools.product(range(0, 31), (-128, -3, 0, 90), (-90, 1, 2, 127)):
+        clamp = ir.Requantize(
+            **WIRE | {"name": "c", "outputs": ("z",)}, activation_min=low, activation_max=max(low, high)
+        )
+        operator = replace(make(2.0**shift), inputs=("z", "z") if make(1.0).kind == "add" else ("z",))
+        output = ir.Tensor("y", X.shape, 1.0 if operator.kind == "conv2d" else 2.0**-shift, 0)
+        tensors = {"x": X, "z": replace(X, name="z"), "y": output}
+        graph = ir.Graph("g", tensors, (clamp, operator), ("x",), ("y",))
+        values, known = simulate.run(graph, every), intervals(graph)["y"]
+        assert known[0] <= values.min() and values.max() <= known[1], f"shift {shift}, clamp {low} to {high}"
 
 
 @pytest.mark.parametrize("name", ["kws_ref_model_int8", "ic_pretrainedResnet_int8", "ad01_int8"])
