@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shrinkfit.graph import ir, simulate
+from shrinkfit.graph.activation import activation_range
 from shrinkfit.graph.edit import weight_bytes
 from shrinkfit.graph.intervals import intervals
 from shrinkfit.graph.optimize import optimize
@@ -154,7 +155,8 @@ def test_clamp_stays_where_others_read_in_front_of_it():
     draw.wild = False
     draw.add(ir.Requantize, scale=0.03, **OPEN)
     before = draw.now
-    draw.add(ir.Requantize, like=before, activation_min=10, activation_max=127)
+    low, high = activation_range("RELU_N1_TO_1", before)
+    draw.add(ir.Requantize, like=before, activation_min=low, activation_max=high)
     draw.add(ir.Add, other=before, **OPEN)
     smaller, records = optimized_exactly(draw.graph(), images(draw.graph(), 3, 50))
     assert len(smaller.ops) == 3 and records == ()
