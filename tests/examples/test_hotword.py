@@ -64,6 +64,15 @@ def test_limits_hold_and_every_byte_agrees(finished):
 
 
 @needs_tools
+def test_every_epoch_is_within_its_own_limits(finished):
+    _, report, _ = finished
+    assert len(report["epochs"]) == 8
+    for record in report["epochs"]:
+        assert all(record["costs"][name] <= limit for name, limit in record["limits"].items())
+    assert report["epochs"][-1]["limits"] == report["limits"]
+
+
+@needs_tools
 def test_printed_sizes_are_the_linked_images(finished):
     _, report, _ = finished
     for name in ("ram_bytes", "flash_bytes"):
