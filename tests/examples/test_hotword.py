@@ -107,18 +107,10 @@ def test_exit_status_tells_whether_all_held(finished):
     assert done.returncode == int(not held)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--data", "nowhere"], "nowhere is no folder"),
-        (["--hotwords", "hey you"], "'hey you' cannot be a hotword"),
-        (["--hotwords", ","], "at least one"),
-    ],
-)
-def test_bad_usage_is_one_sentence(tmp_path, arguments, says):
-    done = run(*arguments, cwd=tmp_path)
+def test_bad_usage_is_one_sentence_and_writes_nothing(tmp_path):
+    done = run("--data", "nowhere", cwd=tmp_path)
     assert done.returncode == 2
-    assert says in " ".join(done.stdout.split())
+    assert "nowhere is no folder" in done.stdout
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
