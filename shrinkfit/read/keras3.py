@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.read.calls import Call, Calls, check_called_once, no_input_shape, ordered_nodes, single_output, subclassed
+from shrinkfit.read.calls import (
+    Call,
+    Calls,
+    check_called_once,
+    no_input_shape,
+    ordered_nodes,
+    single_output,
+    subclassed,
+)
 
 
 def read_calls(model: Any) -> Calls:

@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from shrinkfit._tfmot import tfmot_module
@@ -31,7 +32,7 @@ def load_model(model: Any) -> Any:
     if hasattr(model, "layers"):
         return model
     if not isinstance(model, (str, os.PathLike)):
-        raise ShrinkfitError(f"got a {type(model).__name__}, expected a Keras model or the path of a .keras or .h5 file")
+        raise ShrinkfitError(f"got a {type(model).__name__}, expected a Keras model or the path of a .keras or .h5")
     path = os.fspath(model)
     if not os.path.isfile(path):
         raise ShrinkfitError(f"no such model file: '{path}'")
@@ -40,18 +41,20 @@ def load_model(model: Any) -> Any:
         raise UnsupportedLayerError(
             f"'{path}': layer '{kinds['Lambda']}' (Lambda) holds Python code, which is not run; use a Keras layer"
         )
-    # Keras 3 has none of tfmot's wrappers.
-    loaders = {"Keras 3": _load_keras3} if not TFMOT_KINDS & kinds.keys() else {}
+    tfmot = bool(TFMOT_KINDS & kinds.keys())
     reasons = []
-    for keras_name, load in (loaders | {"tf_keras": _load_keras2}).items():
+    for keras_name, load in {"Keras 3": _load_keras3, "tf_keras": partial(_load_keras2, tfmot=tfmot)}.items():
         try:
-            return load(path, bool(TFMOT_KINDS & kinds.keys()))
+            return load(path)
         except Exception as error:  # What Keras raises is up to the file: a damaged one reaches any line of it.
             reasons.append(f"{keras_name} says: {_brief(error)}")
-    raise ShrinkfitError(f"'{path}' is no Keras model that can be loaded. {'; '.join(reasons)}")
+    what = f"'{path}' is no Keras model that can be loaded"
+    if tfmot:  # tf_keras builds a wrapper twice when it loads one from .keras, and then misses its variables.
+        what = f"'{path}' holds tfmot's wrappers, which load from .h5 only; save it as .h5"
+    raise ShrinkfitError(f"{what}. {'; '.join(reasons)}")
 
 
-def _load_keras3(path: str, _: bool) -> Any:
+def _load_keras3(path: str) -> Any:
     import keras
 
     return keras.models.load_model(path, compile=False)
@@ -76,7 +79,7 @@ def _layer_kinds(path: str) -> dict[str, str]:
     """Class name -> name of one layer of it, as the file's own description has them; empty for other files."""
     try:
         return dict(_named_classes(json.loads(_description(path))))
-    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile):
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile):
         return {}
 
 

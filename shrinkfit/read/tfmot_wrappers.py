@@ -71,7 +71,8 @@ def unwrap(layer: Any) -> Plain:
     if "QuantizeWrapper" in kinds:
         return _quantized(layer)
     if "QuantizeLayer" in kinds:
-        return Plain(layer, "QuantizeLayer", _range(layer.name, layer.quantizer, getattr(layer, "quantizer_vars", None)))
+        variables = getattr(layer, "quantizer_vars", None)
+        return Plain(layer, "QuantizeLayer", _range(layer.name, layer.quantizer, variables))
     return Plain(layer, type(layer).__name__)
 
 
@@ -120,7 +121,8 @@ def _range(name: str, quantizer: Any, variables: dict[str, Any] | None) -> Range
     low, high = (variables[key].numpy() for key in ("min_var", "max_var"))
     if np.size(low) != 1:
         raise UnsupportedLayerError(f"layer '{name}': its activation is quantized per axis, expected per tensor")
-    return float(low), float(high)
+    # Some of tfmot's ranges begin empty: until a training step has run nothing was learned.
+    return (float(low), float(high)) if low < high else None
 
 
 def _check_bits(name: str, quantizer: Any) -> None:
