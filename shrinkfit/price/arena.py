@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.calls import held_by_variables, roots
+from shrinkfit.price.calls import held_by_variables, is_filled, roots
 
 ALIGNMENT = 8
 
@@ -97,6 +97,21 @@ def _state_offsets(graph: Graph) -> tuple[dict[str, int], int]:
         offsets[name] = total
         total += _aligned(variable.tensor.size_bytes)
     return offsets, total
+
+
+def reset_fills(graph: Graph, plan: Plan) -> list[tuple[int, int, int]]:
+    """(offset, bytes, int8 value) of what a reset fills; neighbours with the same value are one."""
+    fills: list[tuple[int, int, int]] = []
+    for name, variable in graph.variables.items():
+        if not is_filled(variable):
+            continue
+        start, value = plan.state_offsets[name], int(variable.initial.view("int8").flat[0])
+        size = variable.tensor.size_bytes
+        if fills and fills[-1][2] == value and _aligned(sum(fills[-1][:2])) == start:
+            start, _, _ = fills.pop()
+            size = plan.state_offsets[name] + size - start
+        fills.append((start, size, value))
+    return fills
 
 
 def _aligned(size_bytes: int) -> int:
