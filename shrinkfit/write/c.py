@@ -423,7 +423,7 @@ def _output_function(model: Model, edge: Edge) -> str:
 
 def _reset(model: Model) -> str:
     lines = []
-    for start, size_bytes, value in reset_fills(model.graph, model.plan):
+    for start, size_bytes, value in reset_fills(model.graph):
         lines.append(f"    sf_fill(at + {start}, {value}, {size_bytes});")
     for name, identifier in model.state_names.items():
         lines.append(f"    sf_copy(&{identifier}, {identifier}_initial, at + {model.plan.state_offsets[name]});")

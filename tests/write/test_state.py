@@ -101,7 +101,8 @@ def test_functions_are_named_after_tensors(tmp_path):
 
 def test_headers_and_model_compile_without_warning(tmp_path):
     write_folder(stateful.delays("float32"), tmp_path / "fw", name="net")
-    source = '#include "net.h"\n#include "sf_model.h"\nfloat *at(void *a);\nfloat *at(void *a) { return net_input_in_1(a); }\n'
+    source = '#include "net.h"\n#include "sf_model.h"\nfloat *at(void *a);\n'
+    source += "float *at(void *a) { sf_model_reset(a); return net_input_in_1(a); }\n"
     common = ["-fsyntax-only", "-Wall", "-Wextra", "-Wconversion", "-Wcast-qual", "-Werror", f"-I{tmp_path / 'fw'}"]
     for compiler in (["gcc", "-xc", "-std=c99"], ["g++", "-xc++", "-std=c++11"]):
         if shutil.which(compiler[0]) is not None:
