@@ -170,7 +170,7 @@ def render_header(model: Model) -> str:
     p, n, api = model.prefix, model.name, model.api
     defines = [
         f"#define {p}_ARENA_BYTES {model.plan.arena_bytes}",
-        f"#define {p}_STACK_BYTES {model.stack_bytes} /* a call of {n}_run takes no more */",
+        f"#define {p}_STACK_BYTES {model.stack_bytes} /* a call of {n}_run takes no more, compiled with -O2 */",
     ]
     if model.keeps_state:
         defines.append(f"#define {p}_STATE_BYTES {model.plan.state_bytes} /* the arena's first bytes */")
