@@ -102,8 +102,8 @@ def _call(model: Model, layer: Layer) -> str:
     if layer.kernel.takes_scratch:
         scratch = model.plan.scratch_offsets.get(op.name)
         arguments.append("NULL" if scratch is None else f"at + {scratch}")
-    comment = f"{comment(op.name)}: {_shapes(model, layer, False)} -> {_shapes(model, layer, True)}"
-    return f"    {layer.kernel.function}({', '.join(arguments)}); /* {comment} */"
+    what = f"{comment(op.name)}: {_shapes(model, layer, False)} -> {_shapes(model, layer, True)}"
+    return f"    {layer.kernel.function}({', '.join(arguments)}); /* {what} */"
 
 
 def _tensor(model: Model, argument: Argument) -> ir.Tensor:

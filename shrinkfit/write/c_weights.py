@@ -24,11 +24,11 @@ def render_weights(model: Model) -> str:
     parts += [_call_constants(layer.op.name, layer.identifier, layer.packed) for layer in model.layers]
     parts += [_initial(model, name) for name in model.state_names]
     layers = "\n".join(parts)
-    guard = guard(f"{model.name}_weights")
+    once = guard(f"{model.name}_weights")
     return f"""/* Written by shrinkfit: constants of {model.name}, in the order that the kernels want.
  * Only {model.name}.c includes this. */
-#ifndef {guard}_H
-#define {guard}_H
+#ifndef {once}_H
+#define {once}_H
 
 #include "shrinkfit.h"
 
