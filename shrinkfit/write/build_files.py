@@ -44,19 +44,19 @@ all: host
 host: $(BUILD)/{name}
 firmware: $(BUILD)/firmware.elf
 size: firmware
-	$(CROSS)size $(BUILD)/firmware.elf
+\t$(CROSS)size $(BUILD)/firmware.elf
 
 $(BUILD)/{name}: $(HOST) $(HEADERS)
-	@mkdir -p $(BUILD)
-	$(HOST_CC) $(CFLAGS) -I. $(HOST) -o $@
+\t@mkdir -p $(BUILD)
+\t$(HOST_CC) $(CFLAGS) -I. $(HOST) -o $@
 
 $(BUILD)/firmware.elf: $(FIRMWARE) $(HEADERS) ports/cortex_m4/link.ld
-	@mkdir -p $(BUILD)
-	$(CROSS)gcc $(CPU) -mthumb $(CFLAGS) $(SECTIONS) -I. $(FIRMWARE) -nostdlib -Wl,--gc-sections \\
-	    $(MEMORY) -Tports/cortex_m4/link.ld -Wl,-Map=$(BUILD)/firmware.map -lgcc -o $@
+\t@mkdir -p $(BUILD)
+\t$(CROSS)gcc $(CPU) -mthumb $(CFLAGS) $(SECTIONS) -I. $(FIRMWARE) -nostdlib -Wl,--gc-sections \\
+\t    $(MEMORY) -Tports/cortex_m4/link.ld -Wl,-Map=$(BUILD)/firmware.map -lgcc -o $@
 
 clean:
-	rm -rf $(BUILD)
+\trm -rf $(BUILD)
 """
 
 

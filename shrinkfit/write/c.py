@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An integer graph and its memory plan in, the text of the model's C files out: NAME.h, NAME_weights.h, NAME.c, sf_model.h.
+"""An integer graph and its memory plan in, the text of NAME.h, NAME_weights.h, NAME.c and sf_model.h out.
 
 Straight-line code: one line per layer. The same graph gives the same text.
 """
@@ -134,10 +134,10 @@ def render_header(model: Model) -> str:
         for key, value in {
             "ARENA_BYTES": model.plan.arena_bytes,
             "STACK_BYTES": f"{model.stack_bytes} /* a call of {n}_run takes no more */",
-            "INPUT_BYTES": f"{model.input.size_bytes} /* {_shape(model.input)} */",
+            "INPUT_BYTES": f"{model.input.size_bytes} /* int8 {_shape(model.input)} */",
             "INPUT_SCALE": f"{_float(model.input.scale)} /* real = scale * (value - zero_point) */",
             "INPUT_ZERO_POINT": f"({model.input.zero_point})",
-            "OUTPUT_BYTES": f"{model.output.size_bytes} /* {_shape(model.output)} */",
+            "OUTPUT_BYTES": f"{model.output.size_bytes} /* int8 {_shape(model.output)} */",
             "OUTPUT_SCALE": _float(model.output.scale),
             "OUTPUT_ZERO_POINT": f"({model.output.zero_point})",
         }.items()
@@ -196,7 +196,8 @@ def render_weights(model: Model) -> str:
     """NAME_weights.h: the constants of every layer."""
     layers = "\n".join(_layer_constants(layer) for layer in model.layers)
     guard = _guard(f"{model.name}_weights")
-    return f"""/* Written by shrinkfit: constants of {model.name}, in the order that the kernels want. Only {model.name}.c includes this. */
+    return f"""/* Written by shrinkfit: constants of {model.name}, in the order that the kernels want.
+ * Only {model.name}.c includes this. */
 #ifndef {guard}_H
 #define {guard}_H
 
@@ -210,7 +211,8 @@ def render_weights(model: Model) -> str:
 def _layer_constants(layer: Layer) -> str:
     arrays = "".join(_array(f"{layer.identifier}_{name}", array) for name, array in layer.packed.arrays.items())
     fields = _fields(layer.packed.fields, layer.identifier, 1)
-    return f"/* {_comment(layer.op.name)} */\n{arrays}static const {layer.packed.params} {layer.identifier} = {{\n{fields}}};\n"
+    struct = f"static const {layer.packed.params} {layer.identifier} = {{\n{fields}}};\n"
+    return f"/* {_comment(layer.op.name)} */\n{arrays}{struct}"
 
 
 def _array(name: str, array: np.ndarray) -> str:

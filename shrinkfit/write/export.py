@@ -149,7 +149,10 @@ def write_folder(
     model = _model(graph, name, part, _checked_labels(graph, labels))
     cost = price_graph(graph, part)
     files = _files(model, part, cost)
-    details = _details(model, part, cost, sorted([*files, REPORT]))
+    tflite, missing = _tflite(graph)
+    if tflite is not None:
+        files[f"{name}.tflite"] = tflite
+    details = _details(model, part, cost, sorted([*files, REPORT])) | {"no_tflite_because": missing}
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
     return ExportReport(name, place, part.name, cost, part.budget().limits(), details)
@@ -193,7 +196,7 @@ def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> 
 
 
 def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
-    """Relative path -> content, of everything but the report."""
+    """Relative path -> content, of everything but the report and the .tflite."""
     texts = render(model)
     needed = sorted({source for layer in model.layers for source in layer.kernel.sources})
     headers = ["shrinkfit.h", "sf_internal.h", "sf_select.h"] + (["sf_dsp.h"] if model.dsp else [])
@@ -203,19 +206,17 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
     texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *needed])
-    files |= {file: text.encode() for file, text in texts.items()}
-    tflite = _tflite(model.graph)
-    return files if tflite is None else files | {f"{model.name}.tflite": tflite}
+    return files | {file: text.encode() for file, text in texts.items()}
 
 
-def _tflite(graph: Graph) -> bytes | None:
-    """None where LiteRT has no operators for this graph."""
+def _tflite(graph: Graph) -> tuple[bytes | None, str]:
+    """(the file, ""), or (None, why) where LiteRT has no operators for this graph."""
     from shrinkfit.write.tflite import write_tflite
 
     try:
-        return write_tflite(graph)
-    except UnsupportedLayerError:
-        return None
+        return write_tflite(graph), ""
+    except (ExportError, UnsupportedLayerError) as error:
+        return None, str(error)
 
 
 def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict[str, Any]:
@@ -225,7 +226,7 @@ def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict
         function, identifier = functions.get(layer.name, ("", ""))
         layers.append(asdict(layer) | {"function": function, "identifier": identifier})
     target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
-    return {
+    details = {
         FORMAT_KEY: REPORT_FORMAT,
         "name": model.name,
         "device": device.name,
@@ -239,6 +240,8 @@ def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict
         "layers": layers,
         "files": files,
     }
+    # As it will be read back: lists, not tuples.
+    return json.loads(json.dumps(details))
 
 
 def _tensor_details(tensor: Any) -> dict[str, Any]:

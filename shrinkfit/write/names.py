@@ -8,8 +8,7 @@ import re
 from shrinkfit.errors import ExportError
 
 # ISO/IEC 9899:2018, 6.4.1, and ISO/IEC 14882:2020, 5.11: the header is for C++ too.
-KEYWORDS = frozenset(
-    """
+_KEYWORDS = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl
     concept const const_cast consteval constexpr constinit continue co_await co_return co_yield decltype default delete
     do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable
@@ -17,15 +16,13 @@ KEYWORDS = frozenset(
     requires restrict return short signed sizeof static static_assert static_cast struct switch template this
     thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
     xor_eq
-    """.split()
-)
+"""
 # A generated NAME.h must not stand in front of these on the include path.
-STANDARD_HEADERS = frozenset(
-    """
+_STANDARD_HEADERS = """
     assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype arm_acle
-    """.split()
-)
+"""
+KEYWORDS, STANDARD_HEADERS = frozenset(_KEYWORDS.split()), frozenset(_STANDARD_HEADERS.split())
 LONGEST = 48
 
 

@@ -37,9 +37,7 @@ def test_a_byte_read_too_far_is_found(tmp_path, index, clean):
     """The sanitizers see numpy's arrays: otherwise the test above could not fail."""
     (tmp_path / "overread.c").write_text(OVERREAD)
     library = tmp_path / "overread.so"
-    subprocess.run(
-        ["gcc", "-shared", "-fPIC", *SANITIZE, str(tmp_path / "overread.c"), "-o", str(library)], check=True
-    )
+    subprocess.run(["gcc", "-shared", "-fPIC", *SANITIZE, str(tmp_path / "overread.c"), "-o", str(library)], check=True)
     program = (
         "import ctypes, sys, numpy as np; a = np.zeros(7, np.int8);"
         "ctypes.CDLL(sys.argv[1]).overread(ctypes.c_void_p(a.ctypes.data), int(sys.argv[2]))"
