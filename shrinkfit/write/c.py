@@ -216,7 +216,7 @@ def _layer_constants(layer: Layer) -> str:
 
 
 def _array(name: str, array: np.ndarray) -> str:
-    element = {"int8": "int8_t", "int32": "int32_t"}[array.dtype.name]
+    element = f"{array.dtype.name}_t"
     # Words of four weights are loaded at once.
     aligned = " SF_ALIGN(4)" if array.dtype == np.int8 and array.ndim == 2 else ""
     return f"static const {element} {name}[{array.size}]{aligned} = {{\n{_values(array.reshape(-1).tolist())}}};\n"
@@ -241,8 +241,14 @@ def _fields(fields: dict, identifier: str, depth: int) -> str:
         if isinstance(value, dict):
             text += f"{indent}.{name} =\n{indent}    {{\n{_fields(value, identifier, depth + 2)}{indent}    }},\n"
         else:
-            text += f"{indent}.{name} = {f'{identifier}_{value}' if isinstance(value, str) else value},\n"
+            text += f"{indent}.{name} = {_field(value, identifier)},\n"
     return text
+
+
+def _field(value: int | float | str, identifier: str) -> str:
+    if isinstance(value, str):
+        return f"{identifier}_{value}"
+    return _float(value) if isinstance(value, float) else str(value)
 
 
 def render_source(model: Model) -> str:
