@@ -14,7 +14,8 @@ from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic
+from shrinkfit.price import kernels_arithmetic, kernels_layout
+from shrinkfit.price.calls import calls, held_by_variables
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 
@@ -28,8 +29,7 @@ STRUCT_BYTES = {
     "sf_dense_params": 32,
     "sf_pool_params": 30,
     "sf_softmax_params": 16,
-    "sf_pad_params": 16,
-} | kernels_arithmetic.STRUCT_BYTES
+} | kernels_arithmetic.STRUCT_BYTES | kernels_layout.STRUCT_BYTES
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
@@ -42,7 +42,7 @@ EXCEPTION_FRAME_FP_BYTES = 108
 
 
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
-    """The kernel that runs an operator; one without a name for a reshape, which costs nothing.
+    """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
     Args:
         op: an operator of the graph.
@@ -51,9 +51,9 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
-    if op.kind == "reshape":
+    if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
-    if op.kind not in kernels_arithmetic.KERNELS:
+    if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
@@ -95,7 +95,7 @@ def _sizes(device: Device) -> CodeSizes:
 
 def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
     kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
-    return tuple(sorted({kernel.symbol for kernel in kernels} - {""}))
+    return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
@@ -104,8 +104,8 @@ def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
     for op in graph.ops:
         kernel = kernel_for(op, graph, bool(device.dsp))
         if kernel.function:
-            arguments = 1 + len(op.inputs) + len(op.outputs) + int(kernel.takes_scratch)
-            total += CALL_BYTES + ARGUMENT_BYTES * arguments
+            counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
+            total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
     return word(total)
 
 
@@ -213,5 +213,4 @@ _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
     "dense": _dense,
     "pool2d": _pool2d,
     "softmax": _softmax,
-    "pad": lambda op, graph, dsp: _plain("sf_pad", "sf_pad_params", "sf_pad.c"),
-} | kernels_arithmetic.KERNELS
+} | kernels_arithmetic.KERNELS | kernels_layout.KERNELS

@@ -17,7 +17,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.write import pack_arithmetic
+from shrinkfit.write import pack_arithmetic, pack_layout
 from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
@@ -27,15 +27,23 @@ PLAIN_SHIFTS = (-22, -1)
 
 
 def pack(op: ir.Op, graph: ir.Graph) -> Packed:
-    """The constants of an operator.
+    """The constants of an operator that is one call; arguments as those of pack_calls."""
+    (packed,) = pack_calls(op, graph)
+    return packed
+
+
+def pack_calls(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
+    """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
     """
+    if op.kind in pack_layout.KINDS:
+        return pack_layout.pack_copies(op, graph)
     if op.kind in pack_arithmetic.PACKERS:
-        return pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0])
-    return _PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0])
+        return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
+    return (_PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
 def pack_rows(kernel: np.ndarray) -> np.ndarray:
@@ -139,19 +147,10 @@ def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_softmax_params", {}, fields)
 
 
-def _pad(op: ir.Pad, sources, target: ir.Tensor) -> Packed:
-    p = op.padding
-    _, height, width, channels = sources[0].shape
-    fields = {"in_height": height, "in_width": width, "channels": channels}
-    fields |= {"top": p.top, "bottom": p.bottom, "left": p.left, "right": p.right}
-    return Packed("sf_pad_params", {}, fields | {"zero_point": sources[0].zero_point})
-
-
 _PACKERS: dict[str, Callable[..., Packed]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise,
     "dense": _dense,
     "pool2d": _pool2d,
     "softmax": _softmax,
-    "pad": _pad,
 }
