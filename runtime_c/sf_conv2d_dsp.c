@@ -108,8 +108,9 @@ static void widen_window(const sf_conv2d_params *p, const int8_t *in, int32_t y,
 
 /* words: in a row of weights. Two are taken at a time. Apart, so that all registers are its own. */
 SF_NOINLINE static void multiply_rows(const int8_t *weights_0, const int8_t *weights_1,
-                                      const uint32_t *pixels, int32_t words, int32_t sums[4]) {
-    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+                                      const uint32_t *pixels, int32_t words, int32_t bias_0,
+                                      int32_t bias_1, int32_t sums[4]) {
+    int32_t s0 = bias_0, s1 = bias_0, s2 = bias_1, s3 = bias_1;
     if (words & 1) {
         sf_multiply_block(&weights_0, &weights_1, &pixels, &s0, &s1, &s2, &s3);
     }
@@ -123,21 +124,28 @@ SF_NOINLINE static void multiply_rows(const int8_t *weights_0, const int8_t *wei
     sums[3] = s3;
 }
 
+/* All output channels of two pixels. */
 static void multiply_pixels(const sf_conv2d_params *restrict p, const uint32_t *pixels,
                             int32_t words, int8_t *out_0, int8_t *out_1) {
     const sf_output_stage *stage = &p->stage;
     const int32_t last = p->window.out_channels - 1;
     for (int32_t o = 0; o <= last; o += 2) {
         const int32_t next = sf_min(o + 1, last);
-        const int32_t bias = stage->bias[o], next_bias = stage->bias[next];
-        int32_t sums[4] = {bias, bias, next_bias, next_bias};
-        multiply_rows(p->kernel + o * words * 4, p->kernel + next * words * 4, pixels, words, sums);
-        const sf_channel channel = sf_load_channel(stage, o);
-        out_0[o] = (int8_t)sf_finish_double(stage, channel, sums[0]);
-        out_1[o] = (int8_t)sf_finish_double(stage, channel, sums[1]);
-        const sf_channel next_channel = sf_load_channel(stage, next);
-        out_0[next] = (int8_t)sf_finish_double(stage, next_channel, sums[2]);
-        out_1[next] = (int8_t)sf_finish_double(stage, next_channel, sums[3]);
+        const sf_channel c0 = sf_load_channel(stage, o), c1 = sf_load_channel(stage, next);
+        int32_t sums[4];
+        multiply_rows(p->kernel + o * words * 4, p->kernel + next * words * 4, pixels, words,
+                      stage->bias[o], stage->bias[next], sums);
+        if (stage->plain) {
+            out_0[o] = (int8_t)sf_finish_plain(c0, sums[0]);
+            out_1[o] = (int8_t)sf_finish_plain(c0, sums[1]);
+            out_0[next] = (int8_t)sf_finish_plain(c1, sums[2]);
+            out_1[next] = (int8_t)sf_finish_plain(c1, sums[3]);
+        } else {
+            out_0[o] = (int8_t)sf_finish_any(stage, c0, sums[0]);
+            out_1[o] = (int8_t)sf_finish_any(stage, c0, sums[1]);
+            out_0[next] = (int8_t)sf_finish_any(stage, c1, sums[2]);
+            out_1[next] = (int8_t)sf_finish_any(stage, c1, sums[3]);
+        }
     }
 }
 

@@ -6,43 +6,27 @@
  */
 #include "sf_dsp.h"
 
-static inline int32_t multiply_word(uint32_t even, uint32_t odd, const int8_t *weights,
-                                    int32_t sum) {
-    const uint32_t word = sf_load32(weights);
-    return sf_smlad(sf_sxtb16_ror8(word), odd, sf_smlad(sf_sxtb16(word), even, sum));
-}
-
-static uint32_t last_word(const int8_t *in, int32_t count) {
-    uint32_t word = 0;
-    for (int32_t i = 0; i < count; i++) {
-        word |= (uint32_t)(uint8_t)in[i] << (8 * i);
+/* Sums four outputs over whole words of inputs, then over what is left. Apart, so that all
+ * registers are its own. */
+SF_NOINLINE static void multiply_rows(const int8_t *const weights[4], const int8_t *in,
+                                      int32_t count, int32_t sums[4]) {
+    const int8_t *w0 = weights[0], *w1 = weights[1], *w2 = weights[2], *w3 = weights[3];
+    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
+    for (const int8_t *end = in + (count & ~3); in < end;) {
+        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
     }
-    return word;
-}
-
-typedef struct block {
-    int32_t sum[4];
-} block;
-
-static inline void multiply_words(block *b, uint32_t word, const int8_t *const weights[4],
-                                  int32_t at) {
-    const uint32_t even = sf_sxtb16(word);
-    const uint32_t odd = sf_sxtb16_ror8(word);
-    b->sum[0] = multiply_word(even, odd, weights[0] + at, b->sum[0]);
-    b->sum[1] = multiply_word(even, odd, weights[1] + at, b->sum[1]);
-    b->sum[2] = multiply_word(even, odd, weights[2] + at, b->sum[2]);
-    b->sum[3] = multiply_word(even, odd, weights[3] + at, b->sum[3]);
-}
-
-static inline void multiply_rows(const int8_t *const weights[4], const int8_t *in, int32_t count,
-                                 block *b) {
-    int32_t at = 0;
-    for (; at + 4 <= count; at += 4) {
-        multiply_words(b, sf_load32(in + at), weights, at);
+    if (count & 3) {
+        int8_t last[4] SF_ALIGN(4) = {0, 0, 0, 0};
+        for (int32_t i = 0; i < (count & 3); i++) {
+            last[i] = in[i];
+        }
+        in = last;
+        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
     }
-    if (at < count) {
-        multiply_words(b, last_word(in + at, count - at), weights, at);
-    }
+    sums[0] = s0;
+    sums[1] = s1;
+    sums[2] = s2;
+    sums[3] = s3;
 }
 
 static void four_outputs(const sf_dense_params *restrict p, const int8_t *in, int32_t first,
@@ -50,16 +34,16 @@ static void four_outputs(const sf_dense_params *restrict p, const int8_t *in, in
     const sf_output_stage *stage = &p->stage;
     const int32_t row = (p->inputs + 3) & ~3;
     const int8_t *weights[4];
-    block b;
+    int32_t sums[4];
     for (int32_t i = 0; i < 4; i++) {
         const int32_t o = sf_min(first + i, p->outputs - 1);
         weights[i] = p->kernel + o * row;
-        b.sum[i] = stage->bias[o];
+        sums[i] = stage->bias[o];
     }
-    multiply_rows(weights, in, p->inputs, &b);
+    multiply_rows(weights, in, p->inputs, sums);
     for (int32_t i = 0; i < 4; i++) {
         const int32_t o = sf_min(first + i, p->outputs - 1);
-        const int32_t value = sf_requantize_single(b.sum[i], stage->multiplier[o], stage->shift[o]);
+        const int32_t value = sf_requantize_single(sums[i], stage->multiplier[o], stage->shift[o]);
         out[o] = sf_finish(stage, value);
     }
 }

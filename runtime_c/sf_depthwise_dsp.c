@@ -61,39 +61,53 @@ SF_NOINLINE static void widen_plane(const sf_window *w, plane_shape s, const int
     }
 }
 
-static int32_t window_sum(const sf_window *w, plane_shape s, const int16_t *in,
-                          const uint32_t *weights, int32_t sum) {
-    for (int32_t i = 0; i < w->kernel_height; i++) {
+SF_NOINLINE static int32_t window_sum(const int16_t *in, int32_t rows, int32_t row_step,
+                                      const uint32_t *weights, int32_t pairs, int32_t step,
+                                      int32_t sum) {
+    for (; rows > 0; rows--, in += row_step) {
         const int16_t *from = in;
-        for (const uint32_t *end = weights + s.pairs; weights < end; from += s.step) {
+        for (const uint32_t *end = weights + pairs; weights < end; from += step) {
             sum = sf_smlad(*weights++, sf_load32(from), sum);
         }
-        in += w->dilation_height * s.stride;
     }
     return sum;
 }
 
-/* The most usual window, two outputs at a time; a row's last pair may write one. */
-SF_NOINLINE static void channel_3x3(const sf_depthwise_params *restrict p, plane_shape s,
-                                    const int16_t *plane, const int8_t *k, int32_t o, int8_t *out) {
+/* The most usual window, `wanted` outputs at a time: two where stride_width is 1, of which a row's
+ * last pair may write one; else one, and the neighbour's sum is lost. */
+static inline void channel_3x3(const sf_depthwise_params *restrict p, plane_shape s,
+                               const int16_t *plane, int32_t o, int8_t *out, int32_t wanted) {
     const sf_channel channel = sf_load_channel(&p->stage, o);
+    const int8_t *k = p->kernel + 9 * o;
     const int32_t bias = p->stage.bias[o];
     const int32_t out_step = p->window.out_channels;
+    const int32_t in_step = wanted * p->window.stride_width;
     const uint32_t w[6] = {pair(k[0], k[1]), pair(k[1], k[2]), pair(k[3], k[4]),
                            pair(k[4], k[5]), pair(k[6], k[7]), pair(k[7], k[8])};
-    for (int32_t y = p->window.out_height; y > 0; y--, plane += s.stride) {
+    for (int32_t y = p->window.out_height; y > 0; y--) {
         const int16_t *in = plane;
-        for (int32_t x = p->window.out_width; x > 0; x -= 2, in += 2) {
+        for (int32_t x = p->window.out_width; x > 0; x -= wanted, in += in_step) {
             int32_t sum = bias, next = bias;
             sf_window_pair_3x3(in, s.stride, w, &sum, &next);
             *out = (int8_t)sf_finish_plain(channel, sum);
             out += out_step;
-            if (x > 1) {
+            if (wanted == 2 && x > 1) {
                 *out = (int8_t)sf_finish_plain(channel, next);
                 out += out_step;
             }
         }
+        plane += p->window.stride_height * s.stride;
     }
+}
+
+SF_NOINLINE static void channel_3x3_pairs(const sf_depthwise_params *p, plane_shape s,
+                                          const int16_t *plane, int32_t o, int8_t *out) {
+    channel_3x3(p, s, plane, o, out, 2);
+}
+
+SF_NOINLINE static void channel_3x3_singles(const sf_depthwise_params *p, plane_shape s,
+                                            const int16_t *plane, int32_t o, int8_t *out) {
+    channel_3x3(p, s, plane, o, out, 1);
 }
 
 SF_NOINLINE static void channel_any(const sf_depthwise_params *restrict p, plane_shape s,
@@ -101,10 +115,13 @@ SF_NOINLINE static void channel_any(const sf_depthwise_params *restrict p, plane
                                     int8_t *out) {
     const sf_window *w = &p->window;
     const sf_channel channel = sf_load_channel(&p->stage, o);
+    const int32_t row_step = w->dilation_height * s.stride;
+    const int32_t bias = p->stage.bias[o];
     for (int32_t y = w->out_height; y > 0; y--) {
         const int16_t *in = plane;
         for (int32_t x = w->out_width; x > 0; x--) {
-            const int32_t sum = window_sum(w, s, in, weights, p->stage.bias[o]);
+            const int32_t sum =
+                window_sum(in, w->kernel_height, row_step, weights, s.pairs, s.step, bias);
             *out = (int8_t)sf_finish_double(&p->stage, channel, sum);
             out += w->out_channels;
             in += w->stride_width;
@@ -113,12 +130,11 @@ SF_NOINLINE static void channel_any(const sf_depthwise_params *restrict p, plane
     }
 }
 
-/* Where windows are neighbours and the short requantization will do. */
-static int takes_pairs(const sf_depthwise_params *p) {
+/* Where taps are neighbours and the short requantization will do. */
+static int is_plain_3x3(const sf_depthwise_params *p) {
     const sf_window *w = &p->window;
     return p->stage.plain && w->kernel_height == 3 && w->kernel_width == 3 &&
-           w->dilation_height == 1 && w->dilation_width == 1 && w->stride_width == 1 &&
-           w->stride_height == 1;
+           w->dilation_height == 1 && w->dilation_width == 1;
 }
 
 void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
@@ -135,8 +151,10 @@ void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in
     for (int32_t c = 0; c < w->in_channels; c++) {
         widen_plane(w, s, in + c, plane);
         for (int32_t m = 0; m < p->depth_multiplier; m++, o++) {
-            if (takes_pairs(p)) {
-                channel_3x3(p, s, plane, p->kernel + o * taps, o, out + o);
+            if (is_plain_3x3(p) && w->stride_width == 1) {
+                channel_3x3_pairs(p, s, plane, o, out + o);
+            } else if (is_plain_3x3(p)) {
+                channel_3x3_singles(p, s, plane, o, out + o);
             } else {
                 widen_weights(w, p->kernel + o * taps, weights);
                 channel_any(p, s, plane, weights, o, out + o);

@@ -101,6 +101,14 @@ class ActivationQuantizer:
         return float(self.weights["min_var"].numpy()), float(self.weights["max_var"].numpy())
 
 
+def quantize_probabilities(x: Any) -> Any:
+    """Softmax's output on its fixed grid: 0 to 255/256 in steps of 1/256."""
+    import tensorflow as tf
+
+    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=0.0, max=255 / 256)
+    return tf.cast(y, x.dtype)
+
+
 def polynomial_decay(final: float, begin: int, end: int, step: int, power: float = 3) -> float:
     """tfmot's PolynomialDecay from 0 to `final` (in [0, 1)) between two steps, read at one step."""
     if step < begin:

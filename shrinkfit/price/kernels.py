@@ -15,7 +15,8 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_arithmetic, kernels_layout
-from shrinkfit.price.calls import calls, held_by_variables
+from shrinkfit.price.arena import reset_fills
+from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 
@@ -36,6 +37,10 @@ STRUCT_BYTES = {
 MODEL_CODE_BYTES = 40
 CALL_BYTES, ARGUMENT_BYTES = 2, 4
 MODEL_RUN_STACK_BYTES = 24
+# Every input and output but the first of each: a function of the model, and its use in the port's main.
+EDGE_BYTES = 32
+# NAME_reset: main's call of it, and what it does for each fill and each copy.
+RESET_BYTES, RESET_FILL_BYTES, RESET_COPY_BYTES = 4, 12, 24
 # Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
 EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
@@ -99,14 +104,21 @@ def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
 
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
-    """NAME_run, NAME_input, NAME_output: addresses of structs and tensors into registers, then a call."""
+    """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total = MODEL_CODE_BYTES
     for op in graph.ops:
         kernel = kernel_for(op, graph, bool(device.dsp))
         if kernel.function:
             counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
             total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
-    return word(total)
+    return word(total) + EDGE_BYTES * (len(graph.inputs) + len(graph.outputs) - 2) + _reset_code_bytes(graph)
+
+
+def _reset_code_bytes(graph: ir.Graph) -> int:
+    if not graph.variables:
+        return 0
+    copied = sum(not is_filled(variable) for variable in graph.variables.values())
+    return RESET_BYTES + RESET_FILL_BYTES * len(reset_fills(graph)) + RESET_COPY_BYTES * copied
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:

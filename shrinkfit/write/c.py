@@ -170,7 +170,7 @@ def render_header(model: Model) -> str:
     p, n, api = model.prefix, model.name, model.api
     defines = [
         f"#define {p}_ARENA_BYTES {model.plan.arena_bytes}",
-        f"#define {p}_STACK_BYTES {model.stack_bytes} /* a call of {n}_run takes no more */",
+        f"#define {p}_STACK_BYTES {model.stack_bytes} /* a call of {n}_run takes no more, compiled with -O2 */",
     ]
     if model.keeps_state:
         defines.append(f"#define {p}_STATE_BYTES {model.plan.state_bytes} /* the arena's first bytes */")
@@ -423,7 +423,7 @@ def _output_function(model: Model, edge: Edge) -> str:
 
 def _reset(model: Model) -> str:
     lines = []
-    for start, size_bytes, value in reset_fills(model.graph, model.plan):
+    for start, size_bytes, value in reset_fills(model.graph):
         lines.append(f"    sf_fill(at + {start}, {value}, {size_bytes});")
     for name, identifier in model.state_names.items():
         lines.append(f"    sf_copy(&{identifier}, {identifier}_initial, at + {model.plan.state_offsets[name]});")

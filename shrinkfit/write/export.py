@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shrinkfit._runtime import runtime_dir
-from shrinkfit.device import Device, get_device
+from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ExportError, ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.arena import plan
@@ -34,7 +34,7 @@ from shrinkfit.write.pack import pack_calls
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
-FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 1
+FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 2
 REPORT = "report.json"
 BUILD = "build"
 
@@ -48,7 +48,7 @@ class ExportReport:
         folder: where it is.
         device: the device's name.
         cost: the same figures that training is held to.
-        limits: of the device, by resource.
+        limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
     """
 
@@ -61,7 +61,7 @@ class ExportReport:
 
     @property
     def held(self) -> bool:
-        """Whether the model is within the device's limits."""
+        """Whether the model is within its limits."""
         costs = self.cost.as_costs()
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
@@ -107,9 +107,11 @@ def export(
         ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
     """
     check_name(name)
+    budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
-    return write_folder(to_graph(source, calibration), folder, name=name, device=device, labels=labels)
+        budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
+    return write_folder(to_graph(source, calibration), folder, name=name, device=device, labels=labels, budget=budget)
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -145,10 +147,15 @@ def write_folder(
     name: str,
     device: str | Device = DEFAULT_DEVICE,
     labels: Sequence[str] | None = None,
+    budget: Budget | None = None,
 ) -> ExportReport:
-    """Write the firmware folder of an integer graph; arguments and errors as those of `export`."""
+    """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
+
+    The limits reported are those of budget, or the whole device's where it is None.
+    """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
+    limits = (budget or part.budget()).limits()
     _check_replaceable(place)
     model = _model(graph, name, part, _checked_labels(graph, labels))
     cost = price_graph(graph, part)
@@ -156,10 +163,10 @@ def write_folder(
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
-    details = _details(model, part, cost, sorted([*files, REPORT])) | {"no_tflite_because": missing}
+    details = _details(model, part, cost, limits, sorted([*files, REPORT])) | {"no_tflite_because": missing}
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, part.budget().limits(), details)
+    return ExportReport(name, place, part.name, cost, limits, details)
 
 
 def format_version() -> int:
@@ -234,13 +241,17 @@ def _tflite(graph: Graph) -> tuple[bytes | None, str]:
         return None, str(error)
 
 
-def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict[str, Any]:
+def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], files: list[str]) -> dict[str, Any]:
     functions = {layer.op.name: layer.kernel.function for layer in model.layers}
     identifiers = {name: [layer.identifier for layer in model.layers if layer.op.name == name] for name in functions}
+    outputs = {op.name: op.outputs for op in model.graph.ops}
     layers = [
-        asdict(layer) | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
+        asdict(layer)
+        | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
+        | {"writes": [{"tensor": n, "offset": model.plan.offsets[n]} for n in outputs[layer.name]]}
         for layer in cost.layers
     ]
+    states = model.plan.state_offsets.items()
     target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
     details = {
         FORMAT_KEY: REPORT_FORMAT,
@@ -250,12 +261,13 @@ def _details(model: Model, device: Device, cost: Cost, files: list[str]) -> dict
         "runtime_format": model.format_version,
         **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
         "run_stack_bytes": model.stack_bytes,
-        "limits": device.budget().limits(),
+        "limits": limits,
         "inputs": [edge.details() for edge in model.api.inputs],
         "outputs": [edge.details() for edge in model.api.outputs],
         "labels": list(model.labels),
         "reset": f"{model.name}_reset" if model.keeps_state else "",
         "state_bytes": model.plan.state_bytes,
+        "state": [{"variable": variable, "offset": offset} for variable, offset in states],
         "layers": layers,
         "files": files,
     }

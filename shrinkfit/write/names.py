@@ -39,7 +39,7 @@ def check_name(name: str) -> None:
         raise ExportError(f"{shown} would hide the standard header <{name.lower()}.h>; choose another")
     if name.startswith("_"):
         raise ExportError(f"{shown} begins with an underscore, which C reserves for the compiler; choose another")
-    if name.lower().startswith("sf_") or name.lower() == "shrinkfit":
+    if name.lower().startswith("sf_") or name.lower() in ("sf", "shrinkfit"):
         raise ExportError(f"{shown} is among the runtime's own names, which are shrinkfit and sf_...; choose another")
     if len(name) > LONGEST:
         raise ExportError(f"{shown} has {len(name)} characters; expected at most {LONGEST}")

@@ -9,16 +9,17 @@ import pytest
 
 from shrinkfit.check import emulate
 from shrinkfit.check.build import CORES, Target, build_firmware, linked_sizes
-from shrinkfit.check.emulate import run_unicorn
+from shrinkfit.check.emulate import Api, run_unicorn
 from shrinkfit.check.execute import run_host
 from shrinkfit.errors import CheckError
 
 pytestmark = [pytest.mark.needs("arm-none-eabi-gcc", "gcc")]
-TOY_OUTPUT_BYTES = 4
+TOY_INPUT_BYTES, TOY_OUTPUT_BYTES = 16, 4
 
 
 def run_toy(elf, inputs, count=0, target=None):
-    return run_unicorn(elf, inputs, "toy", TOY_OUTPUT_BYTES, target or Target(), count=count)
+    api = Api("toy_run", (("toy_input", TOY_INPUT_BYTES),), (("toy_output", TOY_OUTPUT_BYTES),))
+    return run_unicorn(elf, inputs, api, target or Target(), count=count)
 
 
 @pytest.mark.parametrize("core", CORES)

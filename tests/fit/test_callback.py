@@ -57,6 +57,16 @@ def test_limits_hold_in_every_epoch_and_at_the_end(fitted):
     assert shrinkfit.price(model).flops > fit.budget.flops
 
 
+def test_the_export_is_exact_and_keeps_to_the_same_limits(fitted, tmp_path):
+    _, fit, x, _, _ = fitted
+    report = shrinkfit.export(fit, tmp_path / "firmware", name="tiny")
+    assert report.held and report.limits == fit.budget.limits() and report.cost == fit.cost
+    for on in ("host", "cortex-m4", "qemu"):
+        ran = shrinkfit.check(tmp_path / "firmware", inputs=x[:16], on=on)
+        assert ran.exact and ran.clips == 16
+    assert abs(ran.flash_bytes / fit.cost.flash_bytes - 1) < 0.02 and abs(ran.ram_bytes / fit.cost.ram_bytes - 1) < 0.02
+
+
 def test_costs_are_in_the_logs(fitted):
     _, fit, _, _, log = fitted
     assert log.history["flops"] == [r["costs"]["flops"] for r in fit.history]
@@ -73,7 +83,10 @@ def test_fake_quantized_keras_and_the_simulator_agree(fitted):
     keras_answer = fit.predict(x)
     source = fit.graph.tensors[fit.graph.inputs[0]]
     answer = simulate.run(fit.graph, simulate.quantize(source, x))
+    target = fit.graph.tensors[fit.graph.outputs[0]]
+    steps = np.abs(simulate.dequantize(target, answer) - keras_answer) / target.scale
     assert (answer.argmax(1) == keras_answer.argmax(1)).mean() >= 0.995
+    assert (steps < 0.01).mean() > 0.5 and steps.max() < 8
     assert (answer.argmax(1) == y).mean() > 0.6
 
 

@@ -137,6 +137,7 @@ BAD_NAMES = {
     "string": "standard header",
     "_Net": "underscore",
     "sf_conv2d": "runtime's own",
+    "sf": "runtime's own",
     "shrinkfit": "runtime's own",
     "n" * 49: "at most 48",
 }
