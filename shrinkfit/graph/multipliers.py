@@ -25,8 +25,8 @@ def mean_multiplier(source_scale: float, target_scale: float, count: int) -> tup
 
 
 def requantize_multiplier(op: ir.Requantize, source: ir.Tensor, target: ir.Tensor) -> tuple[int, int]:
-    """(multiplier, shift) of QUANTIZE, which divides the scales as doubles, or RELU (a clamp), as float32."""
-    if (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX):
+    """(multiplier, shift) of QUANTIZE, which divides the scales as doubles, or RELU, as float32."""
+    if op.division == "double":
         return split_scale(source.scale / target.scale)
     return split_scale(float(np.float32(source.scale) / np.float32(target.scale)))
 
