@@ -18,9 +18,7 @@ def keep(at: OperatorReader, values) -> None:
     """Remember what the operator's output holds."""
     values = np.asarray(values, np.int64)
     if len(at.operator.outputs) != 1 or values.size > MAX_ELEMENTS:
-        raise at.refuse(
-            f"computes {values.size} integers; shrinkfit folds only shapes, so use a fixed shape"
-        )
+        raise at.refuse(f"computes {values.size} integers; shrinkfit folds only shapes, so use a fixed shape")
     at.subgraph.known[at.operator.outputs[0]] = values
 
 
