@@ -70,7 +70,9 @@ class Word:
         for digit, constant in zip(range(-2, integer_bits), EXP_OF_DIGITS, strict=False):
             scaled = self.multiply(result, self.constant(constant))
             result = np.where(rest & (1 << (fraction_bits + digit)), scaled, result)
-        result = np.where(a < -(32 << fraction_bits), 0, result)
+        if integer_bits > 5:
+            # The digits end at 16; what they cannot express is 0 in any word.
+            result = np.where(a < -(32 << fraction_bits), 0, result)
         return np.where(a == 0, self.max, result)
 
     def newton(self, fraction: np.ndarray) -> np.ndarray:
