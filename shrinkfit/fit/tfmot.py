@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes from tensorflow-model-optimization; no other file imports it.
-
-Importing tfmot 0.8.1 sets TF_USE_LEGACY_KERAS=1, which turns a tf.keras that nobody has touched yet
-into tf_keras. So tf.keras is resolved before the import and the environment is put back after it.
-"""
+"""What fitting takes from tensorflow-model-optimization: quantizers and a schedule."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
+
+from shrinkfit._tfmot import tfmot_module
 
 # Weight of the past in an activation's range; tfmot's own 0.999 needs thousands of steps to settle.
 EMA_DECAY = 0.98
@@ -22,19 +19,11 @@ SMALLEST_RANGE = 1e-6
 @cache
 def _tfmot() -> tuple[Any, Any, Any]:
     """(quantizers, quant_ops, sparsity) of tfmot."""
-    import tensorflow as tf
-
-    _ = tf.keras.Model  # resolves tf.keras to Keras 3 for good
-    before = os.environ.get("TF_USE_LEGACY_KERAS")
-    try:
-        from tensorflow_model_optimization.python.core.quantization.keras import quant_ops, quantizers
-        from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
-    finally:
-        if before is None:
-            os.environ.pop("TF_USE_LEGACY_KERAS", None)
-        else:
-            os.environ["TF_USE_LEGACY_KERAS"] = before
-    return quantizers, quant_ops, pruning_schedule
+    return (
+        tfmot_module("quantization.keras.quantizers"),
+        tfmot_module("quantization.keras.quant_ops"),
+        tfmot_module("sparsity.keras.pruning_schedule"),
+    )
 
 
 class _Weights:
