@@ -269,6 +269,8 @@ class _Counter:
         self._uc = uc
         self._before = 0
         self._pairs: dict[int, int] = {}
+        # Code that ran before was translated without the hooks, and would run without them again.
+        uc.ctl_flush_tb()
         self._hooks = [
             uc.hook_add(unicorn.UC_HOOK_BLOCK, self._begin_segment, begin=start, end=end - 1),
             uc.hook_add(unicorn.UC_HOOK_BLOCK, self._count),

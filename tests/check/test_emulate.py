@@ -17,9 +17,12 @@ pytestmark = [pytest.mark.needs("arm-none-eabi-gcc", "gcc")]
 TOY_INPUT_BYTES, TOY_OUTPUT_BYTES = 16, 4
 
 
+def api(name):
+    return Api(f"{name}_run", ((f"{name}_input", TOY_INPUT_BYTES),), ((f"{name}_output", TOY_OUTPUT_BYTES),))
+
+
 def run_toy(elf, inputs, count=0, target=None):
-    api = Api("toy_run", (("toy_input", TOY_INPUT_BYTES),), (("toy_output", TOY_OUTPUT_BYTES),))
-    return run_unicorn(elf, inputs, api, target or Target(), count=count)
+    return run_unicorn(elf, inputs, api("toy"), target or Target(), count=count)
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -112,4 +115,4 @@ def test_status_is_told(toy, place, toy_inputs):
 
 def test_missing_symbol(toy_elf, toy_inputs):
     with pytest.raises(CheckError, match="no symbol 'other_input'"):
-        run_unicorn(toy_elf, toy_inputs, "other", TOY_OUTPUT_BYTES, Target())
+        run_unicorn(toy_elf, toy_inputs, api("other"), Target())
