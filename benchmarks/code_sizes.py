@@ -151,10 +151,10 @@ def add_libgcc(target: Target, sections: dict, symbols: dict) -> None:
 
 
 def archive_members(archive: str) -> dict[str, str]:
-    """Symbol -> member that defines it, from lines such as "__aeabi_lmul in _muldi3.o"."""
+    """Symbol -> the first member that defines it, which the linker takes: "__aeabi_lmul in _muldi3.o"."""
     command = ["arm-none-eabi-nm", "--print-armap", archive]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n\n")[0]
-    return dict(line.split(" in ") for line in text.splitlines() if " in " in line)
+    return dict(line.split(" in ") for line in reversed(text.splitlines()) if " in " in line)
 
 
 def document() -> str:
