@@ -44,19 +44,18 @@ def graph_inputs(graph: Graph, given: Any = None) -> dict[str, np.ndarray]:
         values = dict.fromkeys(graph.inputs) if values is None else {graph.inputs[0]: values}
     if set(values) != set(graph.inputs):
         raise CheckError(f"inputs are given for {_listed(values)}; the model has {_listed(graph.inputs)}")
-    made = {}
-    for index, name in enumerate(graph.inputs):
-        tensor = graph.tensors[name]
-        random = values[name] is None
-        made[name] = (
-            random_inputs(tensor, seed=SEED + index, like=quantized_like(graph, name))
-            if random
-            else model_inputs(tensor, values[name])
-        )
+    made = {name: _input(graph, index, values[name]) for index, name in enumerate(graph.inputs)}
     counts = {name: len(array) for name, array in made.items()}
     if len(set(counts.values())) != 1:
         raise CheckError(f"inputs have different lengths: {counts}; each run needs one of each")
     return made
+
+
+def _input(graph: Graph, index: int, given: Any) -> np.ndarray:
+    name = graph.inputs[index]
+    if given is None:
+        return random_inputs(graph.tensors[name], seed=SEED + index, like=quantized_like(graph, name))
+    return model_inputs(graph.tensors[name], given)
 
 
 def _listed(names: Iterable[str]) -> str:
