@@ -8,70 +8,53 @@ structs are tested against the compiled runtime.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price import kernels_arithmetic, kernels_layout
+from shrinkfit.price.arena import reset_fills
+from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
+from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 
-UINT16_MAX = 2**16 - 1
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
 
 # sizeof in shrinkfit.h, on a 32-bit core.
-STRUCT_BYTES = {
-    "sf_conv2d_params": 52,
-    "sf_depthwise_params": 56,
-    "sf_dense_params": 32,
-    "sf_pool_params": 30,
-    "sf_add_params": 24,
-    "sf_requantize_params": 16,
-    "sf_mean_params": 16,
-    "sf_softmax_params": 16,
-    "sf_pad_params": 16,
-}
+STRUCT_BYTES = (
+    {
+        "sf_conv2d_params": 52,
+        "sf_depthwise_params": 56,
+        "sf_dense_params": 32,
+        "sf_pool_params": 30,
+        "sf_softmax_params": 16,
+    }
+    | kernels_arithmetic.STRUCT_BYTES
+    | kernels_layout.STRUCT_BYTES
+)
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
 MODEL_CODE_BYTES = 40
 CALL_BYTES, ARGUMENT_BYTES = 2, 4
-MODEL_RUN_STACK_BYTES = 24
+# NAME_run's own frame: a chain of layers needs few registers; where tensors are read again, more addresses stay in
+# registers, and in long models some on the stack. A fifth argument goes over the stack too.
+CHAIN_FRAME_BYTES, BRANCHED_FRAME_BYTES, LONG_FRAME_BYTES, STACK_ARGUMENT_BYTES = 24, 40, 64, 8
+LONG_MODEL_CALLS, REGISTER_ARGUMENTS = 50, 4
+# Every input and output but the first of each: a function of the model, and its use in the port's main.
+EDGE_BYTES = 32
+# NAME_reset: main's call of it, and what it does for each fill and each copy.
+RESET_BYTES, RESET_FILL_BYTES, RESET_COPY_BYTES = 4, 12, 24
 # Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
 EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """What it takes to run one operator.
-
-    Args:
-        function: name in the generated C; where a DSP variant exists, sf_select.h maps it.
-        symbol: the function that is linked.
-        params: name of its parameter struct.
-        sources: the runtime's files that hold the scalar and the DSP variant.
-        takes_scratch: whether the function has an argument for scratch, needed or not.
-        scratch_bytes: RAM that it needs besides its tensors, aligned to 4.
-        data_bytes: packed weights, bias, multipliers, shifts and the struct, in flash.
-    """
-
-    function: str
-    symbol: str
-    params: str
-    sources: tuple[str, ...]
-    takes_scratch: bool
-    scratch_bytes: int
-    data_bytes: int
-
-
-NO_KERNEL = Kernel("", "", "", (), False, 0, 0)
-
-
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
-    """The kernel that runs an operator; one without a name for a reshape, which costs nothing.
+    """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
     Args:
         op: an operator of the graph.
@@ -80,9 +63,10 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
-    if op.kind == "reshape":
+    if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
-    _check_limits(op, graph)
+    if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS:
+        _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
     return _KERNELS[op.kind](op, graph, dsp)
@@ -107,7 +91,17 @@ def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
 def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
     """The deepest stack below a call of the model's run function."""
     sizes = _sizes(device)
-    return MODEL_RUN_STACK_BYTES + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+    return run_frame_bytes(graph) + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+
+
+def run_frame_bytes(graph: ir.Graph) -> int:
+    """A bound on the stack frame of the model's run function itself."""
+    made = [arguments for op in graph.ops if op.kind != "reshape" for arguments in calls(op)]
+    passed = max((len(arguments) for arguments in made), default=0) + 1
+    is_chain = not graph.variables and all(len(op.inputs) == len(op.outputs) == 1 for op in graph.ops)
+    frame = CHAIN_FRAME_BYTES if is_chain else BRANCHED_FRAME_BYTES
+    frame = frame if is_chain or len(made) <= LONG_MODEL_CALLS else LONG_FRAME_BYTES
+    return frame + (STACK_ARGUMENT_BYTES if passed > REGISTER_ARGUMENTS else 0)
 
 
 def stack_bytes(graph: ir.Graph, device: Device) -> int:
@@ -123,38 +117,31 @@ def _sizes(device: Device) -> CodeSizes:
 
 def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
     kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
-    return tuple(sorted({kernel.symbol for kernel in kernels} - {""}))
+    return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
-    """NAME_run, NAME_input, NAME_output: addresses of structs and tensors into registers, then a call."""
+    """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total = MODEL_CODE_BYTES
     for op in graph.ops:
         kernel = kernel_for(op, graph, bool(device.dsp))
         if kernel.function:
-            arguments = 1 + len(op.inputs) + len(op.outputs) + int(kernel.takes_scratch)
-            total += CALL_BYTES + ARGUMENT_BYTES * arguments
-    return _word(total)
+            counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
+            total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
+    return word(total) + EDGE_BYTES * (len(graph.inputs) + len(graph.outputs) - 2) + _reset_code_bytes(graph)
 
 
-def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The input as (outer, reduced, inner).
-
-    Raises:
-        UnsupportedLayerError: the axes are not neighbours.
-    """
-    axes = sorted(op.axes)
-    if axes != list(range(axes[0], axes[-1] + 1)):
-        raise UnsupportedLayerError(
-            f"mean '{op.name}': axes {op.axes} are not neighbours; expected a range such as (1, 2)"
-        )
-    return prod(shape[: axes[0]]), prod(shape[axes[0] : axes[-1] + 1]), prod(shape[axes[-1] + 1 :])
+def _reset_code_bytes(graph: ir.Graph) -> int:
+    if not graph.variables:
+        return 0
+    copied = sum(not is_filled(variable) for variable in graph.variables.values())
+    return RESET_BYTES + RESET_FILL_BYTES * len(reset_fills(graph)) + RESET_COPY_BYTES * copied
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_conv2d_dsp_scratch_bytes."""
     (height, width), (kernel_height, kernel_width) = in_shape[1:3], op.window
-    row = _word(kernel_height * kernel_width * in_shape[3])
+    row = word(kernel_height * kernel_width * in_shape[3])
     lies_in_a_row = (kernel_width == 1 or op.dilation[1] == 1) and (
         kernel_height == 1 or (kernel_width == width and op.dilation[0] == 1)
     )
@@ -177,16 +164,6 @@ def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, out_shape: tuple[int, ..
     return kernel_height * pairs * 4 + height * stride * 2
 
 
-def _word(n: int) -> int:
-    """Rounded up to whole 32-bit words, as the compiler and linker place constants."""
-    return -(-n // 4) * 4
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UnsupportedLayerError(message)
-
-
 def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
     """The structs hold sizes as uint16."""
     shapes = [graph.tensors[name].shape for name in (*op.inputs, *op.outputs)]
@@ -195,14 +172,14 @@ def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
     if hasattr(op, "padding"):
         numbers += [op.padding.top, op.padding.bottom, op.padding.left, op.padding.right]
     worst = max(numbers)
-    _require(
+    supported(
         worst <= UINT16_MAX, f"{op.kind} '{op.name}' has a size of {worst}; the C runtime takes up to {UINT16_MAX}"
     )
 
 
 def _stage_bytes(op: ir.Weighted) -> int:
     """Bias, multipliers and shifts: for every channel, so that the price depends on shapes only."""
-    return 8 * op.channels + _word(op.channels)
+    return 8 * op.channels + word(op.channels)
 
 
 def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.Weighted, dsp: bool) -> Kernel:
@@ -214,13 +191,13 @@ def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.We
         sources=(f"{name}.c", f"{name}_dsp.c") if dsp else (f"{name}.c",),
         takes_scratch=scratch_bytes is not None,
         scratch_bytes=(scratch_bytes or 0) if dsp else 0,
-        data_bytes=_word(weight_bytes) + _stage_bytes(op) + _word(STRUCT_BYTES[params]),
+        data_bytes=word(weight_bytes) + _stage_bytes(op) + word(STRUCT_BYTES[params]),
     )
 
 
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    weight_bytes = op.channels * _word(op.kernel[0].size)
+    weight_bytes = op.channels * word(op.kernel[0].size)
     return _weighted("sf_conv2d", weight_bytes, conv2d_dsp_scratch_bytes(op, in_shape, out_shape), op, dsp)
 
 
@@ -231,48 +208,42 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
 
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
     rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
-    _require(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
-    return _weighted("sf_dense", op.channels * _word(op.kernel.shape[1]), None, op, dsp)
+    supported(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 
 def _plain(function: str, params: str, source: str) -> Kernel:
     symbol = f"{function}_s8"
-    return Kernel(symbol, symbol, params, (source,), False, 0, _word(STRUCT_BYTES[params]))
+    return Kernel(symbol, symbol, params, (source,), False, 0, word(STRUCT_BYTES[params]))
 
 
 def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
     return _plain(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool.c")
 
 
-def _mean(op: ir.Mean, graph: ir.Graph, dsp: bool) -> Kernel:
-    worst = max(mean_view(op, graph.tensors[op.inputs[0]].shape))
-    _require(worst <= UINT16_MAX, f"mean '{op.name}' runs over {worst} values; the C runtime takes up to {UINT16_MAX}")
-    return _plain("sf_mean", "sf_mean_params", "sf_mean.c")
-
-
 def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     tensor = graph.tensors[op.inputs[0]]
-    _require(
+    supported(
         tensor.shape[-1] <= SOFTMAX_MAX_DEPTH,
         f"softmax '{op.name}' is over {tensor.shape[-1]} values; the C runtime takes up to {SOFTMAX_MAX_DEPTH}",
     )
     rows = prod(tensor.shape[:-1])
-    _require(rows <= UINT16_MAX, f"softmax '{op.name}' has {rows} rows; the C runtime takes up to {UINT16_MAX}")
-    _require(
+    supported(rows <= UINT16_MAX, f"softmax '{op.name}' has {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    supported(
         softmax_parameters(tensor.scale, op.beta)[1] >= 0,
         f"softmax '{op.name}': input scale {tensor.scale} x beta {op.beta} is too small for the C runtime",
     )
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
 
-_KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
-    "conv2d": _conv2d,
-    "depthwise_conv2d": _depthwise,
-    "dense": _dense,
-    "pool2d": _pool2d,
-    "mean": _mean,
-    "softmax": _softmax,
-    "add": lambda op, graph, dsp: _plain("sf_add", "sf_add_params", "sf_elementwise.c"),
-    "requantize": lambda op, graph, dsp: _plain("sf_requantize", "sf_requantize_params", "sf_elementwise.c"),
-    "pad": lambda op, graph, dsp: _plain("sf_pad", "sf_pad_params", "sf_pad.c"),
-}
+_KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
+    {
+        "conv2d": _conv2d,
+        "depthwise_conv2d": _depthwise,
+        "dense": _dense,
+        "pool2d": _pool2d,
+        "softmax": _softmax,
+    }
+    | kernels_arithmetic.KERNELS
+    | kernels_layout.KERNELS
+)

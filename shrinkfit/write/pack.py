@@ -8,18 +8,17 @@ input's zero_point is folded into the bias, so that the inner loops multiply pla
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scale, split_scales
-from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier, requantize_multiplier
-from shrinkfit.graph.simulate import add_scales
+from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scales
+from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price.kernels import mean_view
+from shrinkfit.write import pack_arithmetic, pack_layout
+from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
 # with the zero_point shifted left; a right shift by 1 or more rounds.
@@ -27,29 +26,24 @@ PLAIN_ACCUMULATOR = 2**30
 PLAIN_SHIFTS = (-22, -1)
 
 
-@dataclass(frozen=True)
-class Packed:
-    """The constants of one layer.
-
-    Args:
-        params: the C type of its struct.
-        arrays: name -> int8 or int32 array, flat or [rows, row].
-        fields: the struct's fields in their order: int, the name of an array, or a dict for a struct inside.
-    """
-
-    params: str
-    arrays: dict[str, np.ndarray]
-    fields: dict[str, int | str | dict]
-
-
 def pack(op: ir.Op, graph: ir.Graph) -> Packed:
-    """The constants of an operator.
+    """The constants of an operator that is one call; arguments as those of pack_calls."""
+    (packed,) = pack_calls(op, graph)
+    return packed
+
+
+def pack_calls(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
+    """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
     """
-    return _PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0])
+    if op.kind in pack_layout.KINDS:
+        return pack_layout.pack_copies(op, graph)
+    if op.kind in pack_arithmetic.PACKERS:
+        return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
+    return (_PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
 def pack_rows(kernel: np.ndarray) -> np.ndarray:
@@ -145,36 +139,6 @@ def _pool2d(op: ir.Pool2D, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_pool_params", {}, {"window": window} | _activation(op))
 
 
-def _add(op: ir.Add, sources, target: ir.Tensor) -> Packed:
-    scales = add_scales(sources[0].scale, sources[1].scale, target.scale)
-    split = dict(zip(("a", "b", "out"), map(split_scale, scales), strict=True))
-    fields = (
-        {"count": target.size_bytes}
-        | {f"multiplier_{n}": multiplier for n, (multiplier, _) in split.items()}
-        | {f"shift_{n}": shift for n, (_, shift) in split.items()}
-        | {"zero_point_a": sources[0].zero_point, "zero_point_b": sources[1].zero_point}
-        | {"out_zero_point": target.zero_point}
-    )
-    return Packed("sf_add_params", {}, fields | _activation(op))
-
-
-def _requantize(op: ir.Requantize, sources, target: ir.Tensor) -> Packed:
-    multiplier, shift = requantize_multiplier(op, sources[0], target)
-    fields = {"count": target.size_bytes, "multiplier": multiplier, "shift": shift}
-    return Packed("sf_requantize_params", {}, fields | _zero_points(sources[0], target) | _activation(op))
-
-
-def _zero_points(source: ir.Tensor, target: ir.Tensor) -> dict[str, int]:
-    return {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
-
-
-def _mean(op: ir.Mean, sources, target: ir.Tensor) -> Packed:
-    outer, reduced, inner = mean_view(op, sources[0].shape)
-    multiplier, shift = mean_multiplier(sources[0].scale, target.scale, reduced)
-    fields = {"outer": outer, "reduced": reduced, "inner": inner, "multiplier": multiplier, "shift": shift}
-    return Packed("sf_mean_params", {}, fields | _zero_points(sources[0], target))
-
-
 def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
     multiplier, shift, diff_min = softmax_parameters(sources[0].scale, op.beta)
     fields = {"rows": prod(target.shape[:-1]), "depth": target.shape[-1]}
@@ -183,22 +147,10 @@ def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_softmax_params", {}, fields)
 
 
-def _pad(op: ir.Pad, sources, target: ir.Tensor) -> Packed:
-    p = op.padding
-    _, height, width, channels = sources[0].shape
-    fields = {"in_height": height, "in_width": width, "channels": channels}
-    fields |= {"top": p.top, "bottom": p.bottom, "left": p.left, "right": p.right}
-    return Packed("sf_pad_params", {}, fields | {"zero_point": sources[0].zero_point})
-
-
 _PACKERS: dict[str, Callable[..., Packed]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise,
     "dense": _dense,
     "pool2d": _pool2d,
-    "add": _add,
-    "requantize": _requantize,
-    "mean": _mean,
     "softmax": _softmax,
-    "pad": _pad,
 }
