@@ -142,6 +142,9 @@ def export(
         Path | None, typer.Option(help=".npy with example inputs, for a model that is not quantized.")
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
+    optimize: Annotated[
+        bool, typer.Option("--optimize/--no-optimize", help="Rewrite the graph into a cheaper one with the same bits.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Write the C that runs a model.
@@ -157,6 +160,7 @@ def export(
             device=part,
             calibration=_array(calibration),
             labels=None if labels is None else [label.strip() for label in labels.split(",")],
+            optimize=optimize,
         )
     _finish(report, as_json)
 

@@ -19,7 +19,8 @@ from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.tfmot import polynomial_decay
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.cost import Cost
+from shrinkfit.graph.optimize import optimize
+from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.read.keras_model import lower
 from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import canonical_weights, read_topology
@@ -131,7 +132,7 @@ class FitDevice(keras.callbacks.Callback):
             raise ShrinkfitError(
                 "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
             )
-        return self._pricer.cost(self._widths)
+        return self._pricer.cost(self._widths) if self._graph is None else price_graph(self._graph, self.device)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """What the masked, fake-quantized model answers: the float twin of the integer graph.
@@ -200,7 +201,7 @@ class FitDevice(keras.callbacks.Callback):
         if self.quantize:
             weights = slice_weights(self._topology, self._channels, self._instruments.trained_weights(), self._alive)
             ranges = self._instruments.ranges()
-            self._graph = lower(self._topology, self._stages, weights, ranges, self._fitting.name)
+            self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""

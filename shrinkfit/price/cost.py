@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from shrinkfit.device import Budget, Device, get_device
-from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, roots
 from shrinkfit.price.kernel import word
 from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
+from shrinkfit.read.source import is_tflite, read_source
 
 RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 
@@ -87,35 +86,21 @@ class Cost:
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
-def price(model: Any, device: str | Device = "efm32") -> Cost:
+def price(model: Any, device: str | Device = "efm32", *, optimize: bool = True) -> Cost:
     """Price a model on a device.
 
     Args:
         model: a Graph, a Keras model, or the path of a .tflite, .keras or .h5 file. A float model is
             priced as its int8 form; no calibration is needed, as costs depend on shapes only.
         device: a catalogue name or a Device.
+        optimize: whether a .tflite file is priced as export rewrites it, or as it came.
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    return price_graph(_graph_of(model), get_device(device))
-
-
-def _graph_of(model: Any) -> Graph:
-    if isinstance(model, Graph):
-        return model
-    if isinstance(model, (str, PathLike)):
-        path = Path(model)
-        if not path.is_file():
-            raise ShrinkfitError(f"no such model file: '{path}'")
-        if path.suffix == ".tflite":
-            from shrinkfit.read.tflite import read_tflite
-
-            return read_tflite(path)
-        if path.suffix not in (".keras", ".h5"):
-            raise ShrinkfitError(f"'{path}' ends in '{path.suffix}', expected a .tflite, .keras or .h5 file")
-    from shrinkfit.read.keras_model import read_shapes
-
-    return read_shapes(model)
+    part, graph = get_device(device), read_source(model, shapes_only=True)
+    if optimize and is_tflite(model):
+        graph, _ = rewrites.optimize(graph)
+    return price_graph(graph, part)
 
 
 def price_graph(graph: Graph, device: Device) -> Cost:

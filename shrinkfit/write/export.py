@@ -19,13 +19,16 @@ from typing import Any
 
 from shrinkfit._runtime import runtime_dir
 from shrinkfit.device import Budget, Device, get_device
-from shrinkfit.errors import ExportError, ShrinkfitError, UnsupportedLayerError
+from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.optimize import Rewrite
+from shrinkfit.graph.optimize import optimize as optimized
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
+from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
 from shrinkfit.write.c import render
@@ -88,6 +91,7 @@ def export(
     device: str | Device | None = None,
     calibration: Any = None,
     labels: Sequence[str] | None = None,
+    optimize: bool = True,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -99,6 +103,7 @@ def export(
         device: a catalogue name or a Device; a FitDevice's own, else "efm32", where it is None.
         calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice.
         labels: one string per output.
+        optimize: whether the graph may be rewritten into a cheaper one with the same bits; False keeps it as it came.
 
     Returns:
         The report, also written as report.json.
@@ -112,7 +117,10 @@ def export(
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
         budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
-    return write_folder(to_graph(source, calibration), folder, name=name, device=device, labels=labels, budget=budget)
+    graph, records = to_graph(source, calibration), ()
+    if optimize:
+        graph, records = optimized(graph)
+    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -121,24 +129,8 @@ def to_graph(source: Any, calibration: Any = None) -> Graph:
     Raises:
         ShrinkfitError: it cannot be read.
     """
-    if isinstance(source, Graph):
-        return source
     graph = getattr(source, "graph", None)
-    if isinstance(graph, Graph):
-        return graph
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if not path.is_file():
-            raise ShrinkfitError(f"no such model file: '{path}'")
-        if path.suffix == ".tflite":
-            from shrinkfit.read.tflite import read_tflite
-
-            return read_tflite(path)
-        if path.suffix not in (".keras", ".h5"):
-            raise ShrinkfitError(f"'{path}' ends in '{path.suffix}', expected a .tflite, .keras or .h5 file")
-    from shrinkfit.read.keras_model import read_keras
-
-    return read_keras(source, calibration=calibration)
+    return graph if isinstance(graph, Graph) else read_source(source, calibration=calibration)
 
 
 def write_folder(
@@ -149,10 +141,11 @@ def write_folder(
     device: str | Device = DEFAULT_DEVICE,
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
+    rewrites: Sequence[Rewrite] = (),
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites are reported too.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
@@ -164,7 +157,8 @@ def write_folder(
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
-    details = _details(model, part, cost, limits, sorted([*files, REPORT])) | {"no_tflite_because": missing}
+    details = _details(model, part, cost, limits, sorted([*files, REPORT]))
+    details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
     return ExportReport(name, place, part.name, cost, limits, details)

@@ -52,8 +52,10 @@ def test_limits_hold_in_every_epoch_and_at_the_end(fitted):
     assert len(fit.history) == 10
     assert all(r["costs"][k] <= limit for r in fit.history for k, limit in r["limits"].items())
     assert fit.history[-1]["limits"]["flops"] == fit.budget.flops
-    assert shrinkfit.price(fit.graph).as_costs() == fit.cost.as_costs() == fit.history[-1]["costs"]
-    assert shrinkfit.price(fit.model).as_costs() == fit.cost.as_costs()
+    assert shrinkfit.price(fit.model).as_costs() == fit.history[-1]["costs"]
+    assert shrinkfit.price(fit.graph) == fit.cost
+    # Training may leave channels that are constant; the graph that ships is rid of them.
+    assert all(cost <= fit.history[-1]["costs"][name] for name, cost in fit.cost.as_costs().items())
     assert shrinkfit.price(model).flops > fit.budget.flops
 
 

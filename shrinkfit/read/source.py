@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a user calls a model in, an integer graph out."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph.ir import Graph
+
+KERAS_FILES = (".keras", ".h5")
+
+
+def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = False) -> Graph:
+    """Read a model.
+
+    Args:
+        source: a Graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
+        calibration: float [n, ...], example inputs for a Keras model that has no ranges of its own.
+        shapes_only: a Keras model is read with made-up weights and ranges, which is enough for a price.
+    Raises:
+        ShrinkfitError: no such file, not a model, or one that cannot be read.
+    """
+    if isinstance(source, Graph):
+        return source
+    if is_tflite(source):
+        from shrinkfit.read.tflite import read_tflite
+
+        return read_tflite(_file(source))
+    if isinstance(source, (str, PathLike)) and _file(source).suffix not in KERAS_FILES:
+        raise ShrinkfitError(f"'{source}' ends in '{Path(source).suffix}', expected a .tflite, .keras or .h5 file")
+    from shrinkfit.read.keras_model import read_keras, read_shapes
+
+    return read_shapes(source) if shapes_only else read_keras(source, calibration=calibration)
+
+
+def is_tflite(source: Any) -> bool:
+    return isinstance(source, (str, PathLike)) and Path(source).suffix == ".tflite"
+
+
+def _file(source: str | PathLike) -> Path:
+    path = Path(source)
+    if not path.is_file():
+        raise ShrinkfitError(f"no such model file: '{path}'")
+    return path
