@@ -6,7 +6,9 @@ How LiteRT's reference kernels round was found by experiment; docs/rounding.md h
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from math import frexp
 
 import numpy as np
 
@@ -15,6 +17,65 @@ from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
 
 # How far from the nearest multiplier to look for one that agrees with floating point on every sum.
 MULTIPLIER_REACH = 32
+ADD_LEFT_SHIFT = 20
+# The gates of an LSTM before their activation are Q3.12.
+LSTM_GATE_BITS = 12
+
+
+def add_scales(a: float, b: float, out: float) -> tuple[float, float, float]:
+    """The three real multipliers of ADD and SUB: first input, second input, output (after a left shift by 20)."""
+    twice_max = 2.0 * max(a, b)
+    return a / twice_max, b / twice_max, twice_max / ((1 << ADD_LEFT_SHIFT) * out)
+
+
+def mul_scale(a: float, b: float, out: float) -> float:
+    """The real multiplier of MUL: float32 at every step."""
+    return float(np.float32(a) * np.float32(b) / np.float32(out))
+
+
+def prelu_scales(source: float, alpha: float, out: float) -> tuple[float, float]:
+    """The real multipliers of PRELU from zero on and below it: float32 at every step."""
+    return float(np.float32(source) / np.float32(out)), mul_scale(source, alpha, out)
+
+
+def svdf_scales(op: ir.Svdf, source: ir.Tensor, state: ir.Tensor, target: ir.Tensor) -> tuple[float, float]:
+    """The real multipliers of SVDF, sum to state and state to output: float32 at every step."""
+    return mul_scale(source.scale, op.feature_scale, state.scale), mul_scale(state.scale, op.time_scale, target.scale)
+
+
+@dataclass(frozen=True)
+class LstmNumbers:
+    """What the LSTM kernel computes with.
+
+    Args:
+        input, recurrent: (multiplier, shift) per gate, to Q3.12.
+        hidden: (multiplier, shift) from Q0.30 to the hidden state's steps.
+        cell_bits: fractional bits of the cell.
+        cell_clip: bound of the cell in its steps, 0 for none.
+    """
+
+    input: tuple[tuple[int, int], ...]
+    recurrent: tuple[tuple[int, int], ...]
+    hidden: tuple[int, int]
+    cell_bits: int
+    cell_clip: int
+
+
+def lstm_multipliers(op: ir.UnidirectionalLstm, source: ir.Tensor, hidden: ir.Tensor, cell: ir.Tensor) -> LstmNumbers:
+    """The LSTM's multipliers; cell has a scale of 2**-n."""
+
+    def gates(scales: np.ndarray, scale: float) -> tuple[tuple[int, int], ...]:
+        effective = (scales * np.float32(scale) / np.float32(2.0**-LSTM_GATE_BITS)).astype(np.float32)
+        return tuple(split_scale(float(s)) for s in effective)
+
+    clip = min(op.cell_clip / cell.scale, 2.0**15 - 1)
+    return LstmNumbers(
+        input=gates(op.input_scales, source.scale),
+        recurrent=gates(op.recurrent_scales, hidden.scale),
+        hidden=split_scale(float(np.float32(2.0**-15) / np.float32(op.hidden_scale) * np.float32(2.0**-15))),
+        cell_bits=1 - frexp(cell.scale)[1],
+        cell_clip=int(clip),
+    )
 
 
 def mean_multiplier(source_scale: float, target_scale: float, count: int) -> tuple[int, int]:
@@ -25,8 +86,8 @@ def mean_multiplier(source_scale: float, target_scale: float, count: int) -> tup
 
 
 def requantize_multiplier(op: ir.Requantize, source: ir.Tensor, target: ir.Tensor) -> tuple[int, int]:
-    """(multiplier, shift) of QUANTIZE, which divides the scales as doubles, or RELU (a clamp), as float32."""
-    if (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX):
+    """(multiplier, shift) of QUANTIZE, which divides the scales as doubles, or RELU, as float32."""
+    if op.division == "double":
         return split_scale(source.scale / target.scale)
     return split_scale(float(np.float32(source.scale) / np.float32(target.scale)))
 

@@ -6,16 +6,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph import ir
 
 if TYPE_CHECKING:
-    from shrinkfit.read.tflite_file import FileOperator, FileSubgraph, FileTensor
+    from shrinkfit.read.tflite_file import FileModel, FileOperator, FileSubgraph, FileTensor
 
-_HINTS = {
-    "QUANTIZE": "convert with inference_input_type=tf.int8, so that the model takes int8",
-    "DEQUANTIZE": "convert with inference_output_type=tf.int8, so that the model gives int8",
-}
+ACTIVATION_TYPES = ("INT8", "UINT8", "INT16", "FLOAT32")
+# How many bytes of constants operators may take beyond the file's size, when they share some.
+SHARED_BYTES = 1 << 20
 
 
 def read_tflite(source: str | Path | bytes, name: str | None = None) -> ir.Graph:
@@ -40,8 +41,7 @@ def read_tflite(source: str | Path | bytes, name: str | None = None) -> ir.Graph
     if name is None:
         name = "model" if isinstance(source, bytes) else Path(source).stem
     try:
-        # The first subgraph is the model; others only run when one of its operators calls them.
-        return SubgraphReader(model.subgraphs[0]).graph(name)
+        return SubgraphReader(model).graph(name)
     except MALFORMED as error:
         raise ShrinkfitError(f"the .tflite file contradicts itself: {error}; convert it again") from error
 
@@ -54,12 +54,19 @@ def _file_bytes(path: Path) -> bytes:
 
 
 class SubgraphReader:
-    """Reads one subgraph; collects the integer graph's tensors and operators as it goes."""
+    """Reads the first subgraph, which is the model; others only run when one of its operators calls them."""
 
-    def __init__(self, subgraph: FileSubgraph) -> None:
-        self.subgraph = subgraph
+    def __init__(self, model: FileModel) -> None:
+        self.model = model
+        self.subgraph: FileSubgraph = model.subgraphs[0]
         self.tensors: dict[str, ir.Tensor] = {}
         self.ops: list[ir.Op] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self.variables: dict[str, ir.Variable] = {}
+        # By index in the file: integers known while reading, such as shapes; and handles of variables.
+        self.known: dict[int, np.ndarray] = {}
+        self.handles: dict[int, str] = {}
+        self.constant_bytes_left = model.size_bytes + SHARED_BYTES
 
     def graph(self, name: str) -> ir.Graph:
         from shrinkfit.read.tflite_operators import READERS
@@ -72,7 +79,7 @@ class SubgraphReader:
         for output in outputs:
             if output not in self.tensors:
                 raise UnsupportedLayerError(f"the model's output '{output}' is made by no operator; convert it again")
-        return ir.Graph(name, self.tensors, self.ops, inputs, outputs)
+        return ir.Graph(name, self.tensors, self.ops, inputs, outputs, self.constants, self.variables)
 
     def _refuse_unknown(self, readers) -> None:
         unknown: dict[str, FileOperator] = {}
@@ -82,8 +89,10 @@ class SubgraphReader:
         if not unknown:
             return
         places = ", ".join(operator.place for operator in unknown.values())
-        hint = next((_HINTS[code] for code in unknown if code in _HINTS), "replace them by layers that are supported")
-        raise UnsupportedLayerError(f"the model needs {places}, which shrinkfit does not read from .tflite; {hint}")
+        raise UnsupportedLayerError(
+            f"the model needs {places}, which shrinkfit does not read from .tflite; replace them by layers that are "
+            "supported"
+        )
 
     def _input(self, index: int) -> str:
         tensor = self.subgraph.tensors[index]
@@ -93,32 +102,63 @@ class SubgraphReader:
                 "only the batch may be, so convert with a fixed input shape"
             )
         if tensor.name not in self.tensors:
-            self.add_tensor(tensor, f"the model's input '{tensor.name}'")
+            self.add_tensor(tensor, f"the model's input '{tensor.name}'", ACTIVATION_TYPES)
         return tensor.name
 
-    def add_tensor(self, tensor: FileTensor, where: str) -> ir.Tensor:
-        """Take an activation into the graph."""
-        if tensor.type != "INT8":
-            raise UnsupportedLayerError(f"{where} is {tensor.type}; {self.type_advice(tensor.type)}")
+    def quantized(self, tensor: FileTensor, where: str) -> tuple[float, int]:
+        """Scale and zero_point of a tensor that has one of each."""
+        if tensor.type == "FLOAT32":
+            return 1.0, 0
         if tensor.scales.size != 1 or tensor.zero_points.size != 1:
             raise UnsupportedLayerError(
                 f"{where} has {tensor.scales.size} scales and {tensor.zero_points.size} zero points, expected one of "
                 "each; convert with full integer quantization"
             )
-        made = ir.Tensor(tensor.name, tensor.shape, float(tensor.scales[0]), int(tensor.zero_points[0]))
+        return float(tensor.scales[0]), int(tensor.zero_points[0])
+
+    def add_tensor(self, tensor: FileTensor, where: str, types: tuple[str, ...] = ("INT8",)) -> ir.Tensor:
+        """Take an activation into the graph."""
+        if tensor.type not in types:
+            raise UnsupportedLayerError(f"{where} is {tensor.type}; {self.type_advice(tensor.type)}")
+        quantized = self.quantized(tensor, where)
+        made = ir.Tensor(tensor.name, tensor.shape or (1,), *quantized, dtype=tensor.type.lower())
         self.tensors[made.name] = made
         return made
+
+    def add_constant(self, tensor: FileTensor, where: str) -> ir.Tensor:
+        """Take an int8 constant into the graph, once."""
+        if tensor.name not in self.tensors:
+            made = self.add_tensor(tensor, where)
+            self.constants[made.name] = self.take(tensor).reshape(made.shape)
+        return self.tensors[tensor.name]
+
+    def take(self, tensor: FileTensor) -> np.ndarray:
+        """A constant's values, counted: a small file may not make a large graph by naming one buffer often."""
+        self.constant_bytes_left -= 0 if tensor.data is None else tensor.data.size
+        if self.constant_bytes_left < 0:
+            raise ShrinkfitError(
+                f"the .tflite file's operators take more constants than its {self.model.size_bytes} bytes hold; "
+                "the file is damaged, convert it again"
+            )
+        return tensor.values()
+
+    def add_variable(self, tensor: ir.Tensor, initial: np.ndarray) -> str:
+        """Take in memory that lives from run to run; returns its name."""
+        if tensor.name in self.variables:
+            raise ShrinkfitError(f"variable '{tensor.name}' is made twice; the file is damaged, convert it again")
+        self.variables[tensor.name] = ir.Variable(tensor, initial)
+        return tensor.name
 
     def type_advice(self, type_name: str) -> str:
         """What to do about a model whose activations are not int8."""
         if type_name == "FLOAT32" and any(t.type == "INT8" and t.is_constant for t in self.subgraph.tensors):
             return (
-                "the model is quantized in its weights only (dynamic range) or at its edges: convert with a "
-                "representative_dataset, TFLITE_BUILTINS_INT8 and inference_input_type=inference_output_type=tf.int8"
+                "the model is quantized in its weights only (dynamic range) or leaves layers in float: convert with a "
+                "representative_dataset and TFLITE_BUILTINS_INT8"
             )
         return {
             "FLOAT32": "this is a float model: convert it with full integer quantization (representative_dataset, "
-            "TFLITE_BUILTINS_INT8, inference_input_type=inference_output_type=tf.int8)",
+            "TFLITE_BUILTINS_INT8)",
             "UINT8": "uint8 is the old quantization scheme: convert the original model again to int8",
             "INT16": "16-bit activations are not supported: convert with int8 activations",
         }.get(type_name, "only int8 activations are supported: convert with full integer quantization")
@@ -142,33 +182,40 @@ class OperatorReader:
     def has_input(self, position: int) -> bool:
         return position < len(self.operator.inputs) and self.operator.inputs[position] >= 0
 
-    def _file_tensor(self, position: int) -> FileTensor:
+    def file_tensor(self, position: int) -> FileTensor:
         if not self.has_input(position):
             raise self.refuse(f"lacks input {position}; the file is damaged, convert it again")
         return self.subgraph.subgraph.tensors[self.operator.inputs[position]]
 
-    def source(self, position: int = 0) -> ir.Tensor:
+    def source(self, position: int = 0, types: tuple[str, ...] = ("INT8",)) -> ir.Tensor:
         """An activation that it reads."""
-        tensor = self._file_tensor(position)
-        if tensor.type != "INT8":
+        tensor = self.file_tensor(position)
+        if tensor.type not in types:
             raise self.refuse(f"reads {tensor.type} '{tensor.name}'; {self.subgraph.type_advice(tensor.type)}")
-        if tensor.name not in self.subgraph.tensors:
+        if tensor.name not in self.subgraph.tensors or tensor.name in self.subgraph.constants:
             what = "a constant" if tensor.is_constant else "made by no operator before it"
             raise self.refuse(f"reads '{tensor.name}', which is {what}; shrinkfit reads only computed values there")
         return self.subgraph.tensors[tensor.name]
 
-    def target(self) -> ir.Tensor:
-        """The activation that it writes."""
-        if len(self.operator.outputs) != 1:
+    def operand(self, position: int) -> ir.Tensor:
+        """An activation or an int8 constant."""
+        tensor = self.file_tensor(position)
+        if tensor.is_constant and tensor.type == "INT8":
+            return self.subgraph.add_constant(tensor, f"{self.place}: its constant '{tensor.name}'")
+        return self.source(position)
+
+    def target(self, types: tuple[str, ...] = ("INT8",), position: int | None = None) -> ir.Tensor:
+        """The activation that it writes; one of several where a position is given."""
+        if position is None and len(self.operator.outputs) != 1:
             raise self.refuse(f"has {len(self.operator.outputs)} outputs, expected 1; convert the model again")
-        tensor = self.subgraph.subgraph.tensors[self.operator.outputs[0]]
+        tensor = self.subgraph.subgraph.tensors[self.operator.outputs[position or 0]]
         if tensor.name in self.subgraph.tensors:
             raise self.refuse(f"writes '{tensor.name}', which is already made; the file is damaged")
-        return self.subgraph.add_tensor(tensor, f"{self.place}: its output '{tensor.name}'")
+        return self.subgraph.add_tensor(tensor, f"{self.place}: its output '{tensor.name}'", types)
 
     def constant(self, position: int, *types: str) -> FileTensor:
         """A constant that it reads, of one of the element types."""
-        tensor = self._file_tensor(position)
+        tensor = self.file_tensor(position)
         if not tensor.is_constant:
             raise self.refuse(f"takes '{tensor.name}' from another operator; shrinkfit needs it constant")
         if tensor.type not in types:
@@ -178,22 +225,46 @@ class OperatorReader:
             )
         return tensor
 
-    def add(self, kind: type[ir.Op], sources: tuple[ir.Tensor, ...], target: ir.Tensor, **fields) -> None:
+    def values(self, position: int, *types: str) -> np.ndarray:
+        """The elements of a constant that it reads."""
+        return self.subgraph.take(self.constant(position, *types))
+
+    def known_numbers(self, position: int) -> np.ndarray | None:
+        """int64 array of an integer input whose values are known while reading, else None."""
+        tensor = self.file_tensor(position)
+        known = self.subgraph.known.get(tensor.index)
+        if known is not None:
+            return known
+        if tensor.is_constant and tensor.type in ("INT32", "INT64") and not tensor.scales.size:
+            return self.subgraph.take(tensor).astype(np.int64)
+        return None
+
+    def numbers(self, position: int) -> np.ndarray:
+        """The same, for an input that must be known: a shape, axes, paddings."""
+        known = self.known_numbers(position)
+        return self.values(position, "INT32", "INT64").astype(np.int64) if known is None else known
+
+    def axis(self, value: int, rank: int) -> int:
+        """An axis of the file, which may count from the end."""
+        if not -rank <= value < rank:
+            raise self.refuse(f"names axis {value} of {rank}; the file is damaged, convert it again")
+        return int(value) % rank
+
+    def add(self, kind: type[ir.Op], sources: tuple[ir.Tensor, ...], *targets: ir.Tensor, **fields) -> None:
         """Append an operator; its name is its kind and the index of the file's operator that it came from."""
         self.subgraph.ops.append(
             kind(
                 name=f"{kind.kind}_{self.operator.index}",
                 inputs=tuple(t.name for t in sources),
-                outputs=(target.name,),
+                outputs=tuple(t.name for t in targets),
                 **fields,
             )
         )
 
-    def add_between(self, tensor: ir.Tensor) -> ir.Tensor:
-        """Take in a tensor that the file does not have."""
-        name = tensor.name
+    def add_between(self, name: str, shape: tuple[int, ...], like: ir.Tensor) -> ir.Tensor:
+        """Take in a tensor that the file does not have, with another's quantization."""
         while name in self.subgraph.tensors or any(t.name == name for t in self.subgraph.subgraph.tensors):
             name += "_"
-        made = ir.Tensor(name, tensor.shape, tensor.scale, tensor.zero_point)
+        made = ir.Tensor(name, shape, like.scale, like.zero_point, like.dtype)
         self.subgraph.tensors[name] = made
         return made

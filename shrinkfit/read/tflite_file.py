@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -25,7 +25,14 @@ def _names(enum: type) -> dict[int, str]:
 
 _OPERATOR_NAMES = _names(schema.BuiltinOperator)
 _TYPE_NAMES = _names(schema.TensorType)
-_DTYPES = {"INT8": np.int8, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64}
+DTYPES = {
+    "INT8": np.int8,
+    "UINT8": np.uint8,
+    "INT16": np.int16,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "FLOAT32": np.float32,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +46,7 @@ class FileTensor:
         scales, zero_points: float32 [n], int64 [n]; empty where the tensor is not quantized.
         axis: which dimension the scales run along when n > 1.
         data: uint8, little-endian bytes of a constant; None for an activation.
+        is_variable: its values live from run to run.
         open_dimensions: dimensions other than the batch that the file leaves open.
     """
 
@@ -51,6 +59,7 @@ class FileTensor:
     axis: int
     data: np.ndarray | None
     open_dimensions: tuple[int, ...] = ()
+    is_variable: bool = False
 
     @property
     def is_constant(self) -> bool:
@@ -58,26 +67,29 @@ class FileTensor:
 
     def values(self) -> np.ndarray:
         """The constant's elements in its own type and shape."""
-        if self.data is None or self.type not in _DTYPES:
-            raise ShrinkfitError(f"tensor '{self.name}' ({self.type}) holds no integers that can be read")
-        dtype = np.dtype(_DTYPES[self.type])
+        if self.data is None or self.type not in DTYPES:
+            raise ShrinkfitError(f"tensor '{self.name}' ({self.type}) holds no numbers that can be read")
+        dtype = np.dtype(DTYPES[self.type])
         if min(self.shape, default=1) < 0 or prod(self.shape) * dtype.itemsize != self.data.size:
             raise ShrinkfitError(
                 f"tensor '{self.name}' has shape {list(self.shape)} of {self.type}, but its buffer has "
                 f"{self.data.size} bytes; the file is damaged"
             )
-        return np.frombuffer(self.data.tobytes(), dtype.newbyteorder("<")).astype(dtype).reshape(self.shape)
+        # A view of the file where the machine is little-endian: shared buffers must not multiply.
+        raw = np.ascontiguousarray(self.data).view(dtype.newbyteorder("<"))
+        return raw.astype(dtype, copy=False).reshape(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class FileOperator:
-    """An operator as the file has it; inputs are tensor indices, -1 for one left out."""
+    """An operator as the file has it; inputs and intermediates are tensor indices, -1 for one left out."""
 
     index: int
     code: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Any
+    intermediates: tuple[int, ...] = ()
 
     @property
     def place(self) -> str:
@@ -94,7 +106,8 @@ class FileSubgraph:
 
 @dataclass(frozen=True, eq=False)
 class FileModel:
-    subgraphs: tuple[FileSubgraph, ...] = field(default=())
+    subgraphs: tuple[FileSubgraph, ...]
+    size_bytes: int
 
 
 def parse_tflite(data: bytes) -> FileModel:
@@ -127,7 +140,8 @@ class _Parser:
             raise ShrinkfitError("the .tflite file has no subgraph, so there is nothing to run")
         self._count(self.root.BuffersLength())
         codes = [self._code(i) for i in range(self._count(self.root.OperatorCodesLength()))]
-        return FileModel(tuple(self._subgraph(self.root.Subgraphs(i), codes) for i in range(count)))
+        subgraphs = tuple(self._subgraph(self.root.Subgraphs(i), codes) for i in range(count))
+        return FileModel(subgraphs, len(self.data))
 
     def _count(self, length: int) -> int:
         self.tables_left -= length
@@ -172,6 +186,7 @@ class _Parser:
             axis=axis,
             data=self._buffer(tensor.Buffer()),
             open_dimensions=tuple(i for i, n in enumerate(signature) if n < 0 and i > 0),
+            is_variable=bool(tensor.IsVariable()),
         )
 
     def _buffer(self, index: int) -> np.ndarray | None:
@@ -198,6 +213,7 @@ class _Parser:
             inputs=_indices(operator.InputsAsNumpy(), -1, tensor_count, f"the inputs of {place}"),
             outputs=_indices(operator.OutputsAsNumpy(), 0, tensor_count, f"the outputs of {place}"),
             options=options,
+            intermediates=_indices(operator.IntermediatesAsNumpy(), -1, tensor_count, f"what {place} keeps between"),
         )
 
 

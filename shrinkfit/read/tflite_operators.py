@@ -8,12 +8,15 @@ from math import prod
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
-from shrinkfit.graph.fixedpoint import requantize, split_scale
-from shrinkfit.read.tflite import OperatorReader
+from shrinkfit.graph.tables import function_table
+from shrinkfit.read import tflite_fold, tflite_layout, tflite_state
+from shrinkfit.read.tflite import ACTIVATION_TYPES, OperatorReader
 
 _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if isinstance(v, int)}
+QUANTIZED_TYPES = ("INT8", "UINT8", "INT16")
 _PADDINGS = {v: k for k, v in vars(schema.Padding).items() if isinstance(v, int)}
 
 
@@ -50,7 +53,7 @@ def _padding(at: OperatorReader, source: ir.Tensor, window, stride, dilation=(1,
 def _weights(at: OperatorReader, dimensions: int, axis: int) -> dict[str, np.ndarray]:
     """kernel (as the file has it), bias and scales per channel; `axis` is the kernel's output channel."""
     tensor = at.constant(1, "INT8")
-    kernel = tensor.values()
+    kernel = at.subgraph.take(tensor)
     if kernel.ndim != dimensions or kernel.size == 0:
         raise at.refuse(f"has a kernel of shape {tensor.shape}, expected {dimensions} dimensions, none of them 0")
     channels = kernel.shape[axis]
@@ -66,7 +69,7 @@ def _weights(at: OperatorReader, dimensions: int, axis: int) -> dict[str, np.nda
 def _bias(at: OperatorReader, channels: int) -> np.ndarray:
     if not at.has_input(2):
         return np.zeros(channels, np.int32)
-    bias = at.constant(2, "INT32").values()
+    bias = at.values(2, "INT32")
     if bias.size != channels:
         raise at.refuse(f"has a bias of shape {bias.shape}, expected ({channels},)")
     return bias.reshape(channels)
@@ -118,9 +121,7 @@ def _fully_connected(at: OperatorReader) -> None:
     # Without keep_num_dims the operator flattens what it reads.
     rows = (*source.shape[:-1], features) if at.option("keepNumDims") else (prod(source.shape) // features, features)
     if source.shape != rows:
-        if rows[0] != 1:
-            raise at.refuse(f"turns shape {source.shape} into {rows[0]} rows; convert with keep_num_dims")
-        flat = at.add_between(ir.Tensor(f"{source.name}/flat", rows, source.scale, source.zero_point))
+        flat = at.add_between(f"{source.name}/flat", rows, source)
         at.add(ir.Reshape, (source,), flat, shape=rows)
         source = flat
     at.add(ir.Dense, (source,), target, **weights, **_activation(at, target))
@@ -135,25 +136,42 @@ def _pool2d(at: OperatorReader, mode: str) -> None:
     at.add(ir.Pool2D, (source,), target, mode=mode, window=window, stride=stride, padding=padding, **activation)
 
 
-def _mean(at: OperatorReader) -> None:
-    source, rank = at.source(), len(at.source().shape)
-    axes = at.constant(1, "INT32").values().ravel()
-    if not axes.size or axes.min() < -rank or axes.max() >= rank:
-        raise at.refuse(f"averages axes {axes.tolist()} of shape {source.shape}; the file is damaged, convert it again")
-    axes = tuple(sorted({int(a) % rank for a in axes}))
-    if 0 in axes:
-        raise at.refuse("averages over the batch; take the mean over other axes only")
-    at.add(ir.Mean, (source,), at.target(), axes=axes, keep_dims=bool(at.option("keepDims")))
-
-
-def _add(at: OperatorReader) -> None:
-    sources = (at.source(0), at.source(1))
-    if sources[0].shape != sources[1].shape:
-        raise at.refuse(f"adds shapes {sources[0].shape} and {sources[1].shape}; broadcasting is not supported")
+def _reduce(at: OperatorReader, kind: type[ir.Reduction]) -> None:
+    source = at.source()
+    axes = tuple(sorted({at.axis(int(a), len(source.shape)) for a in at.numbers(1).ravel()}))
+    if not axes:
+        raise at.refuse("reduces no axis; the file is damaged, convert it again")
     target = at.target()
+    if kind is ir.ReduceMax and source.quantization != target.quantization:
+        raise at.refuse("has an input and an output that differ in scale or zero_point, which LiteRT refuses too")
+    at.add(kind, (source,), target, axes=axes, keep_dims=bool(at.option("keepDims")))
+
+
+def _add(at: OperatorReader, kind: type[ir.Elementwise]) -> None:
+    sources, target = _operands(at), at.target()
     if max(s.scale for s in sources) >= target.scale * 2.0**19:
         raise at.refuse(f"has inputs with scales 2**19 times its output's {target.scale:g}, which LiteRT refuses too")
-    at.add(ir.Add, sources, target, **_activation(at, target))
+    at.add(kind, sources, target, **_activation(at, target))
+
+
+def _operands(at: OperatorReader) -> tuple[ir.Tensor, ir.Tensor]:
+    sources = (at.operand(0), at.operand(1))
+    if all(source.name in at.subgraph.constants for source in sources):
+        raise at.refuse("reads two constants; convert the model again, with constant folding")
+    return sources
+
+
+def _mul(at: OperatorReader) -> None:
+    if tflite_fold.fold_arithmetic(at):
+        return
+    sources, target = _operands(at), at.target()
+    at.add(ir.Mul, sources, target, **_activation(at, target))
+
+
+def _prelu(at: OperatorReader) -> None:
+    at.constant(1, "INT8")
+    sources = (at.source(0), at.operand(1))
+    at.add(ir.Prelu, sources, at.target())
 
 
 def _softmax(at: OperatorReader) -> None:
@@ -166,55 +184,63 @@ def _softmax(at: OperatorReader) -> None:
     at.add(ir.Softmax, (source,), at.target(), beta=beta)
 
 
-def _pad(at: OperatorReader) -> None:
-    source = at.source()
-    edges = at.constant(1, "INT32", "INT64").values()
-    if edges.shape != (len(source.shape), 2) or edges.min() < 0:
-        raise at.refuse(f"has paddings {edges.tolist()} for shape {source.shape}; convert the model again")
-    if len(edges) != 4 or edges[0].any() or edges[3].any():
-        raise at.refuse(f"pads {edges.tolist()}; only height and width of a 4-D tensor can be padded")
-    at.add(ir.Pad, (source,), at.target(), padding=ir.Padding(*(int(n) for n in edges[1:3].ravel())))
-
-
-def _reshape(at: OperatorReader) -> None:
+def _table(at: OperatorReader, function: str) -> None:
     source, target = at.source(), at.target()
-    at.add(ir.Reshape, (source,), target, shape=target.shape)
-
-
-def _requantize(at: OperatorReader, activation: str) -> None:
-    source, target = at.source(), at.target()
-    clamp = _activation(at, target, activation)
-    at.add(ir.Requantize, (source,), target, **clamp)
-    whole_range = (clamp["activation_min"], clamp["activation_max"]) == (ir.INT8_MIN, ir.INT8_MAX)
-    # A clamp to the whole range reads as QUANTIZE, which divides the scales otherwise than RELU does.
-    if activation != "NONE" and whole_range and not _divides_alike(source, target):
+    alpha = float(at.option("alpha", 0.0)) if function == "leaky_relu" else 0.0
+    if function == "logistic" and target.quantization != (1 / 256, ir.INT8_MIN):
         raise at.refuse(
-            f"clamps nothing, and scales {source.scale:g} and {target.scale:g} round otherwise without it; "
-            "convert the model again with the activation fused"
+            f"has output scale {target.scale:g}, zero_point {target.zero_point}; LiteRT takes only 1/256 and -128"
         )
+    try:
+        table = function_table(function, source, target, alpha)
+    except ShrinkfitError as error:
+        raise at.refuse(f"cannot be computed: {error}") from error
+    at.add(ir.Table, (source,), target, function=function, alpha=alpha, table=table)
 
 
-def _divides_alike(source: ir.Tensor, target: ir.Tensor) -> bool:
-    """Do float32 and double division of the scales give the same outputs for all inputs?"""
-    values = np.arange(ir.INT8_MIN, ir.INT8_MAX + 1) - source.zero_point
-    scales = (source.scale / target.scale, float(np.float32(source.scale) / np.float32(target.scale)))
-    a, b = (requantize(values, *split_scale(scale), "double") + target.zero_point for scale in scales)
-    return bool(np.array_equal(np.clip(a, ir.INT8_MIN, ir.INT8_MAX), np.clip(b, ir.INT8_MIN, ir.INT8_MAX)))
+def _relu(at: OperatorReader, activation: str) -> None:
+    source, target = at.source(), at.target()
+    at.add(ir.Requantize, (source,), target, division="float32", **_activation(at, target, activation))
 
 
-READERS = {
-    "CONV_2D": _conv2d,
-    "DEPTHWISE_CONV_2D": _depthwise_conv2d,
-    "FULLY_CONNECTED": _fully_connected,
-    "AVERAGE_POOL_2D": lambda at: _pool2d(at, "average"),
-    "MAX_POOL_2D": lambda at: _pool2d(at, "max"),
-    "MEAN": _mean,
-    "ADD": _add,
-    "SOFTMAX": _softmax,
-    "PAD": _pad,
-    "RESHAPE": _reshape,
-    "QUANTIZE": lambda at: _requantize(at, "NONE"),
-    "RELU": lambda at: _requantize(at, "RELU"),
-    "RELU6": lambda at: _requantize(at, "RELU6"),
-    "RELU_N1_TO_1": lambda at: _requantize(at, "RELU_N1_TO_1"),
-}
+def _quantize(at: OperatorReader) -> None:
+    source, target = at.source(types=ACTIVATION_TYPES), at.target(QUANTIZED_TYPES)
+    pair = source.dtype, target.dtype
+    if pair == ("int16", "uint8"):
+        raise at.refuse("turns int16 into uint8, which LiteRT refuses too; convert the model again")
+    kind = {"float32": ir.Quantize}.get(source.dtype, ir.Requantize if pair == ("int8", "int8") else ir.Convert)
+    at.add(kind, (source,), target)
+
+
+def _dequantize(at: OperatorReader) -> None:
+    at.add(ir.Dequantize, (at.source(types=QUANTIZED_TYPES),), at.target(("FLOAT32",)))
+
+
+READERS = (
+    {
+        "CONV_2D": _conv2d,
+        "DEPTHWISE_CONV_2D": _depthwise_conv2d,
+        "FULLY_CONNECTED": _fully_connected,
+        "AVERAGE_POOL_2D": lambda at: _pool2d(at, "average"),
+        "MAX_POOL_2D": lambda at: _pool2d(at, "max"),
+        "MEAN": lambda at: _reduce(at, ir.Mean),
+        "REDUCE_MAX": lambda at: _reduce(at, ir.ReduceMax),
+        "ADD": lambda at: _add(at, ir.Add),
+        "SUB": lambda at: _add(at, ir.Sub),
+        "MUL": _mul,
+        "PRELU": _prelu,
+        "SOFTMAX": _softmax,
+        "LOGISTIC": lambda at: _table(at, "logistic"),
+        "TANH": lambda at: _table(at, "tanh"),
+        "HARD_SWISH": lambda at: _table(at, "hard_swish"),
+        "LEAKY_RELU": lambda at: _table(at, "leaky_relu"),
+        "QUANTIZE": _quantize,
+        "DEQUANTIZE": _dequantize,
+        "RELU": lambda at: _relu(at, "RELU"),
+        "RELU6": lambda at: _relu(at, "RELU6"),
+        "RELU_N1_TO_1": lambda at: _relu(at, "RELU_N1_TO_1"),
+    }
+    | tflite_layout.READERS
+    | tflite_state.READERS
+    | tflite_fold.READERS
+)

@@ -9,7 +9,8 @@ import numpy as np
 
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import activation_name
+from shrinkfit.graph.activation import activation_name, activation_range
+from shrinkfit.write import tflite_layout, tflite_state
 
 if TYPE_CHECKING:
     from shrinkfit.write.tflite_file import FlatWriter
@@ -29,23 +30,32 @@ def write_tflite(graph: ir.Graph) -> bytes:
     from shrinkfit.write.tflite_file import FlatWriter
 
     file = FlatWriter()
-    index = {t.name: file.activation(t.name, t.shape, t.scale, t.zero_point) for t in graph.tensors.values()}
+    index = {t.name: _tensor(file, graph, t) for t in graph.tensors.values()}
+    handles = tflite_state.declare_variables(file, graph)
     for op in graph.ops:
         writer = _WRITERS.get(op.kind)
         if writer is None:
             raise ExportError(f"{op.kind} '{op.name}' has no form in .tflite; export without it or replace the layer")
-        writer(_Place(file, graph, op, index))
+        writer(Place(file, graph, op, index, handles))
     return file.finish(graph.name, [index[n] for n in graph.inputs], [index[n] for n in graph.outputs])
 
 
-class _Place:
+def _tensor(file: FlatWriter, graph: ir.Graph, tensor: ir.Tensor) -> int:
+    from shrinkfit.write.tflite_file import quantization
+
+    if tensor.name in graph.constants:
+        return file.constant(tensor.name, graph.constants[tensor.name], quantization(*tensor.quantization))
+    return file.activation(tensor.name, tensor.shape, *tensor.quantization, tensor.dtype)
+
+
+class Place:
     """One operator with what its writer needs to know of the file and the graph."""
 
-    def __init__(self, file: FlatWriter, graph: ir.Graph, op: ir.Op, index: dict[str, int]) -> None:
+    def __init__(self, file: FlatWriter, graph: ir.Graph, op: ir.Op, index: dict[str, int], handles) -> None:
         from ai_edge_litert import schema_py_generated
 
         self.schema = schema_py_generated
-        self.file, self.op = file, op
+        self.file, self.graph, self.op, self.handles = file, graph, op, handles
         self.sources, self.targets = graph.op_inputs(op), graph.op_outputs(op)
         self.inputs = [index[name] for name in op.inputs]
         self.outputs = [index[name] for name in op.outputs]
@@ -54,9 +64,12 @@ class _Place:
         self.file.operator(code, version, [*self.inputs, *constants], self.outputs, options)
 
     def activation(self) -> str:
-        op, target = self.op, self.targets[0]
+        op, target, whole = self.op, self.targets[0], (ir.INT8_MIN, ir.INT8_MAX)
         name = activation_name(op.activation_min, op.activation_max, target)
-        if name is None:
+        if name == "NONE" and getattr(op, "division", "double") == "float32":
+            # A RELU of its own whose clamp is the whole range still divides the scales as RELU does.
+            name = next((n for n in ("RELU", "RELU6") if activation_range(n, target) == whole), None)
+        if name is None or (name != "NONE" and getattr(op, "division", "float32") == "double"):
             raise ExportError(
                 f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}], which at scale "
                 f"{target.scale:g}, zero_point {target.zero_point} is none of RELU, RELU6, RELU_N1_TO_1; .tflite knows "
@@ -81,7 +94,7 @@ class _Place:
         )
 
 
-def _padding_code(place: _Place, dilation=(1, 1), may_pad: bool = True) -> int:
+def _padding_code(place: Place, dilation=(1, 1), may_pad: bool = True) -> int:
     """SAME or VALID where it gives the operator's padding, else VALID behind a PAD in front."""
     op, source = place.op, place.sources[0]
     if op.padding == ir.Padding():
@@ -96,17 +109,13 @@ def _padding_code(place: _Place, dilation=(1, 1), may_pad: bool = True) -> int:
     p = op.padding
     shape = (1, source.shape[1] + p.top + p.bottom, source.shape[2] + p.left + p.right, source.shape[3])
     padded = place.file.activation(f"{op.name}/padded", shape, source.scale, source.zero_point)
-    _add_pad(place, padded, p)
+    edges = place.numbers("paddings", [(0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0)])
+    place.file.operator("PAD", 2, [*place.inputs, edges], [padded], place.schema.PadOptionsT())
     place.inputs = [padded]
     return place.schema.Padding.VALID
 
 
-def _add_pad(place: _Place, output: int, padding: ir.Padding) -> None:
-    edges = place.numbers("paddings", [[0, 0], [padding.top, padding.bottom], [padding.left, padding.right], [0, 0]])
-    place.file.operator("PAD", 2, [*place.inputs, edges], [output], place.schema.PadOptionsT())
-
-
-def _windowed_options(place: _Place, options):
+def _windowed_options(place: Place, options):
     op = place.op
     options.padding = _padding_code(place, getattr(op, "dilation", (1, 1)), may_pad=isinstance(op, ir.Windowed))
     options.strideH, options.strideW = op.stride
@@ -116,18 +125,18 @@ def _windowed_options(place: _Place, options):
     return options
 
 
-def _conv2d(place: _Place) -> None:
+def _conv2d(place: Place) -> None:
     options = _windowed_options(place, place.schema.Conv2DOptionsT())
     place.add("CONV_2D", 3, place.weights(place.op.kernel, 0, place.op.kernel_scales), options)
 
 
-def _depthwise_conv2d(place: _Place) -> None:
+def _depthwise_conv2d(place: Place) -> None:
     options = _windowed_options(place, place.schema.DepthwiseConv2DOptionsT())
     options.depthMultiplier = place.op.depth_multiplier
     place.add("DEPTHWISE_CONV_2D", 3, place.weights(place.op.kernel[None], 3, place.op.kernel_scales), options)
 
 
-def _dense(place: _Place) -> None:
+def _dense(place: Place) -> None:
     op = place.op
     options = place.schema.FullyConnectedOptionsT(fusedActivationFunction=place.activation_code())
     options.keepNumDims = len(place.sources[0].shape) != 2
@@ -139,31 +148,44 @@ def _dense(place: _Place) -> None:
     place.add("FULLY_CONNECTED", version, place.weights(op.kernel, 0, scales), options)
 
 
-def _pool2d(place: _Place) -> None:
+def _pool2d(place: Place) -> None:
     options = _windowed_options(place, place.schema.Pool2DOptionsT())
     options.filterHeight, options.filterWidth = place.op.window
     place.add({"max": "MAX_POOL_2D", "average": "AVERAGE_POOL_2D"}[place.op.mode], 2, (), options)
 
 
-def _mean(place: _Place) -> None:
+def _reduce(place: Place) -> None:
+    code = {"mean": "MEAN", "reduce_max": "REDUCE_MAX"}[place.op.kind]
     options = place.schema.ReducerOptionsT(keepDims=place.op.keep_dims)
-    place.add("MEAN", 2, (place.numbers("axes", place.op.axes),), options)
+    place.add(code, 2, (place.numbers("axes", place.op.axes),), options)
 
 
-def _add(place: _Place) -> None:
-    place.add("ADD", 2, (), place.schema.AddOptionsT(fusedActivationFunction=place.activation_code()))
+def _elementwise(place: Place) -> None:
+    code = place.op.kind.upper()
+    options = getattr(place.schema, f"{place.op.kind.capitalize()}OptionsT")
+    place.add(code, 2, (), options(fusedActivationFunction=place.activation_code()))
 
 
-def _softmax(place: _Place) -> None:
+def _table(place: Place) -> None:
+    op, s = place.op, place.schema
+    from shrinkfit.graph.tables import function_table
+
+    if not np.array_equal(op.table, function_table(op.function, place.sources[0], place.targets[0], op.alpha)):
+        raise ExportError(f"table '{op.name}' is not what LiteRT computes for {op.function}; .tflite has no tables")
+    code, version, options = {
+        "logistic": ("LOGISTIC", 2, None),
+        "tanh": ("TANH", 2, None),
+        "hard_swish": ("HARD_SWISH", 1, s.HardSwishOptionsT()),
+        "leaky_relu": ("LEAKY_RELU", 2, s.LeakyReluOptionsT(alpha=op.alpha)),
+    }[op.function]
+    place.add(code, version, (), options)
+
+
+def _softmax(place: Place) -> None:
     place.add("SOFTMAX", 2, (), place.schema.SoftmaxOptionsT(beta=place.op.beta))
 
 
-def _reshape(place: _Place) -> None:
-    shape = np.array(place.op.shape, np.int32)
-    place.add("RESHAPE", 1, (place.numbers("shape", shape),), place.schema.ReshapeOptionsT(newShape=shape))
-
-
-def _requantize(place: _Place) -> None:
+def _requantize(place: Place) -> None:
     name = place.activation()
     if name == "NONE":
         place.add("QUANTIZE", 2, (), place.schema.QuantizeOptionsT())
@@ -176,10 +198,18 @@ _WRITERS = {
     "depthwise_conv2d": _depthwise_conv2d,
     "dense": _dense,
     "pool2d": _pool2d,
-    "mean": _mean,
-    "add": _add,
+    "mean": _reduce,
+    "reduce_max": _reduce,
+    "add": _elementwise,
+    "sub": _elementwise,
+    "mul": _elementwise,
+    "prelu": lambda place: place.add("PRELU", 1),
+    "table": _table,
     "softmax": _softmax,
-    "pad": lambda place: _add_pad(place, place.outputs[0], place.op.padding),
-    "reshape": _reshape,
     "requantize": _requantize,
+    "convert": lambda place: place.add("QUANTIZE", 2, (), place.schema.QuantizeOptionsT()),
+    "quantize": lambda place: place.add("QUANTIZE", 2, (), place.schema.QuantizeOptionsT()),
+    "dequantize": lambda place: place.add("DEQUANTIZE", 3, (), place.schema.DequantizeOptionsT()),
+    **tflite_layout.WRITERS,
+    **tflite_state.WRITERS,
 }

@@ -11,7 +11,9 @@ FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 # The schema demands it of buffers (force_align: 16), which flatbuffers' Python code generator leaves out.
 BUFFER_ALIGNMENT = 16
-_TYPES = {np.dtype(np.int8): schema.TensorType.INT8, np.dtype(np.int32): schema.TensorType.INT32}
+_TYPES = {
+    np.dtype(name): getattr(schema.TensorType, name.upper()) for name in ("int8", "uint8", "int16", "int32", "float32")
+}
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -28,26 +30,32 @@ def quantization(scales, zero_point: int, axis: int = 0) -> schema.QuantizationP
     return schema.QuantizationParametersT(scale=scales, zeroPoint=zero_points, quantizedDimension=axis)
 
 
-class FlatWriter:
+class SubgraphWriter:
     """Collects one subgraph. Tensors and operators keep the order in which they are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: FlatWriter) -> None:
+        self.file = file
         self.tensors: list[schema.TensorT] = []
-        # Buffer 0 is empty by convention; activations refer to it.
-        self.buffers: list[schema.BufferT] = [schema.BufferT()]
         self.operators: list[schema.OperatorT] = []
-        self.codes: dict[tuple[int, int], int] = {}
 
-    def activation(self, name: str, shape, scale: float, zero_point: int) -> int:
-        """Add an int8 tensor that an operator or the user fills; returns its index."""
-        return self._tensor(name, shape, schema.TensorType.INT8, 0, quantization(scale, zero_point))
+    def activation(self, name: str, shape, scale: float, zero_point: int, dtype: str = "int8") -> int:
+        """Add a tensor that an operator or the user fills; returns its index."""
+        quantized = None if dtype == "float32" else quantization(scale, zero_point)
+        return self._tensor(name, shape, _TYPES[np.dtype(dtype)], 0, quantized)
+
+    def variable(self, name: str, shape, scale: float, zero_point: int, dtype: str) -> int:
+        """Add a tensor that keeps its values from run to run, for SVDF and LSTM; returns its index."""
+        index = self.activation(name, shape, scale, zero_point, dtype)
+        self.tensors[index].isVariable = True
+        return index
+
+    def handle(self, name: str) -> int:
+        """Add a handle of a variable, for VAR_HANDLE; returns its index."""
+        return self._tensor(name, (), schema.TensorType.RESOURCE, 0, None)
 
     def constant(self, name: str, values: np.ndarray, quantized: schema.QuantizationParametersT | None = None) -> int:
-        """Add an int8 or int32 tensor whose values are in the file; returns its index."""
-        # frombuffer, since the builder wants a plain array and copies it byte by byte in little-endian order.
-        data = np.frombuffer(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)
-        self.buffers.append(_AlignedBuffer(data=data))
-        return self._tensor(name, values.shape, _TYPES[values.dtype], len(self.buffers) - 1, quantized)
+        """Add a tensor whose values are in the file; returns its index."""
+        return self._tensor(name, values.shape, _TYPES[values.dtype], self.file.buffer(values), quantized)
 
     def _tensor(self, name, shape, kind, buffer, quantized) -> int:
         shape = np.array(shape, np.int32)
@@ -56,15 +64,47 @@ class FlatWriter:
         )
         return len(self.tensors) - 1
 
-    def operator(self, code: str, version: int, inputs, outputs, options=None) -> None:
+    def operator(self, code: str, version: int, inputs, outputs, options=None, intermediates=None) -> None:
         """Add an operator by its name in the schema's BuiltinOperator."""
-        key = (getattr(schema.BuiltinOperator, code), version)
-        operator = schema.OperatorT(opcodeIndex=self.codes.setdefault(key, len(self.codes)))
+        operator = schema.OperatorT(opcodeIndex=self.file.code(code, version))
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        if intermediates is not None:
+            operator.intermediates = np.array(intermediates, np.int32)
         if options is not None:
             kind = type(options).__name__.removesuffix("T")
             operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, kind), options
         self.operators.append(operator)
+
+    def table(self, name: str, inputs, outputs) -> schema.SubGraphT:
+        made = schema.SubGraphT(tensors=self.tensors, operators=self.operators, name=name)
+        made.inputs, made.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        return made
+
+
+class FlatWriter(SubgraphWriter):
+    """A file with its main subgraph, and others that it calls."""
+
+    def __init__(self) -> None:
+        super().__init__(self)
+        # Buffer 0 is empty by convention; activations refer to it.
+        self.buffers: list[schema.BufferT] = [schema.BufferT()]
+        self.codes: dict[tuple[int, int], int] = {}
+        self.others: list[tuple[str, SubgraphWriter]] = []
+
+    def subgraph(self, name: str) -> SubgraphWriter:
+        """Another subgraph without inputs and outputs; the first one has index 1."""
+        self.others.append((name, SubgraphWriter(self)))
+        return self.others[-1][1]
+
+    def buffer(self, values: np.ndarray) -> int:
+        # frombuffer, since the builder wants a plain array and copies it byte by byte in little-endian order.
+        data = np.frombuffer(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)
+        self.buffers.append(_AlignedBuffer(data=data))
+        return len(self.buffers) - 1
+
+    def code(self, name: str, version: int) -> int:
+        key = (getattr(schema.BuiltinOperator, name), version)
+        return self.codes.setdefault(key, len(self.codes))
 
     def finish(self, name: str, inputs, outputs) -> bytes:
         """The file's bytes; equal calls before give equal bytes."""
@@ -73,9 +113,8 @@ class FlatWriter:
             schema.OperatorCodeT(deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)
             for code, version in self.codes
         ]
-        subgraph = schema.SubGraphT(tensors=self.tensors, operators=self.operators, name=name)
-        subgraph.inputs, subgraph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
-        model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=codes, subgraphs=[subgraph], buffers=self.buffers)
+        subgraphs = [self.table(name, inputs, outputs), *(other.table(title, (), ()) for title, other in self.others)]
+        model = schema.ModelT(version=SCHEMA_VERSION, operatorCodes=codes, subgraphs=subgraphs, buffers=self.buffers)
         model.description = "shrinkfit"
         builder = flatbuffers.Builder(1 << 12)
         builder.Finish(model.Pack(builder), FILE_IDENTIFIER)

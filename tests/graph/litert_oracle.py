@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs .tflite bytes under LiteRT's reference kernels, and draws random graphs of one operator."""
+"""Runs .tflite bytes under LiteRT's reference kernels, and compares the simulator with them."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from shrinkfit.graph import ir, simulate
-from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
+from shrinkfit.graph.base import DTYPE_RANGES
 from shrinkfit.write.tflite import write_tflite
 
 SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
-WIRE = {"name": "op", "inputs": ("x",), "outputs": ("y",)}
 
 
 def interpreter(model: bytes, every_tensor: bool = False) -> Interpreter:
@@ -30,7 +28,7 @@ def interpreter(model: bytes, every_tensor: bool = False) -> Interpreter:
 
 
 def litert_run(model: bytes, *inputs: np.ndarray) -> np.ndarray:
-    """int8 [n, ...] per input -> the first output, int8 [n, ...]."""
+    """[n, ...] per input, consecutive runs of one interpreter -> the first output, [n, ...]."""
     made = interpreter(model)
     output = made.get_output_details()[0]["index"]
     results = []
@@ -43,189 +41,32 @@ def litert_run(model: bytes, *inputs: np.ndarray) -> np.ndarray:
 
 
 def random_inputs(graph: ir.Graph, rng: np.random.Generator, count: int) -> list[np.ndarray]:
-    shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
-    return [rng.integers(-128, 128, (count, *shape), dtype=np.int8) for shape in shapes]
+    return [_random_values(graph.tensors[name], rng, count) for name in graph.inputs]
+
+
+def _random_values(tensor: ir.Tensor, rng: np.random.Generator, count: int) -> np.ndarray:
+    shape = (count, *tensor.shape[1:])
+    if tensor.dtype == "float32":
+        # Up to three times what int8 reaches; a third of them exact ties at scales of powers of two.
+        return np.where(rng.random(shape) < 0.3, rng.integers(-99, 99, shape) / 2, rng.normal(0, 20, shape)).astype(
+            "f4"
+        )
+    low, high = DTYPE_RANGES[tensor.dtype]
+    return rng.integers(low, high + 1, shape).astype(tensor.dtype)
 
 
 def differences(graph: ir.Graph, rng: np.random.Generator, count: int = 20) -> int:
     """How many output elements differ between the simulator and LiteRT's reference kernels."""
     inputs = random_inputs(graph, rng, count)
-    got = simulate.trace(graph, dict(zip(graph.inputs, inputs, strict=True)))[graph.outputs[0]]
+    got = simulated(graph, *inputs)
     return int(np.count_nonzero(got != litert_run(write_tflite(graph), *inputs)))
 
 
-def one_op(op: ir.Op, sources: tuple[ir.Tensor, ...], target: ir.Tensor) -> ir.Graph:
-    return ir.Graph("g", {t.name: t for t in (*sources, target)}, (op,), op.inputs, op.outputs)
-
-
-class Draw:
-    """Random pieces of a graph. Half of the draws have scales that are powers of two, where ties happen."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.exact = bool(self.rng.random() < 0.5)
-        self.source: ir.Tensor | None = None
-
-    def int(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def power(self, low: float, high: float) -> float:
-        exponent = self.rng.integers(low, high + 1) if self.exact else self.rng.uniform(low, high)
-        return float(np.float32(2.0**exponent))
-
-    def tensor(self, name: str, shape, scale: float) -> ir.Tensor:
-        zero_point = int(self.rng.choice([-128, 127, 0, self.int(-128, 127), self.int(-128, 127)]))
-        return ir.Tensor(name, shape, scale, zero_point)
-
-    def image(self) -> ir.Tensor:
-        """What the operator reads: `source` where a chain has set it."""
-        shape = (1, self.int(1, 7), self.int(1, 7), self.int(1, 5))
-        return self.source or self.tensor("x", shape, self.power(-8, 2))
-
-    def near(self, name: str, shape, tensor: ir.Tensor) -> ir.Tensor:
-        return self.tensor(name, shape, tensor.scale * self.power(-2, 2))
-
-    def clamp(self, target: ir.Tensor, names=tuple(ACTIVATION_BOUNDS)) -> dict[str, int]:
-        ranges = [activation_range(str(name), target) for name in self.rng.permutation(names)]
-        low, high = next(pair for pair in (*ranges, (-128, 127)) if pair[0] <= pair[1])
-        return {"activation_min": low, "activation_max": high}
-
-    def window(self, shape, dilation=(1, 1)) -> dict:
-        """A window inside the plane, any stride, and no, TensorFlow's or odd padding."""
-        limits = [min((n - 1) // d + 1, 4) for n, d in zip(shape[1:3], dilation, strict=True)]
-        window = tuple(self.int(1, n) for n in limits)
-        stride = (self.int(1, 3), self.int(1, 3))
-        same = ir.same_padding(shape[1:3], window, stride, dilation)
-        return {"window": window, "stride": stride, "padding": (ir.Padding(), same)[self.int(0, 1)]}
-
-
-def _weights(draw: Draw, shape, channels: int, target_scale: float, source: ir.Tensor, per_channel: bool) -> dict:
-    reach = (3, 127)[draw.int(0, 1)]
-    effective = draw.power(-10, 1)
-    spread = [draw.power(-3, 0) for _ in range(channels)] if per_channel else [1.0] * channels
-    return {
-        "kernel": draw.rng.integers(-reach, reach + 1, shape).astype(np.int8),
-        "bias": draw.rng.integers(-1000, 1001, channels).astype(np.int32),
-        "kernel_scales": (effective * target_scale / source.scale * np.array(spread)).astype(np.float32),
-    }
-
-
-def _finish(draw: Draw, make, source: ir.Tensor, scale: float) -> ir.Graph:
-    """Make the operator twice: its clamp needs the target, whose shape the operator knows."""
-    target = draw.tensor("y", make({}).output_shape(source.shape), scale)
-    return one_op(make(draw.clamp(target)), (source,), target)
-
-
-def conv2d(draw: Draw, per_channel: bool = True) -> ir.Graph:
-    source, scale, channels = draw.image(), draw.power(-6, 2), draw.int(1, 6)
-    dilation = (draw.int(1, 2), draw.int(1, 2))
-    fields = draw.window(source.shape, dilation)
-    shape = (channels, *fields.pop("window"), source.shape[3])
-    fields |= _weights(draw, shape, channels, scale, source, per_channel) | {"dilation": dilation}
-    if draw.int(0, 3) == 0:
-        fields["padding"] = ir.Padding(*(draw.int(0, 2) for _ in range(4)))
-    return _finish(draw, lambda clamp: ir.Conv2D(**WIRE, **fields, **clamp), source, scale)
-
-
-def depthwise(draw: Draw) -> ir.Graph:
-    source, scale, multiplier = draw.image(), draw.power(-6, 2), draw.int(1, 3)
-    channels, fields = source.shape[3] * multiplier, draw.window(source.shape)
-    shape = (*fields.pop("window"), channels)
-    fields |= _weights(draw, shape, channels, scale, source, bool(draw.int(0, 1))) | {"depth_multiplier": multiplier}
-    return _finish(draw, lambda clamp: ir.DepthwiseConv2D(**WIRE, **fields, **clamp), source, scale)
-
-
-def dense(draw: Draw, per_channel: bool) -> ir.Graph:
-    features, channels = draw.int(1, 20), draw.int(1, 8)
-    rows = (1, features) if draw.int(0, 2) else (1, draw.int(1, 4), features)
-    source, scale = draw.source or draw.tensor("x", rows, draw.power(-8, 2)), draw.power(-6, 2)
-    fields = _weights(draw, (channels, source.shape[-1]), channels, scale, source, per_channel)
-    return _finish(draw, lambda clamp: ir.Dense(**WIRE, **fields, **clamp), source, scale)
-
-
-def pool(draw: Draw, mode: str) -> ir.Graph:
-    source = draw.image()
-    op = ir.Pool2D(**WIRE, mode=mode, **draw.window(source.shape))
-    target = ir.Tensor("y", op.output_shape(source.shape), source.scale, source.zero_point)
-    return one_op(ir.Pool2D(**WIRE, **_pool_fields(op), **draw.clamp(target)), (source,), target)
-
-
-def _pool_fields(op: ir.Pool2D) -> dict:
-    return {"mode": op.mode, "window": op.window, "stride": op.stride, "padding": op.padding}
-
-
-def mean(draw: Draw) -> ir.Graph:
-    source = draw.image()
-    axes = ((1, 2), (2, 1), (1,), (2,), (3,), (2, 3), (1, 2, 3))[draw.int(0, 6)]
-    op = ir.Mean(**WIRE, axes=axes, keep_dims=bool(draw.int(0, 1)))
-    shape = op.output_shape(source.shape)
-    same = ir.Tensor("y", shape, source.scale, source.zero_point)
-    return one_op(op, (source,), (same, draw.near("y", shape, source))[draw.int(0, 1)])
-
-
-def add(draw: Draw) -> ir.Graph:
-    a = draw.image()
-    b, target = draw.near("b", a.shape, a), draw.near("y", a.shape, a)
-    return one_op(ir.Add(name="op", inputs=("x", "b"), outputs=("y",), **draw.clamp(target)), (a, b), target)
-
-
-def softmax(draw: Draw) -> ir.Graph:
-    source = draw.source or draw.tensor("x", (1, draw.int(1, 40)), draw.power(-12, 4))
-    op = ir.Softmax(**WIRE, beta=float(np.float32(draw.rng.choice([1.0, 0.5, 1.7]))))
-    return one_op(op, (source,), ir.Tensor("y", source.shape, 1 / 256, -128))
-
-
-def requantize(draw: Draw, names: tuple[str, ...]) -> ir.Graph:
-    source = draw.image()
-    target = draw.near("y", source.shape, source)
-    return one_op(ir.Requantize(**WIRE, **draw.clamp(target, names)), (source,), target)
-
-
-def pad(draw: Draw) -> ir.Graph:
-    source = draw.image()
-    op = ir.Pad(**WIRE, padding=ir.Padding(*(draw.int(0, 3) for _ in range(4))))
-    return one_op(op, (source,), ir.Tensor("y", op.output_shape(source.shape), source.scale, source.zero_point))
-
-
-def reshape(draw: Draw) -> ir.Graph:
-    source = draw.image()
-    shape = (1, source.size_bytes)
-    target = ir.Tensor("y", shape, source.scale, source.zero_point)
-    return one_op(ir.Reshape(**WIRE, shape=shape), (source,), target)
-
-
-FAMILIES = {
-    "conv2d": conv2d,
-    "conv2d, one scale": lambda draw: conv2d(draw, per_channel=False),
-    "depthwise_conv2d": depthwise,
-    "dense": lambda draw: dense(draw, per_channel=True),
-    "dense, one scale": lambda draw: dense(draw, per_channel=False),
-    "average pool": lambda draw: pool(draw, "average"),
-    "max pool": lambda draw: pool(draw, "max"),
-    "mean": mean,
-    "add": add,
-    "softmax": softmax,
-    "requantize": lambda draw: requantize(draw, ("NONE",)),
-    "relu": lambda draw: requantize(draw, ("RELU", "RELU6", "RELU_N1_TO_1")),
-    "pad": pad,
-    "reshape": reshape,
-}
-
-PLANE_STEPS = ("conv2d", "depthwise_conv2d", "average pool", "max pool", "add", "requantize", "relu", "pad")
-
-
-def chain(seed: int) -> ir.Graph:
-    """A random net: up to five operators on planes, then reshape, dense, softmax."""
-    draw = Draw(seed)
-    steps = [*draw.rng.choice(PLANE_STEPS, draw.int(1, 5)), "reshape", "dense", "softmax"]
-    current = draw.image()
-    tensors, ops = {"x": current}, []
-    for i, step in enumerate(steps):
-        draw.source = replace(current, name="x")
-        one = FAMILIES[str(step)](draw)
-        op, result = one.ops[0], replace(one.tensors["y"], name=f"t{i}")
-        # ADD's second operand is the first again: its other one would be a new input.
-        inputs = tuple(current.name for _ in op.inputs)
-        ops.append(replace(op, name=f"op{i}", inputs=inputs, outputs=(result.name,)))
-        tensors[result.name] = current = result
-    return ir.Graph("chain", tensors, ops, ("x",), (current.name,))
+def simulated(graph: ir.Graph, *inputs: np.ndarray) -> np.ndarray:
+    """Consecutive runs of a session for graphs with state, independent ones for others: the first output, [n, ...]."""
+    named = dict(zip(graph.inputs, inputs, strict=True))
+    if not graph.variables:
+        return simulate.trace(graph, named)[graph.outputs[0]]
+    session = simulate.Session(graph)
+    steps = ({name: values[i] for name, values in named.items()} for i in range(len(inputs[0])))
+    return np.array([session.step(step)[graph.outputs[0]] for step in steps])

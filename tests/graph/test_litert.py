@@ -7,20 +7,13 @@ import pytest
 from shrinkfit.graph import ir, simulate
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
-from tests.graph.litert_oracle import (
-    FAMILIES,
-    SHARED,
-    WIRE,
-    Draw,
-    chain,
-    differences,
-    interpreter,
-    litert_run,
-    one_op,
-    random_inputs,
-)
+from tests.graph.litert_draw import WIRE, Draw, one_op
+from tests.graph.litert_families import FAMILIES, chain
+from tests.graph.litert_families_more import MORE_FAMILIES
+from tests.graph.litert_oracle import SHARED, differences, interpreter, litert_run, random_inputs, simulated
 
 SEEDS = 60
+ALL_FAMILIES = FAMILIES | MORE_FAMILIES
 MODELS = SHARED / "models"
 COVERED = (
     "mlperf_tiny/ad01_int8",
@@ -41,27 +34,25 @@ def model_bytes(name: str) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_random_operators_equal_litert(family):
     wrong = {}
     for seed in range(SEEDS):
         draw = Draw(seed)
-        count = differences(FAMILIES[family](draw), draw.rng)
+        count = differences(ALL_FAMILIES[family](draw), draw.rng)
         if count:
             wrong[seed] = count
     assert wrong == {}, f"{family}: elements that differ, by seed"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_written_operators_read_back_with_the_same_outputs(family):
     for seed in range(20):
         draw = Draw(seed)
-        graph = FAMILIES[family](draw)
+        graph = ALL_FAMILIES[family](draw)
         again = read_tflite(write_tflite(graph), graph.name)
         inputs = random_inputs(graph, draw.rng, 5)
-        want = simulate.trace(graph, dict(zip(graph.inputs, inputs, strict=True)))["y"]
-        got = simulate.trace(again, dict(zip(again.inputs, inputs, strict=True)))["y"]
-        np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(simulated(again, *inputs), simulated(graph, *inputs))
         assert write_tflite(again) == write_tflite(read_tflite(write_tflite(again), graph.name))
 
 

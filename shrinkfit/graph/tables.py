@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions of one int8 value as tables of 256, by LiteRT's arithmetic for each (docs/rounding.md)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph.base import INT8_MAX, INT8_MIN, Tensor
+from shrinkfit.graph.fixedpoint import requantize, rounding_shift_right, split_scale
+from shrinkfit.graph.gemmlowp import WORD16
+
+HARD_SWISH_BITS = 7
+
+
+def function_table(function: str, source: Tensor, target: Tensor, alpha: float = 0.0) -> np.ndarray:
+    """The outputs for the inputs -128 .. 127.
+
+    Args:
+        function: one of ir.TABLE_FUNCTIONS.
+        source, target: the tensors read and written, for their scales and zero points.
+        alpha: leaky_relu's slope below zero.
+    Returns:
+        int8 [256].
+    Raises:
+        ShrinkfitError: the scales are such that LiteRT has no answer either.
+    """
+    values = np.arange(INT8_MIN, INT8_MAX + 1) - source.zero_point
+    if function == "leaky_relu":
+        steps = _leaky_relu(values, source.scale, target.scale, alpha)
+    elif function == "hard_swish":
+        steps = _hard_swish(values, source.scale, target.scale)
+    else:
+        steps = _by_float(_FLOATS[function], values, source.scale, target.scale)
+    return np.clip(steps + target.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
+
+
+def _logistic(x: float) -> float:
+    """float32 at every step, as C++ computes 1 / (1 + exp(-x)); exp itself rounded correctly."""
+    with np.errstate(over="ignore"):
+        exp = np.float32(math.exp(min(-x, 700.0)))
+        return float(np.float32(1) / (np.float32(1) + exp))
+
+
+_FLOATS = {"logistic": _logistic, "tanh": math.tanh}
+
+
+def _by_float(function, values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:
+    """round(float32(function(x)) * float32(1 / scale)), halves away from zero."""
+    reals = np.float32(source_scale) * values.astype(np.float32)
+    results = np.array([function(float(x)) for x in reals], np.float32)
+    scaled = (results * (np.float32(1) / np.float32(target_scale))).astype(np.float64)
+    return np.copysign(np.floor(np.abs(scaled) + 0.5), scaled).astype(np.int64)
+
+
+def leaky_relu_multipliers(source_scale: float, target_scale: float, alpha: float) -> tuple[tuple[int, int], ...]:
+    """((multiplier, shift) of values from zero on, (multiplier, shift) below); the slope may be negative."""
+    source, target = np.float32(source_scale), np.float32(target_scale)
+    return split_scale(float(source / target)), _split_signed(float(source * np.float32(alpha) / target))
+
+
+def _split_signed(scale: float) -> tuple[int, int]:
+    """split_scale for any sign: LiteRT adds a half and truncates, so a negative multiplier ends nearer to zero."""
+    if scale == 0:
+        return 0, 0
+    if scale > 0:
+        return split_scale(scale)
+    fraction, shift = math.frexp(scale)
+    multiplier = int(fraction * 2**31 + 0.5)
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        raise ShrinkfitError(f"leaky_relu needs a factor of {scale:g}, which LiteRT cannot express; rescale the model")
+    return multiplier, shift
+
+
+def _leaky_relu(values: np.ndarray, source_scale: float, target_scale: float, alpha: float) -> np.ndarray:
+    above, below = leaky_relu_multipliers(source_scale, target_scale, alpha)
+    return np.where(values >= 0, requantize(values, *above, "double"), requantize(values, *below, "double"))
+
+
+def _short_multiplier(scale: float) -> tuple[int, int]:
+    """A multiplier of 15 bits, and its shift."""
+    multiplier, shift = split_scale(scale)
+    return min((multiplier + (1 << 15)) >> 16, WORD16.max), shift
+
+
+def _hard_swish(values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:
+    """x * relu6(x + 3) / 6 in 16 bits."""
+    fine_scale = np.float32(1 / 128) * np.float32(source_scale)
+    out_multiplier, out_shift = _short_multiplier(float(fine_scale / np.float32(target_scale)))
+    multiplier, shift = _short_multiplier(float(fine_scale / (np.float32(3) / np.float32(32768))))
+    if out_shift > 0:
+        raise ShrinkfitError(
+            f"hard_swish has input scale {source_scale:g} and output scale {target_scale:g}, more than 128 times "
+            "finer, which LiteRT refuses too; convert the model again with a wider calibration"
+        )
+    fine = ((values << HARD_SWISH_BITS) + 2**15) % 2**16 - 2**15
+    gate = WORD16.saturate(fine << (shift - 1)) if shift > 0 else fine
+    gate = WORD16.multiply(gate, multiplier)
+    gate = WORD16.saturate(gate << 1) if shift > 0 else rounding_shift_right(gate, -shift)
+    gate = (gate + (1 << 15)) >> 1
+    product = gate * WORD16.multiply(fine, out_multiplier)
+    return rounding_shift_right(np.sign(product) * (np.abs(product) >> 15), -out_shift)
