@@ -41,6 +41,9 @@ const int8_t *measured_output(const void *arena);
 #define sf_model_input measured_input
 #define sf_model_run measured_run
 #define sf_model_output measured_output
+#define sf_model_reset(arena) ((void)(arena))
+#define SF_MODEL_EACH_INPUT(each) each(measured_input, SF_MODEL_INPUT_BYTES)
+#define SF_MODEL_EACH_OUTPUT(each) each(measured_output, SF_MODEL_OUTPUT_BYTES)
 """
 ARENA_SECTION = ".bss.sf_arena"
 ROOT_SECTIONS = (".vectors", ".text.Reset_Handler", ".text.startup.main")

@@ -134,10 +134,22 @@ typedef struct sf_softmax_params {
     int32_t diff_min;
 } sf_softmax_params;
 
+/* axes: for each of the rank axes along which runs of bytes repeat, the slowest first: their count,
+ * then the bytes from one to the next in the input and in the output, which may be 0 or negative.
+ * in_start, out_start: bytes to the first run; run: bytes that lie together in both. */
+#define SF_COPY_MAX_AXES 8
+typedef struct sf_copy_params {
+    const int32_t *axes;
+    uint32_t rank;
+    int32_t in_start, out_start;
+    uint32_t run;
+} sf_copy_params;
+
+/* out_bytes of value, then the input inside. */
 typedef struct sf_pad_params {
-    uint16_t in_height, in_width, channels;
-    uint16_t top, bottom, left, right;
-    int8_t zero_point;
+    sf_copy_params copy;
+    uint32_t out_bytes;
+    int8_t value;
 } sf_pad_params;
 
 /* in: [in_height][in_width][in_channels]; out: [out_height][out_width][out_channels].
@@ -173,7 +185,11 @@ void sf_mean_s8(const sf_mean_params *p, const int8_t *in, int8_t *out);
 /* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 
-/* out: [top + in_height + bottom][left + in_width + right][channels]. */
+/* Elements of any type. No byte of out is written twice; in and out must not overlap. */
+void sf_copy(const sf_copy_params *p, const void *in, void *out);
+void sf_fill(void *out, int8_t value, uint32_t bytes);
+
+/* As sf_copy, with value in the rest of out. */
 void sf_pad_s8(const sf_pad_params *p, const int8_t *in, int8_t *out);
 
 #ifdef __cplusplus

@@ -12,7 +12,10 @@ from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
+from shrinkfit.price.calls import flash_tensors, roots
+from shrinkfit.price.kernel import word
 from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels_layout import reset_data_bytes
 
 RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 
@@ -23,9 +26,10 @@ class LayerCost:
 
     Args:
         name, kind: of the operator.
-        output_shape: of its output, batch first.
+        output_shape: of its first output, batch first; of its input where it only keeps a variable.
         weights: kernel elements and biases.
-        bytes: its constant data in flash: packed weights, biases, multipliers, parameters.
+        bytes: its constant data in flash: packed weights, biases, multipliers, parameters, and the graph's
+            constants that it is the first to read.
         macs, flops: for one inference; FLOPs = 2 x MACs.
         arena_live_bytes: tensors and scratch alive while it runs.
     """
@@ -118,8 +122,12 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses."""
     dsp = bool(device.dsp)
     memory = plan(graph, scratch_sizes(graph, dsp))
-    layers = tuple(_layer(graph, op, dsp, memory) for op in graph.ops if op.kind != "reshape")
-    data, code = sum(layer.bytes for layer in layers), linked_code_bytes(graph, device)
+    constants = _constants_by_op(graph)
+    layers = tuple(_layer(graph, op, dsp, memory, constants) for op in graph.ops if op.kind != "reshape")
+    # A constant that is an output of the model belongs to no layer.
+    unread = sum(word(n) for n in flash_tensors(graph).values()) - sum(constants.values())
+    data = sum(layer.bytes for layer in layers) + reset_data_bytes(graph) + unread
+    code = linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
     return Cost(
         device=device.name,
@@ -136,14 +144,23 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     )
 
 
-def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan) -> LayerCost:
+def _constants_by_op(graph: Graph) -> dict[str, int]:
+    """Operator -> bytes of the constants that it is the first to read."""
+    left, root_of, found = flash_tensors(graph), roots(graph), {}
+    for op in graph.ops:
+        if op.kind != "reshape":
+            found[op.name] = sum(word(left.pop(root_of[name], 0)) for name in op.inputs)
+    return found
+
+
+def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan, constants: dict[str, int]) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
         kind=op.kind,
-        output_shape=graph.tensors[op.outputs[0]].shape,
+        output_shape=graph.tensors[(*op.outputs, *op.inputs)[0]].shape,
         weights=op.weight_count,
-        bytes=kernel_for(op, graph, dsp).data_bytes,
+        bytes=kernel_for(op, graph, dsp).data_bytes + constants[op.name],
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],

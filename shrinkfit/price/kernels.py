@@ -8,16 +8,17 @@ structs are tested against the compiled runtime.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price import kernels_layout
+from shrinkfit.price.calls import calls, held_by_variables
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
+from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 
-UINT16_MAX = 2**16 - 1
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
 
@@ -31,8 +32,7 @@ STRUCT_BYTES = {
     "sf_requantize_params": 16,
     "sf_mean_params": 16,
     "sf_softmax_params": 16,
-    "sf_pad_params": 16,
-}
+} | kernels_layout.STRUCT_BYTES
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
@@ -44,34 +44,8 @@ EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """What it takes to run one operator.
-
-    Args:
-        function: name in the generated C; where a DSP variant exists, sf_select.h maps it.
-        symbol: the function that is linked.
-        params: name of its parameter struct.
-        sources: the runtime's files that hold the scalar and the DSP variant.
-        takes_scratch: whether the function has an argument for scratch, needed or not.
-        scratch_bytes: RAM that it needs besides its tensors, aligned to 4.
-        data_bytes: packed weights, bias, multipliers, shifts and the struct, in flash.
-    """
-
-    function: str
-    symbol: str
-    params: str
-    sources: tuple[str, ...]
-    takes_scratch: bool
-    scratch_bytes: int
-    data_bytes: int
-
-
-NO_KERNEL = Kernel("", "", "", (), False, 0, 0)
-
-
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
-    """The kernel that runs an operator; one without a name for a reshape, which costs nothing.
+    """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
     Args:
         op: an operator of the graph.
@@ -80,9 +54,10 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
-    if op.kind == "reshape":
+    if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
-    _check_limits(op, graph)
+    if op.kind not in kernels_layout.KERNELS:
+        _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
     return _KERNELS[op.kind](op, graph, dsp)
@@ -123,7 +98,7 @@ def _sizes(device: Device) -> CodeSizes:
 
 def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
     kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
-    return tuple(sorted({kernel.symbol for kernel in kernels} - {""}))
+    return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
@@ -132,9 +107,9 @@ def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
     for op in graph.ops:
         kernel = kernel_for(op, graph, bool(device.dsp))
         if kernel.function:
-            arguments = 1 + len(op.inputs) + len(op.outputs) + int(kernel.takes_scratch)
-            total += CALL_BYTES + ARGUMENT_BYTES * arguments
-    return _word(total)
+            counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
+            total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
+    return word(total)
 
 
 def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -154,7 +129,7 @@ def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_conv2d_dsp_scratch_bytes."""
     (height, width), (kernel_height, kernel_width) = in_shape[1:3], op.window
-    row = _word(kernel_height * kernel_width * in_shape[3])
+    row = word(kernel_height * kernel_width * in_shape[3])
     lies_in_a_row = (kernel_width == 1 or op.dilation[1] == 1) and (
         kernel_height == 1 or (kernel_width == width and op.dilation[0] == 1)
     )
@@ -177,16 +152,6 @@ def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, out_shape: tuple[int, ..
     return kernel_height * pairs * 4 + height * stride * 2
 
 
-def _word(n: int) -> int:
-    """Rounded up to whole 32-bit words, as the compiler and linker place constants."""
-    return -(-n // 4) * 4
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UnsupportedLayerError(message)
-
-
 def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
     """The structs hold sizes as uint16."""
     shapes = [graph.tensors[name].shape for name in (*op.inputs, *op.outputs)]
@@ -195,14 +160,14 @@ def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
     if hasattr(op, "padding"):
         numbers += [op.padding.top, op.padding.bottom, op.padding.left, op.padding.right]
     worst = max(numbers)
-    _require(
+    supported(
         worst <= UINT16_MAX, f"{op.kind} '{op.name}' has a size of {worst}; the C runtime takes up to {UINT16_MAX}"
     )
 
 
 def _stage_bytes(op: ir.Weighted) -> int:
     """Bias, multipliers and shifts: for every channel, so that the price depends on shapes only."""
-    return 8 * op.channels + _word(op.channels)
+    return 8 * op.channels + word(op.channels)
 
 
 def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.Weighted, dsp: bool) -> Kernel:
@@ -214,13 +179,13 @@ def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.We
         sources=(f"{name}.c", f"{name}_dsp.c") if dsp else (f"{name}.c",),
         takes_scratch=scratch_bytes is not None,
         scratch_bytes=(scratch_bytes or 0) if dsp else 0,
-        data_bytes=_word(weight_bytes) + _stage_bytes(op) + _word(STRUCT_BYTES[params]),
+        data_bytes=word(weight_bytes) + _stage_bytes(op) + word(STRUCT_BYTES[params]),
     )
 
 
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    weight_bytes = op.channels * _word(op.kernel[0].size)
+    weight_bytes = op.channels * word(op.kernel[0].size)
     return _weighted("sf_conv2d", weight_bytes, conv2d_dsp_scratch_bytes(op, in_shape, out_shape), op, dsp)
 
 
@@ -231,13 +196,13 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
 
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
     rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
-    _require(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
-    return _weighted("sf_dense", op.channels * _word(op.kernel.shape[1]), None, op, dsp)
+    supported(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 
 def _plain(function: str, params: str, source: str) -> Kernel:
     symbol = f"{function}_s8"
-    return Kernel(symbol, symbol, params, (source,), False, 0, _word(STRUCT_BYTES[params]))
+    return Kernel(symbol, symbol, params, (source,), False, 0, word(STRUCT_BYTES[params]))
 
 
 def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
@@ -246,19 +211,19 @@ def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
 
 def _mean(op: ir.Mean, graph: ir.Graph, dsp: bool) -> Kernel:
     worst = max(mean_view(op, graph.tensors[op.inputs[0]].shape))
-    _require(worst <= UINT16_MAX, f"mean '{op.name}' runs over {worst} values; the C runtime takes up to {UINT16_MAX}")
+    supported(worst <= UINT16_MAX, f"mean '{op.name}' runs over {worst} values; the C runtime takes up to {UINT16_MAX}")
     return _plain("sf_mean", "sf_mean_params", "sf_mean.c")
 
 
 def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     tensor = graph.tensors[op.inputs[0]]
-    _require(
+    supported(
         tensor.shape[-1] <= SOFTMAX_MAX_DEPTH,
         f"softmax '{op.name}' is over {tensor.shape[-1]} values; the C runtime takes up to {SOFTMAX_MAX_DEPTH}",
     )
     rows = prod(tensor.shape[:-1])
-    _require(rows <= UINT16_MAX, f"softmax '{op.name}' has {rows} rows; the C runtime takes up to {UINT16_MAX}")
-    _require(
+    supported(rows <= UINT16_MAX, f"softmax '{op.name}' has {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    supported(
         softmax_parameters(tensor.scale, op.beta)[1] >= 0,
         f"softmax '{op.name}': input scale {tensor.scale} x beta {op.beta} is too small for the C runtime",
     )
@@ -274,5 +239,4 @@ _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
     "softmax": _softmax,
     "add": lambda op, graph, dsp: _plain("sf_add", "sf_add_params", "sf_elementwise.c"),
     "requantize": lambda op, graph, dsp: _plain("sf_requantize", "sf_requantize_params", "sf_elementwise.c"),
-    "pad": lambda op, graph, dsp: _plain("sf_pad", "sf_pad_params", "sf_pad.c"),
-}
+} | kernels_layout.KERNELS

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ExportError, ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.arena import plan
+from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
+from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
+from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
 from shrinkfit.write.c import Layer, Model, layer_identifiers, render
 from shrinkfit.write.names import check_name
-from shrinkfit.write.pack import pack
+from shrinkfit.write.pack import pack_calls
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
@@ -172,29 +176,26 @@ def format_version() -> int:
 
 
 def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ...]:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ExportError(
-            f"model '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
-            "the C's API has one of each"
-        )
     if labels is None:
         return ()
-    labels, outputs = tuple(labels), graph.tensors[graph.outputs[0]].size_bytes
+    if len(graph.outputs) != 1:
+        raise ExportError(
+            f"labels are for models with one output, and this one has {len(graph.outputs)}; leave them out"
+        )
+    labels, outputs = tuple(labels), prod(graph.tensors[graph.outputs[0]].shape)
     if len(labels) != outputs or not all(isinstance(label, str) for label in labels):
         raise ExportError(f"labels are {list(labels)!r}; expected {outputs} strings, one per output")
     return labels
 
 
 def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> Model:
-    dsp = bool(device.dsp)
-    kernels = [(op, kernel_for(op, graph, dsp)) for op in graph.ops]
-    packed = [(op, kernel, pack(op, graph)) for op, kernel in kernels if kernel.function]
-    identifiers = layer_identifiers(name, [(op.name, constants) for op, _, constants in packed])
+    dsp, api = bool(device.dsp), api_of(name, graph)
     return Model(
         name=name,
         graph=graph,
+        api=api,
         plan=plan(graph, scratch_sizes(graph, dsp)),
-        layers=tuple(Layer(*parts, identifier) for parts, identifier in zip(packed, identifiers, strict=True)),
+        layers=_layers(graph, name, dsp, api),
         format_version=format_version(),
         dsp=dsp,
         stack_bytes=run_stack_bytes(graph, device),
@@ -202,10 +203,24 @@ def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> 
     )
 
 
+def _layers(graph: Graph, name: str, dsp: bool, api: Api) -> tuple[Layer, ...]:
+    """One per call of the C."""
+    kernels = [(op, kernel_for(op, graph, dsp)) for op in graph.ops]
+    parts = [
+        (op, kernel, packed, arguments)
+        for op, kernel in kernels
+        if kernel.function
+        for packed, arguments in zip(pack_calls(op, graph), calls(op), strict=True)
+    ]
+    identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
+    return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
+
+
 def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     """Relative path -> content, of everything but the report and the .tflite."""
     texts = render(model)
-    needed = sorted({source for layer in model.layers for source in layer.kernel.sources})
+    needed = {source for layer in model.layers for source in layer.kernel.sources}
+    needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
     headers = ["shrinkfit.h", "sf_internal.h", "sf_select.h"] + (["sf_dsp.h"] if model.dsp else [])
     runtime = runtime_dir()
     files = {file: (runtime / file).read_bytes() for file in headers + needed}
@@ -227,11 +242,12 @@ def _tflite(graph: Graph) -> tuple[bytes | None, str]:
 
 
 def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], files: list[str]) -> dict[str, Any]:
-    functions = {layer.op.name: (layer.kernel.function, layer.identifier) for layer in model.layers}
-    layers = []
-    for layer in cost.layers:
-        function, identifier = functions.get(layer.name, ("", ""))
-        layers.append(asdict(layer) | {"function": function, "identifier": identifier})
+    functions = {layer.op.name: layer.kernel.function for layer in model.layers}
+    identifiers = {name: [layer.identifier for layer in model.layers if layer.op.name == name] for name in functions}
+    layers = [
+        asdict(layer) | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
+        for layer in cost.layers
+    ]
     target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
     details = {
         FORMAT_KEY: REPORT_FORMAT,
@@ -242,17 +258,16 @@ def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], f
         **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
         "run_stack_bytes": model.stack_bytes,
         "limits": limits,
-        "input": _tensor_details(model.input),
-        "output": _tensor_details(model.output) | {"labels": list(model.labels)},
+        "inputs": [edge.details() for edge in model.api.inputs],
+        "outputs": [edge.details() for edge in model.api.outputs],
+        "labels": list(model.labels),
+        "reset": f"{model.name}_reset" if model.keeps_state else "",
+        "state_bytes": model.plan.state_bytes,
         "layers": layers,
         "files": files,
     }
     # As it will be read back: lists, not tuples.
     return json.loads(json.dumps(details))
-
-
-def _tensor_details(tensor: Any) -> dict[str, Any]:
-    return {"shape": list(tensor.shape), "scale": tensor.scale, "zero_point": tensor.zero_point}
 
 
 def _check_replaceable(folder: Path) -> None:

@@ -8,7 +8,6 @@ input's zero_point is folded into the bias, so that the inner loops multiply pla
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -20,6 +19,8 @@ from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier, requ
 from shrinkfit.graph.simulate import add_scales
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernels import mean_view
+from shrinkfit.write import pack_layout
+from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
 # with the zero_point shifted left; a right shift by 1 or more rounds.
@@ -27,29 +28,22 @@ PLAIN_ACCUMULATOR = 2**30
 PLAIN_SHIFTS = (-22, -1)
 
 
-@dataclass(frozen=True)
-class Packed:
-    """The constants of one layer.
-
-    Args:
-        params: the C type of its struct.
-        arrays: name -> int8 or int32 array, flat or [rows, row].
-        fields: the struct's fields in their order: int, the name of an array, or a dict for a struct inside.
-    """
-
-    params: str
-    arrays: dict[str, np.ndarray]
-    fields: dict[str, int | str | dict]
-
-
 def pack(op: ir.Op, graph: ir.Graph) -> Packed:
-    """The constants of an operator.
+    """The constants of an operator that is one call; arguments as those of pack_calls."""
+    (packed,) = pack_calls(op, graph)
+    return packed
+
+
+def pack_calls(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
+    """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
     """
-    return _PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0])
+    if op.kind in pack_layout.KINDS:
+        return pack_layout.pack_copies(op, graph)
+    return (_PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
 def pack_rows(kernel: np.ndarray) -> np.ndarray:
@@ -183,14 +177,6 @@ def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_softmax_params", {}, fields)
 
 
-def _pad(op: ir.Pad, sources, target: ir.Tensor) -> Packed:
-    p = op.padding
-    _, height, width, channels = sources[0].shape
-    fields = {"in_height": height, "in_width": width, "channels": channels}
-    fields |= {"top": p.top, "bottom": p.bottom, "left": p.left, "right": p.right}
-    return Packed("sf_pad_params", {}, fields | {"zero_point": sources[0].zero_point})
-
-
 _PACKERS: dict[str, Callable[..., Packed]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise,
@@ -200,5 +186,4 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "requantize": _requantize,
     "mean": _mean,
     "softmax": _softmax,
-    "pad": _pad,
 }

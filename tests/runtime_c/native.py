@@ -39,6 +39,7 @@ WINDOW = _struct(
         "stride_height stride_width dilation_height dilation_width pad_top pad_left",
     ),
 )
+COPY = [("axes", POINTER)] + _fields("I", "rank") + _fields("i", "in_start out_start") + _fields("I", "run")
 _WEIGHTED = [("kernel", POINTER), ("stage", STAGE)]
 STRUCTS = {
     "sf_conv2d_params": _WEIGHTED + [("window", WINDOW)],
@@ -58,9 +59,12 @@ STRUCTS = {
     + _fields("i", "multiplier")
     + _fields("b", "shift")
     + _fields("i", "diff_min"),
-    "sf_pad_params": _fields("H", "in_height in_width channels top bottom left right") + _fields("b", "zero_point"),
+    "sf_copy_params": COPY,
 }
 STRUCTS = {name: _struct(name, fields) for name, fields in STRUCTS.items()}
+STRUCTS["sf_pad_params"] = _struct(
+    "sf_pad_params", [("copy", STRUCTS["sf_copy_params"])] + _fields("I", "out_bytes") + _fields("b", "value")
+)
 
 
 @cache
@@ -85,7 +89,7 @@ def params(packed, keep: list) -> ctypes.Structure:
                 fill(getattr(struct, name), value)
             else:
                 setattr(struct, name, arrays[value].ctypes.data if isinstance(value, str) else int(value))
-                assert isinstance(value, str) or getattr(struct, name) == value, f"{name}: {value} does not fit"
+                assert isinstance(value, str) or (getattr(struct, name) or 0) == value, f"{name}: {value} does not fit"
 
     struct = STRUCTS[packed.params]()
     fill(struct, packed.fields)

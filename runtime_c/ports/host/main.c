@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs the model on every input in one file and writes the outputs to another, both raw int8. */
+/* Runs the model on every input in one file and writes the outputs to another, both raw; of several
+ * inputs or outputs all of one run follow each other. State is kept from run to run. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +14,13 @@ static int fail(const char *what, const char *name) {
     return 1;
 }
 
+#define READ(input, bytes) got += fread(input(sf_arena), 1, bytes, in);
+#define WRITE(output, bytes) written += fwrite(output(sf_arena), 1, bytes, out);
+
 static int run_all(FILE *in, FILE *out, char *names[]) {
     for (;;) {
-        const size_t got = fread(sf_model_input(sf_arena), 1, SF_MODEL_INPUT_BYTES, in);
+        size_t got = 0, written = 0;
+        SF_MODEL_EACH_INPUT(READ);
         if (got == 0 && feof(in)) {
             return 0;
         }
@@ -25,8 +30,8 @@ static int run_all(FILE *in, FILE *out, char *names[]) {
         if (sf_model_run(sf_arena) != SF_OK) {
             return fail("the model's run reports an error", names[1]);
         }
-        if (fwrite(sf_model_output(sf_arena), 1, SF_MODEL_OUTPUT_BYTES, out) !=
-            SF_MODEL_OUTPUT_BYTES) {
+        SF_MODEL_EACH_OUTPUT(WRITE);
+        if (written != SF_MODEL_OUTPUT_BYTES) {
             return fail("cannot be written", names[2]);
         }
     }
@@ -34,12 +39,13 @@ static int run_all(FILE *in, FILE *out, char *names[]) {
 
 int main(int count, char *names[]) {
     if (count != 3) {
-        (void)fprintf(stderr, "usage: %s INPUTS OUTPUTS (raw int8: %d bytes in, %d out)\n",
-                      names[0], (int)SF_MODEL_INPUT_BYTES, (int)SF_MODEL_OUTPUT_BYTES);
+        (void)fprintf(stderr, "usage: %s INPUTS OUTPUTS (raw: %d bytes in, %d out)\n", names[0],
+                      (int)SF_MODEL_INPUT_BYTES, (int)SF_MODEL_OUTPUT_BYTES);
         return 2;
     }
     /* Not zero: a model that reads what it never wrote gives other outputs than the simulator. */
     (void)memset(sf_arena, 0xA5, sizeof sf_arena);
+    sf_model_reset(sf_arena);
     FILE *in = fopen(names[1], "rb");
     if (in == NULL) {
         return fail("cannot be opened", names[1]);

@@ -8,4 +8,7 @@
 #define sf_model_input toy_input
 #define sf_model_run toy_run
 #define sf_model_output toy_output
+#define sf_model_reset(arena) ((void)(arena))
+#define SF_MODEL_EACH_INPUT(each) each(toy_input, TOY_INPUT_BYTES)
+#define SF_MODEL_EACH_OUTPUT(each) each(toy_output, TOY_OUTPUT_BYTES)
 #endif

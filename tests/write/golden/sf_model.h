@@ -17,5 +17,10 @@
 #define sf_model_run tiny_run
 #define sf_model_output tiny_output
 #define sf_model_labels tiny_labels
+#define sf_model_reset(arena) ((void)(arena))
+
+/* each(function, bytes) for all inputs and outputs, in the model's order. */
+#define SF_MODEL_EACH_INPUT(each) each(tiny_input, TINY_INPUT_BYTES)
+#define SF_MODEL_EACH_OUTPUT(each) each(tiny_output, TINY_OUTPUT_BYTES)
 
 #endif

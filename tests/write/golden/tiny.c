@@ -9,7 +9,7 @@
 #error "tiny.c was written for another version of shrinkfit's runtime: export the model again"
 #endif
 
-const char *const tiny_labels[TINY_OUTPUT_BYTES] = {
+const char *const tiny_labels[3] = {
     "yes",
     "n\042o",
     "na\303\257ve\077",

@@ -27,7 +27,7 @@ SF_WARN_UNUSED sf_status tiny_run(void *arena);
 const int8_t *tiny_output(const void *arena);
 
 /* What each output stands for. */
-extern const char *const tiny_labels[TINY_OUTPUT_BYTES];
+extern const char *const tiny_labels[3];
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every family of kernels says about itself; `kernels` gathers the families."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shrinkfit.errors import UnsupportedLayerError
+
+UINT16_MAX = 2**16 - 1
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What it takes to run one operator.
+
+    Args:
+        function: name in the generated C; where a DSP variant exists, sf_select.h maps it.
+        symbol: the function that is linked.
+        params: name of its parameter struct.
+        sources: the runtime's files that hold the scalar and the DSP variant.
+        takes_scratch: whether the function has an argument for scratch, needed or not.
+        scratch_bytes: RAM that it needs besides its tensors, aligned to 4.
+        data_bytes: packed weights, bias, multipliers, shifts and the structs of all its calls, in flash.
+    """
+
+    function: str
+    symbol: str
+    params: str
+    sources: tuple[str, ...]
+    takes_scratch: bool
+    scratch_bytes: int
+    data_bytes: int
+
+
+NO_KERNEL = Kernel("", "", "", (), False, 0, 0)
+
+
+def word(n: int) -> int:
+    """Rounded up to whole 32-bit words, as the compiler and linker place constants."""
+    return -(-n // 4) * 4
+
+
+def supported(condition: bool, message: str) -> None:
+    """Raise UnsupportedLayerError where the condition does not hold."""
+    if not condition:
+        raise UnsupportedLayerError(message)

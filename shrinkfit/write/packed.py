@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every packer gives: the constants of one C call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The constants of one call.
+
+    Args:
+        params: the C type of its struct.
+        arrays: name -> array, flat or [rows, row].
+        fields: the struct's fields in their order: int, the name of an array, or a dict for a struct inside.
+    """
+
+    params: str
+    arrays: dict[str, np.ndarray]
+    fields: dict[str, int | str | dict]
