@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One graph under LiteRT's reference kernels, the simulator, the C kernels and their DSP twins: where they first differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph import ir, simulate
+from shrinkfit.read.tflite import read_tflite
+from shrinkfit.write.tflite import write_tflite
+from tests.fuzz.kernels import Arena
+from tests.graph.litert_oracle import interpreter
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Args:
+    difference: the first one in words, "" where all agree.
+    refused: why the C runtime does not take the graph, "" where it does.
+    """
+
+    difference: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the simulator says: for each step the tensors and, after it, the variables."""
+
+    tensors: list[dict[str, np.ndarray]]
+    states: list[dict[str, np.ndarray]]
+
+
+def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
+    """Every tensor and variable after every operator, at every step.
+
+    Args:
+        graph: what to run.
+        inputs: name -> [steps, *shape without its batch].
+        lib: the C kernels, from native.library.
+    """
+    expected, data = expectation(graph, inputs), write_tflite(graph)
+    difference = _litert(graph, data, inputs, expected) or _read_back(graph, data, inputs, expected)
+    if difference:
+        return Outcome(difference)
+    try:
+        arenas = [("C scalar", Arena(graph, lib, False)), ("C DSP twin", Arena(graph, lib, True))]
+    except ShrinkfitError as error:
+        return Outcome(refused=str(error))
+    return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))
+
+
+def expectation(graph: ir.Graph, inputs: dict[str, np.ndarray]) -> Expected:
+    """The simulator's steps, one after the other."""
+    session = simulate.Session(graph)
+    names = tuple(name for name in graph.tensors if name not in graph.constants)
+    tensors, states = [], []
+    for i in range(_steps(inputs)):
+        tensors.append(session.step({name: values[i] for name, values in inputs.items()}, keep=names))
+        states.append({name: values.copy() for name, values in session.state.items()})
+    return Expected(tensors, states)
+
+
+def _steps(inputs: dict[str, np.ndarray]) -> int:
+    return len(next(iter(inputs.values())))
+
+
+def describe(who: str, graph: ir.Graph, op: ir.Op, name: str, step: int, got: np.ndarray, expected: np.ndarray) -> str:
+    """The first element that differs, in words; "" where none does."""
+    got, expected = np.asarray(got).reshape(-1), expected.reshape(-1)
+    same = (got == expected) | ((got != got) & (expected != expected))
+    if np.all(same):
+        return ""
+    index = int(np.argmin(same))
+    return (
+        f"{who}: {op.kind} '{op.name}' (operator {graph.ops.index(op)} of {len(graph.ops)}), '{name}' at step {step}: "
+        f"{np.count_nonzero(~same)} of {same.size} elements differ, first [{index}]: {got[index]}, "
+        f"the simulator has {expected[index]}"
+    )
+
+
+def _litert(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
+    run = interpreter(data, every_tensor=True)
+    index = {d["name"]: d["index"] for d in run.get_tensor_details()}
+    for step, tensors in enumerate(expected.tensors):
+        for name, values in inputs.items():
+            run.set_tensor(index[name], values[step][None])
+        run.invoke()
+        for op in graph.ops:
+            wanted = [(name, tensors[name]) for name in op.outputs]
+            if op.kind in ("svdf", "lstm"):
+                wanted += [(name, expected.states[step][name]) for name in op.variables]
+            for name, values in wanted:
+                found = describe("LiteRT", graph, op, name, step, run.get_tensor(index[name]), values)
+                if found:
+                    return found
+    return ""
+
+
+def _read_back(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
+    again = read_tflite(data, graph.name)
+    if again.inputs != graph.inputs or again.outputs != graph.outputs:
+        return f"read back: inputs {again.inputs}, outputs {again.outputs}; were {graph.inputs}, {graph.outputs}"
+    session, makers = simulate.Session(again), {name: op for op in graph.ops for name in op.outputs}
+    for step, tensors in enumerate(expected.tensors):
+        got = session.step({name: values[step] for name, values in inputs.items()})
+        for name in graph.outputs:
+            found = name in makers and describe(
+                "read back", graph, makers[name], name, step, got[name], tensors[name]
+            )
+            if found:
+                return found
+    return ""
+
+
+def _c(who: str, arena: Arena, graph: ir.Graph, inputs, expected: Expected) -> str:
+    arena.reset()
+    for step, tensors in enumerate(expected.tensors):
+        for name, values in inputs.items():
+            arena.write(name, values[step])
+        for op in graph.ops:
+            broken = arena.run(op)
+            if broken:
+                return f"{who}: {op.kind} '{op.name}' at step {step}: {broken}"
+            wanted = [(name, arena.read(name), tensors[name]) for name in op.outputs]
+            wanted += [(name, arena.state(name), expected.states[step][name]) for name in op.variables if _last(graph, op)]
+            for name, got, values in wanted:
+                found = describe(who, graph, op, name, step, got, values)
+                if found:
+                    return found
+        for name in graph.outputs:
+            found = describe(f"{who}, after the run", graph, graph.ops[-1], name, step, arena.read(name), tensors[name])
+            if found:
+                return found
+    return ""
+
+
+def _last(graph: ir.Graph, op: ir.Op) -> bool:
+    """Whether no operator behind it changes its variables."""
+    later = graph.ops[graph.ops.index(op) + 1 :]
+    return not any(set(op.variables) & set(other.variables) for other in later)
