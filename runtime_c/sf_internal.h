@@ -75,6 +75,10 @@ static inline int32_t sf_requantize_single(int32_t x, int32_t multiplier, int32_
     return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
 }
 
+static inline int32_t sf_saturate16(int32_t x) {
+    return sf_clamp(x, INT16_MIN, INT16_MAX);
+}
+
 /* Adds the zero_point and clamps, in the order that cannot overflow. */
 static inline int8_t sf_activate(int32_t x, int32_t zero_point, int32_t low, int32_t high) {
     return (int8_t)(sf_clamp(x, low - zero_point, high - zero_point) + zero_point);
@@ -82,6 +86,23 @@ static inline int8_t sf_activate(int32_t x, int32_t zero_point, int32_t low, int
 
 static inline int8_t sf_finish(const sf_output_stage *stage, int32_t x) {
     return sf_activate(x, stage->out_zero_point, stage->activation_min, stage->activation_max);
+}
+
+/* One row of an operator on two inputs; p is the operator's parameter struct. */
+typedef void sf_row(const void *p, const int8_t *a, const int8_t *b, int8_t *out);
+
+static inline void sf_for_rows(const sf_broadcast *shape, sf_row *row, const void *p,
+                               const int8_t *a, const int8_t *b, int8_t *out) {
+    const sf_axis *const o = &shape->outer, *const m = &shape->middle, *const n = &shape->inner;
+    for (int32_t i = 0; i < o->count; i++) {
+        for (int32_t j = 0; j < m->count; j++) {
+            for (int32_t k = 0; k < n->count; k++) {
+                row(p, a + i * o->step_a + j * m->step_a + k * n->step_a,
+                    b + i * o->step_b + j * m->step_b + k * n->step_b, out);
+                out += shape->row.count;
+            }
+        }
+    }
 }
 
 #endif

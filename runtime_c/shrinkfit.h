@@ -109,6 +109,64 @@ typedef struct sf_add_params {
     int8_t activation_min, activation_max;
 } sf_add_params;
 
+/* One axis of a broadcast: how many steps the output takes, and how far each input goes in one; 0
+ * where the input is repeated. */
+typedef struct sf_axis {
+    int32_t count, step_a, step_b;
+} sf_axis;
+
+/* The output's bytes lie one after the other; along a row an input's step is 0 or 1. */
+typedef struct sf_broadcast {
+    sf_axis outer, middle, inner, row;
+} sf_broadcast;
+
+/* sum.count: the row's. */
+typedef struct sf_broadcast_add_params {
+    sf_broadcast shape;
+    sf_add_params sum;
+} sf_broadcast_add_params;
+
+typedef struct sf_mul_params {
+    sf_broadcast shape;
+    int32_t multiplier;
+    int8_t shift;
+    int8_t zero_point_a, zero_point_b, out_zero_point;
+    int8_t activation_min, activation_max;
+} sf_mul_params;
+
+/* Input b is the slope. above: scale from zero on; below: scale of the product under zero. */
+typedef struct sf_prelu_params {
+    sf_broadcast shape;
+    int32_t multiplier_above, multiplier_below;
+    int8_t shift_above, shift_below;
+    int8_t zero_point_a, zero_point_b, out_zero_point;
+} sf_prelu_params;
+
+/* table: 256 outputs, for the inputs -128 to 127. */
+typedef struct sf_table_params {
+    const int8_t *table;
+    uint32_t count;
+} sf_table_params;
+
+/* Element types at a model's edges. */
+enum { SF_INT8 = 0, SF_UINT8 = 1, SF_INT16 = 2 };
+
+/* type: of the integers. scale: positive; real = scale * (value - zero_point). */
+typedef struct sf_quantize_params {
+    uint32_t count;
+    float scale;
+    int32_t zero_point;
+    uint8_t type;
+} sf_quantize_params;
+
+typedef struct sf_convert_params {
+    uint32_t count;
+    int32_t multiplier;
+    int32_t in_zero_point, out_zero_point;
+    int8_t shift;
+    uint8_t in_type, out_type;
+} sf_convert_params;
+
 typedef struct sf_requantize_params {
     uint32_t count;
     int32_t multiplier;
@@ -117,13 +175,62 @@ typedef struct sf_requantize_params {
     int8_t activation_min, activation_max;
 } sf_requantize_params;
 
-/* The input seen as [outer][reduced][inner]; the mean is taken over the middle. */
+/* The input seen as [outer][first][middle][second][inner]; first and second are reduced. */
+typedef struct sf_reduction {
+    int32_t outer, first, middle, second, inner;
+} sf_reduction;
+
+/* first * second is at most 2^22; the division by it is part of the multiplier. */
 typedef struct sf_mean_params {
-    uint16_t outer, reduced, inner;
+    sf_reduction shape;
     int32_t multiplier;
     int8_t shift;
     int8_t in_zero_point, out_zero_point;
 } sf_mean_params;
+
+/* Output pixel i lies at the input's (i * step + offset) / 1024. */
+typedef struct sf_resize_bilinear_params {
+    uint16_t in_height, in_width, out_height, out_width, channels;
+    int32_t step_y, offset_y, step_x, offset_x;
+} sf_resize_bilinear_params;
+
+/* rows, columns: which of the input's each of the output's takes. */
+typedef struct sf_resize_nearest_params {
+    const uint16_t *rows;
+    const uint16_t *columns;
+    uint16_t in_width, out_height, out_width, channels;
+} sf_resize_nearest_params;
+
+/* feature_kernel: [units][rank][features]; time_kernel: [units][rank][memory], oldest first; bias:
+ * [units]. feature: from a dot product to the state's scale; out: from the state's to the output.
+ */
+typedef struct sf_svdf_params {
+    const int8_t *feature_kernel;
+    const int16_t *time_kernel;
+    const int32_t *bias;
+    uint16_t features, memory, rank, units;
+    int32_t multiplier_feature, multiplier_out;
+    int8_t shift_feature, shift_out;
+    int8_t in_zero_point, out_zero_point;
+    int8_t activation_min, activation_max;
+} sf_svdf_params;
+
+/* Gates in the order input, forget, cell, output. input_kernel: [4][units][features];
+ * recurrent_kernel: [4][units][units]; bias: [4][units]. multiplier, shift: [9], of the gates'
+ * input sums, of their recurrent sums, and of the output. The cell has cell_bits, 10 to 15,
+ * fractional bits and is bounded by cell_clip where that is not 0. state_zero_point is the hidden
+ * state's, out_zero_point what is added to the output. */
+typedef struct sf_lstm_params {
+    const int8_t *input_kernel;
+    const int8_t *recurrent_kernel;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *shift;
+    uint16_t steps, features, units;
+    int16_t cell_clip;
+    int8_t cell_bits;
+    int8_t in_zero_point, state_zero_point, out_zero_point;
+} sf_lstm_params;
 
 /* multiplier, shift: input_scale * beta with 26 fractional bits; diff_min: the difference to the
  * largest input from which on the exponential counts as 0. */
@@ -176,11 +283,40 @@ void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 /* out may be a or b. */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 
+/* out may be an input that is not repeated; sub: a - b. */
+void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b,
+                         int8_t *out);
+void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
+
+/* out may be in. */
+void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);
+
+/* The reals are float, the integers of p's type. Quantize divides in float, as IEEE 754 rounds, by
+ * integer instructions: no compiler flag and no FPU changes a bit; not a number gives zero_point.
+ */
+void sf_quantize(const sf_quantize_params *p, const void *in, void *out);
+void sf_dequantize(const sf_quantize_params *p, const void *in, void *out);
+void sf_convert(const sf_convert_params *p, const void *in, void *out);
+
 /* out may be in. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
-/* in: [outer][reduced][inner]; out: [outer][inner]. */
+/* out: [outer][middle][inner]. */
 void sf_mean_s8(const sf_mean_params *p, const int8_t *in, int8_t *out);
+void sf_reduce_max_s8(const sf_reduction *p, const int8_t *in, int8_t *out);
+
+/* in: [in_height][in_width][channels]; out: [out_height][out_width][channels]. */
+void sf_resize_bilinear_s8(const sf_resize_bilinear_params *p, const int8_t *in, int8_t *out);
+void sf_resize_nearest_s8(const sf_resize_nearest_params *p, const int8_t *in, int8_t *out);
+
+/* in: [features]; out: [units]; state: int16 [units][rank][memory], kept from run to run. */
+void sf_svdf_s8(const sf_svdf_params *p, const int8_t *in, int8_t *out, void *state);
+
+/* in: [steps][features]; out: [steps][units]; hidden: int8 [units] and cell: int16 [units], kept
+ * from run to run. */
+void sf_lstm_s8(const sf_lstm_params *p, const int8_t *in, int8_t *out, int8_t *hidden, void *cell);
 
 /* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);

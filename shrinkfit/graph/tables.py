@@ -26,22 +26,23 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
         int8 [256].
     Raises:
         ShrinkfitError: the scales are such that LiteRT has no answer either.
+        ValueError: the scales' quotient leaves float32.
     """
     values = np.arange(INT8_MIN, INT8_MAX + 1) - source.zero_point
-    if function == "leaky_relu":
-        steps = _leaky_relu(values, source.scale, target.scale, alpha)
-    elif function == "hard_swish":
-        steps = _hard_swish(values, source.scale, target.scale)
-    else:
-        steps = _by_float(_FLOATS[function], values, source.scale, target.scale)
+    # Scales at the ends of float32 overflow to infinity, which split_scale refuses.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if function == "leaky_relu":
+            steps = _leaky_relu(values, source.scale, target.scale, alpha)
+        elif function == "hard_swish":
+            steps = _hard_swish(values, source.scale, target.scale)
+        else:
+            steps = _by_float(_FLOATS[function], values, source.scale, target.scale)
     return np.clip(steps + target.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
 
 
 def _logistic(x: float) -> float:
     """float32 at every step, as C++ computes 1 / (1 + exp(-x)); exp itself rounded correctly."""
-    with np.errstate(over="ignore"):
-        exp = np.float32(math.exp(min(-x, 700.0)))
-        return float(np.float32(1) / (np.float32(1) + exp))
+    return float(np.float32(1) / (np.float32(1) + np.float32(math.exp(min(-x, 700.0)))))
 
 
 _FLOATS = {"logistic": _logistic, "tanh": math.tanh}
@@ -52,6 +53,7 @@ def _by_float(function, values: np.ndarray, source_scale: float, target_scale: f
     reals = np.float32(source_scale) * values.astype(np.float32)
     results = np.array([function(float(x)) for x in reals], np.float32)
     scaled = (results * (np.float32(1) / np.float32(target_scale))).astype(np.float64)
+    scaled = np.clip(np.nan_to_num(scaled), -(2.0**31), 2.0**31)
     return np.copysign(np.floor(np.abs(scaled) + 0.5), scaled).astype(np.int64)
 
 

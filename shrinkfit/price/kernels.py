@@ -14,7 +14,7 @@ from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_layout
+from shrinkfit.price import kernels_arithmetic, kernels_layout
 from shrinkfit.price.calls import calls, held_by_variables
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
@@ -28,11 +28,8 @@ STRUCT_BYTES = {
     "sf_depthwise_params": 56,
     "sf_dense_params": 32,
     "sf_pool_params": 30,
-    "sf_add_params": 24,
-    "sf_requantize_params": 16,
-    "sf_mean_params": 16,
     "sf_softmax_params": 16,
-} | kernels_layout.STRUCT_BYTES
+} | kernels_arithmetic.STRUCT_BYTES | kernels_layout.STRUCT_BYTES
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
@@ -56,7 +53,7 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     """
     if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
-    if op.kind not in kernels_layout.KERNELS:
+    if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
@@ -110,20 +107,6 @@ def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
             counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
             total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
     return word(total)
-
-
-def mean_view(op: ir.Mean, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The input as (outer, reduced, inner).
-
-    Raises:
-        UnsupportedLayerError: the axes are not neighbours.
-    """
-    axes = sorted(op.axes)
-    if axes != list(range(axes[0], axes[-1] + 1)):
-        raise UnsupportedLayerError(
-            f"mean '{op.name}': axes {op.axes} are not neighbours; expected a range such as (1, 2)"
-        )
-    return prod(shape[: axes[0]]), prod(shape[axes[0] : axes[-1] + 1]), prod(shape[axes[-1] + 1 :])
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
@@ -209,12 +192,6 @@ def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
     return _plain(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool.c")
 
 
-def _mean(op: ir.Mean, graph: ir.Graph, dsp: bool) -> Kernel:
-    worst = max(mean_view(op, graph.tensors[op.inputs[0]].shape))
-    supported(worst <= UINT16_MAX, f"mean '{op.name}' runs over {worst} values; the C runtime takes up to {UINT16_MAX}")
-    return _plain("sf_mean", "sf_mean_params", "sf_mean.c")
-
-
 def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     tensor = graph.tensors[op.inputs[0]]
     supported(
@@ -235,8 +212,5 @@ _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
     "depthwise_conv2d": _depthwise,
     "dense": _dense,
     "pool2d": _pool2d,
-    "mean": _mean,
     "softmax": _softmax,
-    "add": lambda op, graph, dsp: _plain("sf_add", "sf_add_params", "sf_elementwise.c"),
-    "requantize": lambda op, graph, dsp: _plain("sf_requantize", "sf_requantize_params", "sf_elementwise.c"),
-} | kernels_layout.KERNELS
+} | kernels_arithmetic.KERNELS | kernels_layout.KERNELS

@@ -177,7 +177,11 @@ class OperatorReader:
 
     def option(self, name: str, default=0):
         """An option of the operator; the schema's default where the file has no options at all."""
-        return default if self.options is None else getattr(self.options, name)
+        if self.options is None:
+            return default
+        if not hasattr(self.options, name):
+            raise self.refuse("has another operator's options; the file is damaged, convert it again")
+        return getattr(self.options, name)
 
     def has_input(self, position: int) -> bool:
         return position < len(self.operator.inputs) and self.operator.inputs[position] >= 0

@@ -193,7 +193,7 @@ def _table(at: OperatorReader, function: str) -> None:
         )
     try:
         table = function_table(function, source, target, alpha)
-    except ShrinkfitError as error:
+    except (ShrinkfitError, ValueError) as error:
         raise at.refuse(f"cannot be computed: {error}") from error
     at.add(ir.Table, (source,), target, function=function, alpha=alpha, table=table)
 

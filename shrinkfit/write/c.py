@@ -351,8 +351,14 @@ def _fields(fields: dict, identifier: str, depth: int) -> str:
         if isinstance(value, dict):
             text += f"{indent}.{name} =\n{indent}    {{\n{_fields(value, identifier, depth + 2)}{indent}    }},\n"
         else:
-            text += f"{indent}.{name} = {f'{identifier}_{value}' if isinstance(value, str) else value},\n"
+            text += f"{indent}.{name} = {_field(value, identifier)},\n"
     return text
+
+
+def _field(value: int | float | str, identifier: str) -> str:
+    if isinstance(value, str):
+        return f"{identifier}_{value}"
+    return _float(value) if isinstance(value, float) else str(value)
 
 
 def render_source(model: Model) -> str:

@@ -14,12 +14,10 @@ import numpy as np
 
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scale, split_scales
-from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier, requantize_multiplier
-from shrinkfit.graph.simulate import add_scales
+from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scales
+from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price.kernels import mean_view
-from shrinkfit.write import pack_layout
+from shrinkfit.write import pack_arithmetic, pack_layout
 from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
@@ -43,6 +41,8 @@ def pack_calls(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
     """
     if op.kind in pack_layout.KINDS:
         return pack_layout.pack_copies(op, graph)
+    if op.kind in pack_arithmetic.PACKERS:
+        return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
     return (_PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
@@ -139,36 +139,6 @@ def _pool2d(op: ir.Pool2D, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_pool_params", {}, {"window": window} | _activation(op))
 
 
-def _add(op: ir.Add, sources, target: ir.Tensor) -> Packed:
-    scales = add_scales(sources[0].scale, sources[1].scale, target.scale)
-    split = dict(zip(("a", "b", "out"), map(split_scale, scales), strict=True))
-    fields = (
-        {"count": target.size_bytes}
-        | {f"multiplier_{n}": multiplier for n, (multiplier, _) in split.items()}
-        | {f"shift_{n}": shift for n, (_, shift) in split.items()}
-        | {"zero_point_a": sources[0].zero_point, "zero_point_b": sources[1].zero_point}
-        | {"out_zero_point": target.zero_point}
-    )
-    return Packed("sf_add_params", {}, fields | _activation(op))
-
-
-def _requantize(op: ir.Requantize, sources, target: ir.Tensor) -> Packed:
-    multiplier, shift = requantize_multiplier(op, sources[0], target)
-    fields = {"count": target.size_bytes, "multiplier": multiplier, "shift": shift}
-    return Packed("sf_requantize_params", {}, fields | _zero_points(sources[0], target) | _activation(op))
-
-
-def _zero_points(source: ir.Tensor, target: ir.Tensor) -> dict[str, int]:
-    return {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
-
-
-def _mean(op: ir.Mean, sources, target: ir.Tensor) -> Packed:
-    outer, reduced, inner = mean_view(op, sources[0].shape)
-    multiplier, shift = mean_multiplier(sources[0].scale, target.scale, reduced)
-    fields = {"outer": outer, "reduced": reduced, "inner": inner, "multiplier": multiplier, "shift": shift}
-    return Packed("sf_mean_params", {}, fields | _zero_points(sources[0], target))
-
-
 def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
     multiplier, shift, diff_min = softmax_parameters(sources[0].scale, op.beta)
     fields = {"rows": prod(target.shape[:-1]), "depth": target.shape[-1]}
@@ -182,8 +152,5 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "depthwise_conv2d": _depthwise,
     "dense": _dense,
     "pool2d": _pool2d,
-    "add": _add,
-    "requantize": _requantize,
-    "mean": _mean,
     "softmax": _softmax,
 }

@@ -15,9 +15,9 @@ class Packed:
     Args:
         params: the C type of its struct.
         arrays: name -> array, flat or [rows, row].
-        fields: the struct's fields in their order: int, the name of an array, or a dict for a struct inside.
+        fields: the struct's fields in their order: int, float, the name of an array, or a dict for a struct inside.
     """
 
     params: str
     arrays: dict[str, np.ndarray]
-    fields: dict[str, int | str | dict]
+    fields: dict[str, int | float | str | dict]

@@ -79,7 +79,10 @@ def relu_over_the_whole_range(draw: Draw) -> ir.Graph:
 
 def conversion(draw: Draw, kind: type[ir.Conversion], source_type: str, target_type: str) -> ir.Graph:
     shape, scale = (1, draw.int(1, 200)), draw.power(-6, 0)
-    scales = {"x": scale, "y": scale if kind is not ir.Convert else float(np.float32(scale * draw.power(-3, 3)))}
+    # 16 bits into 8 need a scale 256 times coarser.
+    wider = 2.0**8 if (source_type, target_type) == ("int16", "int8") else 1.0
+    other = float(np.float32(scale * wider * draw.power(-3, 3)))
+    scales = {"x": scale, "y": other if kind is ir.Convert else scale}
     ends = []
     for name, dtype in (("x", source_type), ("y", target_type)):
         low, high = DTYPE_RANGES[dtype]

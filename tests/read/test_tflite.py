@@ -121,9 +121,13 @@ def constant_input(model, subgraph):
 
 
 REFUSED = {
-    "unknown operator": (set_code(3, "LOGISTIC"), "operator 3 (LOGISTIC)"),
+    "unknown operator": (set_code(3, "ELU"), "operator 3 (ELU)"),
     "custom operator": (set_code(0, "CUSTOM", "MyConv"), "operator 0 (CUSTOM 'MyConv')"),
-    "dequantize": (set_code(3, "DEQUANTIZE"), "inference_output_type"),
+    "dequantize to int8": (set_code(3, "DEQUANTIZE"), "operator 3 (DEQUANTIZE): its output 'p' is INT8"),
+    "logistic of another scale": (set_code(2, "LOGISTIC"), "LiteRT takes only 1/256 and -128"),
+    "concat of other scales": (set_code(1, "CONCATENATION"), "operator 1 (CONCATENATION)"),
+    "variable without a first value": (set_code(1, "READ_VARIABLE"), "no CALL_ONCE before it"),
+    "initializer that is not there": (set_code(1, "CALL_ONCE"), "operator 1 (CALL_ONCE)"),
     "float model": (every_type("FLOAT32"), "this is a float model"),
     "dynamic range": (set_types(x="FLOAT32", y="FLOAT32"), "dynamic range"),
     "uint8 model": (every_type("UINT8"), "old quantization scheme"),
@@ -158,10 +162,10 @@ def test_refused_with_place_and_reason(case):
 
 def test_unsupported_operators_are_named_together():
     def change(model, subgraph):
-        set_code(1, "SVDF")(model, subgraph)
-        set_code(3, "LOGISTIC")(model, subgraph)
+        set_code(1, "RNN")(model, subgraph)
+        set_code(3, "ELU")(model, subgraph)
 
-    with pytest.raises(UnsupportedLayerError, match=r"operator 1 \(SVDF\), operator 3 \(LOGISTIC\)"):
+    with pytest.raises(UnsupportedLayerError, match=r"operator 1 \(RNN\), operator 3 \(ELU\)"):
         read_tflite(edited(change))
 
 
@@ -283,13 +287,14 @@ def test_relu_of_its_own_is_exact(source_scale):
     np.testing.assert_array_equal(got, litert_run(data, every_value))
 
 
-def test_relu_whose_division_matters_is_refused_only_where_it_clamps_nothing():
+@pytest.mark.parametrize("zero_point", [-100, -128])
+def test_relu_divides_in_float32_even_where_it_clamps_nothing(zero_point):
     source, target = NEARLY_A_TIE
     every_value = np.arange(-128, 128, dtype=np.int8)[None]
-    data = relu_file(source, target, -100)
-    np.testing.assert_array_equal(simulate.run(read_tflite(data), every_value), litert_run(data, every_value))
-    with pytest.raises(UnsupportedLayerError, match=r"operator 0 \(RELU\) clamps nothing"):
-        read_tflite(relu_file(source, target, -128))
+    data = relu_file(source, target, zero_point)
+    graph = read_tflite(data)
+    np.testing.assert_array_equal(simulate.run(graph, every_value), litert_run(data, every_value))
+    np.testing.assert_array_equal(litert_run(write_tflite(graph), every_value), litert_run(data, every_value))
 
 
 ACTIVATIONS = [

@@ -10,6 +10,7 @@ import numpy as np
 
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write.pack import pack
+from tests.runtime_c import structs_arithmetic
 
 RUNTIME = Path(__file__).resolve().parents[2] / "runtime_c"
 _INTS = {"b": ctypes.c_int8, "B": ctypes.c_uint8, "H": ctypes.c_uint16, "i": ctypes.c_int32, "I": ctypes.c_uint32}
@@ -46,15 +47,6 @@ STRUCTS = {
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
-    "sf_add_params": _fields("I", "count")
-    + _fields("i", "multiplier_a multiplier_b multiplier_out")
-    + _fields("b", "shift_a shift_b shift_out zero_point_a zero_point_b out_zero_point activation_min activation_max"),
-    "sf_requantize_params": _fields("I", "count")
-    + _fields("i", "multiplier")
-    + _fields("b", "shift in_zero_point out_zero_point activation_min activation_max"),
-    "sf_mean_params": _fields("H", "outer reduced inner")
-    + _fields("i", "multiplier")
-    + _fields("b", "shift in_zero_point out_zero_point"),
     "sf_softmax_params": _fields("H", "rows depth")
     + _fields("i", "multiplier")
     + _fields("b", "shift")
@@ -65,6 +57,7 @@ STRUCTS = {name: _struct(name, fields) for name, fields in STRUCTS.items()}
 STRUCTS["sf_pad_params"] = _struct(
     "sf_pad_params", [("copy", STRUCTS["sf_copy_params"])] + _fields("I", "out_bytes") + _fields("b", "value")
 )
+STRUCTS |= structs_arithmetic.STRUCTS
 
 
 @cache
@@ -88,7 +81,7 @@ def params(packed, keep: list) -> ctypes.Structure:
             if isinstance(value, dict):
                 fill(getattr(struct, name), value)
             else:
-                setattr(struct, name, arrays[value].ctypes.data if isinstance(value, str) else int(value))
+                setattr(struct, name, arrays[value].ctypes.data if isinstance(value, str) else value)
                 assert isinstance(value, str) or (getattr(struct, name) or 0) == value, f"{name}: {value} does not fit"
 
     struct = STRUCTS[packed.params]()

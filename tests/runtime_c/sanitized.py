@@ -9,8 +9,10 @@ import sys
 
 import numpy as np
 
-from tests.runtime_c import native
+from tests.runtime_c import graphs_arithmetic, native
 from tests.runtime_c.cases import CASES
+from tests.runtime_c.cases_arithmetic import CASES as ARITHMETIC_CASES
+from tests.runtime_c.runner import Runner
 
 
 def main(path: str) -> None:
@@ -23,7 +25,13 @@ def main(path: str) -> None:
         inputs = [rng.integers(-128, 128, shape, np.int8) for shape in shapes]
         for dsp in (False, True):
             native.run(lib, graph, inputs, dsp)
-    print(f"{len(CASES)} cases")
+    for case in ARITHMETIC_CASES:
+        rng = np.random.default_rng(2)
+        graph = case.make(rng)
+        runner = Runner(lib, graph)
+        for _ in range(3):
+            runner.step(graphs_arithmetic.inputs_for(graph, rng))
+    print(f"{len(CASES) + len(ARITHMETIC_CASES)} cases")
 
 
 main(sys.argv[1])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.runtime_c.cases import CASES
+from tests.runtime_c.cases_arithmetic import CASES as ARITHMETIC_CASES
 from tests.runtime_c.native import RUNTIME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ def test_all_cases_are_clean(tmp_path):
     subprocess.run(["gcc", "-std=c99", "-shared", "-fPIC", *SANITIZE, *sources, "-o", str(library)], check=True)
     done = run_preloaded(["-m", "tests.runtime_c.sanitized", str(library)])
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split()[0] == str(len(CASES))
+    assert done.stdout.split()[0] == str(len(CASES) + len(ARITHMETIC_CASES))
 
 
 @pytest.mark.parametrize(("index", "clean"), [(6, True), (7, False)])
