@@ -35,8 +35,8 @@ STRUCT_BYTES = {
 BROADCAST_AXES = 4
 # A sum of that many int8 without their zero_point stays below 2^30.
 MEAN_MAX_COUNT = 2**22
-# The exponential in sf_lstm.c takes up to 6 integer bits, one more than tanh's argument.
-LSTM_CELL_BITS = (10, 15)
+# LiteRT refuses coarser cells; an int16 has no finer ones.
+LSTM_CELL_BITS = (9, 15)
 
 
 def broadcast_axes(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int, int]]:

@@ -59,6 +59,6 @@ def test_random_svdfs(lib, data):
 
 
 def test_a_cell_too_wide_for_the_kernel_is_refused():
-    graph = g.lstm(np.random.default_rng(0), 1, 2, 2, cell_bits=9)
-    with pytest.raises(UnsupportedLayerError, match="9 fractional bits"):
+    graph = g.lstm(np.random.default_rng(0), 1, 2, 2, cell_bits=8)
+    with pytest.raises(UnsupportedLayerError, match="8 fractional bits"):
         kernel_for(graph.ops[0], graph, False)
