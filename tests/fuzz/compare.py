@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,8 +14,11 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
+from tests.fuzz.draw import draw_graph, draw_inputs
 from tests.fuzz.kernels import Arena
 from tests.graph.litert_oracle import interpreter
+
+STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,21 @@ class Expected:
 
     tensors: list[dict[str, np.ndarray]]
     states: list[dict[str, np.ndarray]]
+
+
+def checker(folder: Path) -> Callable[[int], tuple[str, str]]:
+    """For campaign, with kernels compiled there before."""
+    lib = ctypes.CDLL(str(folder / "libshrinkfit.so"))
+    return lambda seed: check_seed(seed, lib)
+
+
+def check_seed(seed: int, lib) -> tuple[str, str]:
+    """("equal" | "no C" | "wrong", why)."""
+    graph = draw_graph(seed)
+    outcome = compare(graph, draw_inputs(graph, seed, STEPS), lib)
+    if outcome.difference:
+        return "wrong", outcome.difference
+    return ("no C", outcome.refused) if outcome.refused else ("equal", "")
 
 
 def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:

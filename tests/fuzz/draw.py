@@ -43,9 +43,13 @@ def _values(rng: np.random.Generator, graph: ir.Graph, tensor: ir.Tensor, steps:
 
 def _floats(rng: np.random.Generator, graph: ir.Graph, tensor: ir.Tensor, shape) -> np.ndarray:
     """Steps of the scale of whatever quantizes them: ties, anything between them, and far outside."""
-    readers = [graph.tensors[op.outputs[0]].scale for op in graph.ops if tensor.name in op.inputs]
-    scale = readers[0] if readers else 1.0
+    names = [tensor.name]
+    for op in graph.ops:
+        if op.kind == "reshape" and op.inputs[0] in names:
+            names += op.outputs
+    scales = [graph.op_outputs(op)[0].scale for op in graph.ops if op.kind == "quantize" and op.inputs[0] in names]
     ties, between = rng.integers(-140, 141, shape) + 0.5, rng.normal(0, 60, shape)
     far = rng.normal(0, 1e6, shape)
     kind = rng.random(shape)
-    return (np.where(kind < 0.3, ties, np.where(kind < 0.95, between, far)) * scale).astype(np.float32)
+    values = np.where(kind < 0.3, ties, np.where(kind < 0.95, between, far))
+    return (values * min(scales, default=1.0)).astype(np.float32)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.fuzz.mutate import mutate
 from tests.graph.litert_oracle import SHARED
 
 SECONDS = 10
+GENERATED = 2000
 MEMORY_FACTOR, MEMORY_BYTES = 10, 100 << 20
 # Beyond these a run takes its time without being wrong.
 SMALL_MACS, SMALL_ELEMENTS = 10**6, 10**6
@@ -30,6 +32,12 @@ DEVICES = ("efm32", "rp2040")
 
 class TooSlow(BaseException):
     """No Exception, so that nothing catches it on its way."""
+
+
+def checker(folder: Path) -> Callable[[int], tuple[str, str]]:
+    """For campaign."""
+    bases = base_files()
+    return lambda seed: check_file(draw_file(seed, bases))
 
 
 def base_files() -> list[bytes]:
@@ -42,8 +50,13 @@ def draw_file(seed: int, bases: list[bytes]) -> bytes:
     """A damaged file; three in four come from a generated graph, which has more operators in fewer bytes."""
     rng = np.random.default_rng((seed, 2))
     real = bases and rng.random() < 0.25
-    data = bases[int(rng.integers(len(bases)))] if real else write_tflite(draw_graph(int(rng.integers(2**31))))
+    data = bases[int(rng.integers(len(bases)))] if real else _generated(int(rng.integers(GENERATED)))
     return mutate(data, rng)
+
+
+@cache
+def _generated(seed: int) -> bytes:
+    return write_tflite(draw_graph(seed))
 
 
 def check_file(data: bytes) -> tuple[str, str]:

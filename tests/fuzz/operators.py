@@ -154,6 +154,11 @@ def table(net: Net) -> None:
 
 def softmax(net: Net) -> None:
     source, beta = net.source(), float(np.float32(net.choice([1.0, 1.0, 0.5, 1.7])))
+    if source.scale * beta <= 2.0**-25:
+        # LiteRT ends the process where the product is 2**-26 or less.
+        coarser = net.tensor(source.shape, net.power(-12, 0))
+        net.add(ir.Requantize, (source,), (coarser,))
+        source = coarser
     net.add(ir.Softmax, (source,), (net.tensor(source.shape, 1 / 256, -128),), beta=beta)
 
 
@@ -180,8 +185,15 @@ def convert(net: Net) -> None:
 
 
 def quantize(net: Net) -> None:
-    source = net.source("float32")
-    target = net.tensor(source.shape, None, None, net.choice(("int8", "int8", "uint8", "int16")))
+    source, scale = net.source("float32"), net.scale()
+    makers = {name: op for op in net.ops for name in op.outputs}
+    maker = makers.get(source.name)
+    while maker is not None and maker.kind == "reshape":
+        maker = makers.get(maker.inputs[0])
+    if maker is not None:
+        # From 2**31 steps on LiteRT's conversion to int32 is undefined; int16 has up to 2**16 steps.
+        scale = max(scale, net.tensors[maker.inputs[0]].scale * 2.0**-14)
+    target = net.tensor(source.shape, scale, None, net.choice(("int8", "int8", "uint8", "int16")))
     net.add(ir.Quantize, (source,), (target,))
 
 
