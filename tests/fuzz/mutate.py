@@ -94,6 +94,8 @@ def _move(data: bytearray, rng: np.random.Generator) -> bytearray:
 def _change_fields(data: bytearray, rng: np.random.Generator) -> bytearray:
     """A sound file of tables that make no sense, or that nearly do."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytes(data), 0))
+    if rng.random() < 0.1:
+        _add_call(model, rng)
     for _ in range(int(rng.choice([1, 1, 2, 3, 6]))):
         _change_field(model, rng)
     builder = flatbuffers.Builder(1 << 12)
@@ -103,6 +105,26 @@ def _change_fields(data: bytearray, rng: np.random.Generator) -> bytearray:
         # Numbers that the field cannot hold, or tables of the wrong kind.
         return _change_words(data, rng)
     return bytearray(builder.Output())
+
+
+def _add_call(model, rng: np.random.Generator) -> None:
+    """An operator that calls any subgraph, its own or one that calls back."""
+    code = ("CALL_ONCE", "CALL", "WHILE", "IF")[int(rng.integers(4))]
+    codes, graphs = model.operatorCodes, model.subgraphs
+    codes.append(schema.OperatorCodeT(builtinCode=getattr(schema.BuiltinOperator, code)))
+    if rng.random() < 0.5:
+        graphs.append(graphs[int(rng.integers(len(graphs)))])
+    options = {
+        "CALL_ONCE": schema.CallOnceOptionsT(initSubgraphIndex=int(rng.integers(len(graphs)))),
+        "CALL": schema.CallOptionsT(subgraph=int(rng.integers(len(graphs)))),
+        "WHILE": schema.WhileOptionsT(condSubgraphIndex=int(rng.integers(len(graphs)))),
+        "IF": schema.IfOptionsT(thenSubgraphIndex=int(rng.integers(len(graphs)))),
+    }[code]
+    call = schema.OperatorT(opcodeIndex=len(codes) - 1, builtinOptions=options)
+    call.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+    call.inputs = call.outputs = np.zeros(0, np.int32)
+    for graph in graphs if rng.random() < 0.5 else graphs[:1]:
+        graph.operators.insert(int(rng.integers(len(graph.operators) + 1)), call)
 
 
 def _fields(node, found: list) -> list:
