@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The long run: random graphs, then hostile files; what goes wrong is kept as a case for the tests.
 
-    python -m tests.fuzz --graphs 50000 --files 100000 --start 0
+python -m tests.fuzz --graphs 50000 --files 100000 --start 0
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _campaign(kind: str, seeds: range, folder: Path, processes: int | None) -> b
         end = "\r" if sys.stdout.isatty() else "\n"
         if sys.stdout.isatty() or int(report.seconds) % 30 == 0 or report.done == len(seeds):
             rate = report.done / max(report.seconds, 1e-9)
-            print(f"{kind}: {report.done} of {len(seeds)}, {rate:.0f}/s, {len(report.wrong)} wrong", end=end, flush=True)
+            print(
+                f"{kind}: {report.done} of {len(seeds)}, {rate:.0f}/s, {len(report.wrong)} wrong", end=end, flush=True
+            )
 
     report = campaign.run(kind, seeds, folder, processes, show)
     print(f"\n{kind}, seeds {seeds.start} to {seeds.stop - 1}: {report}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One graph under LiteRT's reference kernels, the simulator, the C kernels and their DSP twins: where they first differ."""
+"""One graph under LiteRT, the simulator, the C kernels and their DSP twins: where do they differ first?"""
 
 from __future__ import annotations
 
@@ -129,9 +129,7 @@ def _read_back(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
     for step, tensors in enumerate(expected.tensors):
         got = session.step({name: values[step] for name, values in inputs.items()})
         for name in graph.outputs:
-            found = name in makers and describe(
-                "read back", graph, makers[name], name, step, got[name], tensors[name]
-            )
+            found = name in makers and describe("read back", graph, makers[name], name, step, got[name], tensors[name])
             if found:
                 return found
     return ""
@@ -147,7 +145,9 @@ def _c(who: str, arena: Arena, graph: ir.Graph, inputs, expected: Expected) -> s
             if broken:
                 return f"{who}: {op.kind} '{op.name}' at step {step}: {broken}"
             wanted = [(name, arena.read(name), tensors[name]) for name in op.outputs]
-            wanted += [(name, arena.state(name), expected.states[step][name]) for name in op.variables if _last(graph, op)]
+            wanted += [
+                (name, arena.state(name), expected.states[step][name]) for name in op.variables if _last(graph, op)
+            ]
             for name, got, values in wanted:
                 found = describe(who, graph, op, name, step, got, values)
                 if found:

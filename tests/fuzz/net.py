@@ -68,7 +68,9 @@ class Net:
             low, high = max(low, -3), min(high, 3)
         return self.rng.integers(low, high + 1, shape).astype(dtype)
 
-    def tensor(self, shape, scale: float | None = None, zero_point: int | None = None, dtype: str = "int8") -> ir.Tensor:
+    def tensor(
+        self, shape, scale: float | None = None, zero_point: int | None = None, dtype: str = "int8"
+    ) -> ir.Tensor:
         """A new one, random where nothing is said."""
         if dtype == "float32":
             scale, zero_point = 1.0, 0
@@ -96,7 +98,9 @@ class Net:
         self.constants[made.name] = self.rng.integers(-128, 128, made.shape).astype(np.int8)
         return made
 
-    def source(self, dtype: str = "int8", ranks=range(1, 6), most: int = MAX_ELEMENTS, batched: bool = True) -> ir.Tensor:
+    def source(
+        self, dtype: str = "int8", ranks=range(1, 6), most: int = MAX_ELEMENTS, batched: bool = True
+    ) -> ir.Tensor:
         """A tensor to read: mostly the youngest, sometimes an older or a new input; always a new one where none fits.
 
         Args:

@@ -53,8 +53,10 @@ def concat(net: Net) -> None:
 
 def _joins(tensor: ir.Tensor, first: ir.Tensor, axis: int) -> bool:
     same = tensor.dtype == first.dtype and tensor.quantization == first.quantization
-    return same and len(tensor.shape) == len(first.shape) and all(
-        n == m for a, (n, m) in enumerate(zip(tensor.shape, first.shape, strict=True)) if a != axis
+    return (
+        same
+        and len(tensor.shape) == len(first.shape)
+        and all(n == m for a, (n, m) in enumerate(zip(tensor.shape, first.shape, strict=True)) if a != axis)
     )
 
 

@@ -42,8 +42,14 @@ def test_all_that_may_matter_is_drawn():
     assert sum(len(graph.outputs) > 1 for graph in graphs) > 100
     windowed = [op for graph in graphs for op in graph.ops if isinstance(op, ir.Windowed)]
     assert {1, 2, 3} <= {n for op in windowed for n in op.dilation} & {n for op in windowed for n in op.stride}
-    scales = np.concatenate([op.effective_scales(*graph.op_inputs(op), *graph.op_outputs(op)) for graph in graphs
-                             for op in graph.ops if isinstance(op, ir.Weighted)])
+    scales = np.concatenate(
+        [
+            op.effective_scales(*graph.op_inputs(op), *graph.op_outputs(op))
+            for graph in graphs
+            for op in graph.ops
+            if isinstance(op, ir.Weighted)
+        ]
+    )
     assert scales.min() < 2.0**-34 and scales.max() > 2.0**4
 
 
@@ -85,5 +91,3 @@ def test_a_wrong_constant_of_a_kernel_is_noticed_and_the_operator_named(lib, mon
 def test_an_arena_whose_tensors_overlap_is_noticed(lib, monkeypatch):
     monkeypatch.setattr(arena.Buffer, "overlaps", lambda self, other: False)
     assert first_wrong(lib, "add").startswith("C scalar")
-
-
