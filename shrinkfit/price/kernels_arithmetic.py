@@ -35,7 +35,7 @@ STRUCT_BYTES = {
 BROADCAST_AXES = 4
 # A sum of that many int8 without their zero_point stays below 2^30.
 MEAN_MAX_COUNT = 2**22
-# LiteRT refuses coarser cells; an int16 has no finer ones.
+# LiteRT computes nothing for others.
 LSTM_CELL_BITS = (9, 15)
 
 

@@ -64,7 +64,7 @@ def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
         lib: the C kernels, from native.library.
     """
     expected, data = expectation(graph, inputs), write_tflite(graph)
-    difference = _litert(graph, data, inputs, expected) or _read_back(graph, data, inputs, expected)
+    difference = litert_difference(graph, inputs, expected, data) or _read_back(graph, data, inputs, expected)
     if difference:
         return Outcome(difference)
     try:
@@ -103,7 +103,9 @@ def describe(who: str, graph: ir.Graph, op: ir.Op, name: str, step: int, got: np
     )
 
 
-def _litert(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
+def litert_difference(graph: ir.Graph, inputs, expected: Expected | None = None, data: bytes | None = None) -> str:
+    """Between LiteRT's reference kernels and the simulator."""
+    expected, data = expected or expectation(graph, inputs), data or write_tflite(graph)
     run = interpreter(data, every_tensor=True)
     index = {d["name"]: d["index"] for d in run.get_tensor_details()}
     for step, tensors in enumerate(expected.tensors):

@@ -101,8 +101,8 @@ def _change_fields(data: bytearray, rng: np.random.Generator) -> bytearray:
     builder = flatbuffers.Builder(1 << 12)
     try:
         builder.Finish(model.Pack(builder), b"TFL3")
-    except (TypeError, ValueError, AttributeError, OverflowError, IndexError, struct.error):
-        # Numbers that the field cannot hold, or tables of the wrong kind.
+    except (TypeError, ValueError, AttributeError, OverflowError, IndexError, RecursionError, struct.error):
+        # Numbers that the field cannot hold, tables of the wrong kind or inside themselves.
         return _change_words(data, rng)
     return bytearray(builder.Output())
 

@@ -2,13 +2,16 @@
 """Random graphs: LiteRT's reference kernels, simulator, C and DSP twin agree in every tensor, state included."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
 from shrinkfit.price import arena
 from shrinkfit.read.tflite import read_tflite
+from shrinkfit.write.tflite import write_tflite
 from tests.fuzz import campaign, compare, kernels
 from tests.fuzz.draw import draw_graph, draw_inputs
 from tests.runtime_c import native
@@ -91,3 +94,19 @@ def test_a_wrong_constant_of_a_kernel_is_noticed_and_the_operator_named(lib, mon
 def test_an_arena_whose_tensors_overlap_is_noticed(lib, monkeypatch):
     monkeypatch.setattr(arena.Buffer, "overlaps", lambda self, other: False)
     assert first_wrong(lib, "add").startswith("C scalar")
+
+
+@pytest.mark.parametrize(("exponent", "reads"), [(-16, False), (-15, True), (-9, True), (-8, False)])
+def test_lstm_cells_are_read_where_litert_computes_them(exponent, reads, lib):
+    graph = read_tflite(campaign.FOUND / "graphs_263.tflite")
+    (op,) = (op for op in graph.ops if op.kind == "lstm")
+    cell = graph.variables[op.cell]
+    variables = graph.variables | {op.cell: replace(cell, tensor=replace(cell.tensor, scale=2.0**exponent))}
+    graph = replace(graph, variables=variables)
+    inputs = draw_inputs(graph, 1, compare.STEPS)
+    if reads:
+        assert compare.compare(graph, inputs, lib) == compare.Outcome()
+    else:
+        assert "LiteRT: lstm" in compare.litert_difference(graph, inputs)
+        with pytest.raises(ShrinkfitError, match="computes no tanh"):
+            read_tflite(write_tflite(graph))
