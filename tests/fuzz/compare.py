@@ -74,12 +74,15 @@ def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
     return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))
 
 
-def expectation(graph: ir.Graph, inputs: dict[str, np.ndarray]) -> Expected:
-    """The simulator's steps, one after the other."""
-    session = simulate.Session(graph)
-    names = tuple(name for name in graph.tensors if name not in graph.constants)
-    tensors, states = [], []
-    for i in range(_steps(inputs)):
+def expectation(graph: ir.Graph, inputs: dict[str, np.ndarray], steps: int | None = None) -> Expected:
+    """The simulator's steps, one after the other where there is state; no more of them than `steps`."""
+    inputs = {name: values[:steps] for name, values in inputs.items()}
+    count, names = _steps(inputs), tuple(name for name in graph.tensors if name not in graph.constants)
+    if not graph.variables:
+        traced = simulate.trace(graph, inputs, names)
+        return Expected([{name: values[i] for name, values in traced.items()} for i in range(count)], [{}] * count)
+    session, tensors, states = simulate.Session(graph), [], []
+    for i in range(count):
         tensors.append(session.step({name: values[i] for name, values in inputs.items()}, keep=names))
         states.append({name: values.copy() for name, values in session.state.items()})
     return Expected(tensors, states)
@@ -127,11 +130,13 @@ def _read_back(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
     again = read_tflite(data, graph.name)
     if again.inputs != graph.inputs or again.outputs != graph.outputs:
         return f"read back: inputs {again.inputs}, outputs {again.outputs}; were {graph.inputs}, {graph.outputs}"
-    session, makers = simulate.Session(again), {name: op for op in graph.ops for name in op.outputs}
-    for step, tensors in enumerate(expected.tensors):
-        got = session.step({name: values[step] for name, values in inputs.items()})
-        for name in graph.outputs:
-            found = name in makers and describe("read back", graph, makers[name], name, step, got[name], tensors[name])
+    makers = {name: op for op in graph.ops for name in op.outputs}
+    # The operators are the same, so what came of reading them shows soon.
+    got = expectation(again, inputs, 2)
+    for step, tensors in enumerate(got.tensors):
+        for name in set(graph.outputs) & set(makers):
+            values = expected.tensors[step][name]
+            found = describe("read back", graph, makers[name], name, step, tensors[name], values)
             if found:
                 return found
     return ""
