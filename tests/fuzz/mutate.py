@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 
 import flatbuffers
@@ -101,8 +102,8 @@ def _change_fields(data: bytearray, rng: np.random.Generator) -> bytearray:
     builder = flatbuffers.Builder(1 << 12)
     try:
         builder.Finish(model.Pack(builder), b"TFL3")
-    except (TypeError, ValueError, AttributeError, OverflowError, IndexError, RecursionError, struct.error):
-        # Numbers that the field cannot hold, tables of the wrong kind or inside themselves.
+    except (TypeError, ValueError, AttributeError, OverflowError, IndexError, struct.error):
+        # Numbers that the field cannot hold, or tables of the wrong kind.
         return _change_words(data, rng)
     return bytearray(builder.Output())
 
@@ -142,8 +143,8 @@ def _change_field(model, rng: np.random.Generator) -> None:
     holder, key = found[int(rng.integers(len(found)))]
     others = [(h, k) for h, k in found if type(_get(h, k)) is type(_get(holder, key))]
     if rng.random() < 0.25:
-        # Another table's value of the same type: offsets to tables that others use too, cycles of calls.
-        _set(holder, key, _get(*others[int(rng.integers(len(others)))]))
+        # Another table's value of the same type; a copy, as a table inside itself could not be written.
+        _set(holder, key, copy.deepcopy(_get(*others[int(rng.integers(len(others)))])))
         return
     _set(holder, key, _changed(_get(holder, key), rng))
 
