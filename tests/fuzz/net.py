@@ -12,9 +12,8 @@ from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
 from shrinkfit.graph.base import DTYPE_RANGES
 
 MAX_ELEMENTS = 3000
-# Where effective scales end: below the first every output is the zero_point; above the second LiteRT shifts sums
-# out of int32, which no model wants.
-SCALE_EXPONENTS = (-36, 6)
+# Where effective scales end: below the first every output is the zero_point; from 2**30 on LiteRT's shift is undefined.
+SCALE_EXPONENTS = (-40, 29)
 
 
 class Net:

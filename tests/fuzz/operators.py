@@ -12,13 +12,15 @@ from shrinkfit.graph.tables import function_table
 from tests.fuzz.net import Net
 
 
-def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float) -> dict:
+def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float, dense: bool = False) -> dict:
     channels = shape[axis]
     kernel = net.array(shape, -127, 127, "int8")
     taps = kernel.size // channels
     spread = 80 * sqrt(taps) * max(float(np.abs(kernel).mean()), 0.5)
     reach = int(spread) if net.chance(0.8) else 2 ** net.int(0, 24)
-    effective = net.effective(spread)
+    # FULLY_CONNECTED converts to int32 undefined from 2**31 on, and refuses large scales for the bias's own rounding.
+    most = 2.0**30 / (int(np.abs(kernel.astype(int)).sum()) * 255 + reach) if dense else np.inf
+    effective = min(net.effective(spread), most, 2.0**16 if dense else np.inf)
     factors = [net.power(-3, 0) for _ in range(channels)] if net.chance(0.6) else [1.0]
     scales = np.broadcast_to(effective * target_scale / source.scale * np.array(factors), (channels,))
     return {
@@ -80,7 +82,7 @@ def dense(net: Net) -> None:
         net.add(ir.Reshape, (source,), (flat,), shape=flat.shape)
         source = flat
     shape = (net.int(1, 12), source.shape[-1])
-    _finish(net, source, scale, ir.Dense, **_weights(net, shape, 0, source, scale))
+    _finish(net, source, scale, ir.Dense, **_weights(net, shape, 0, source, scale, dense=True))
 
 
 def pool2d(net: Net) -> None:

@@ -122,7 +122,7 @@ def svdf(net: Net) -> None:
     source = net.source(ranks=(2,), batched=False)
     features, filters = source.shape[1], units * rank
     feature_scale, time_scale, scale = net.power(-9, -3), net.power(-13, -7), net.scale()
-    state_scale = source.scale * feature_scale / net.effective(4000.0) / 64
+    state_scale = source.scale * feature_scale / min(net.effective(60.0), 2.0**29)
     if net.chance(0.8):
         scale = state_scale * time_scale / net.effective(1e6)
     state = net.variable((1, filters * memory), state_scale, 0, np.zeros((1, filters * memory), np.int16))
