@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -88,6 +87,12 @@ def stack_frames(place: Path) -> dict[str, dict[str, int]]:
     return frames
 
 
+def stack_frame(function: str, frames: dict[str, int]) -> int:
+    """0 for data. The section of a function that gcc has changed is "f.isra.0" where its frame is under "f.isra"."""
+    names = [function.rsplit(".", cut)[0] if cut else function for cut in range(function.count(".") + 1)]
+    return next((frames[name] for name in names if name in frames), 0)
+
+
 def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
     """Adds one object file's sections and global symbols; `sections` values are [bytes, stack, uses]."""
     image = ELFFile(io.BytesIO(data))
@@ -103,7 +108,7 @@ def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, 
         if key(index):
             section = image.get_section(index)
             function = section.name.removeprefix(".text.").removeprefix("startup.")
-            frame = frames.get(function, frames.get(re.sub(r"\.(constprop|isra|part)\..*", "", function), 0))
+            frame = stack_frame(function, frames)
             sections[key(index)] = [-(-section["sh_size"] // 4) * 4, frame, set()]
     for symbol in table.iter_symbols():
         home = symbol["st_shndx"]
@@ -146,10 +151,10 @@ def add_libgcc(target: Target, sections: dict, symbols: dict) -> None:
 
 
 def archive_members(archive: str) -> dict[str, str]:
-    """Symbol -> member that defines it, from lines such as "__aeabi_lmul in _muldi3.o"."""
+    """Symbol -> the first member that defines it, which the linker takes: "__aeabi_lmul in _muldi3.o"."""
     command = ["arm-none-eabi-nm", "--print-armap", archive]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n\n")[0]
-    return dict(line.split(" in ") for line in text.splitlines() if " in " in line)
+    return dict(line.split(" in ") for line in reversed(text.splitlines()) if " in " in line)
 
 
 def document() -> str:

@@ -65,7 +65,8 @@ static int32_t divide(uint32_t x, sf_magnitude y) {
         rest.mantissa <<= 1;
         exponent--;
     }
-    if (exponent < -2) {
+    /* Below a half: two floats' quotient cannot come so near to it that the float is the half. */
+    if (exponent < -1) {
         return 0;
     }
     if (exponent >= BEYOND_BITS) {

@@ -29,7 +29,7 @@ static int32_t exp_near_zero(int32_t a) {
     return sf_saturate16(exp_minus_eighth + multiply(exp_minus_eighth, x + tail));
 }
 
-/* exp(a) for a <= 0 with so many integer bits, up to 7: to Q0.15. */
+/* exp(a) for a <= 0 with so many integer bits, up to 7: to Q0.15; 0 below -32. */
 static int32_t exp_of_negative(int32_t a, int32_t integer_bits) {
     const int32_t lowest_digit = 13 - integer_bits;
     const int32_t quarter = 1 << lowest_digit;
@@ -37,8 +37,7 @@ static int32_t exp_of_negative(int32_t a, int32_t integer_bits) {
     if (a == 0) {
         return INT16_MAX;
     }
-    /* There are no constants for digits beyond 2^4: what they would stand for counts as 0. */
-    if (a < -(quarter << 7)) {
+    if (a < -(1 << (20 - integer_bits))) {
         return 0;
     }
     int32_t result = exp_near_zero(near_zero * (1 << integer_bits));

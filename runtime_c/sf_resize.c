@@ -10,9 +10,9 @@ typedef struct place {
     int32_t first, second, upper;
 } place;
 
-/* Divisions, not shifts: negative positions round towards zero. */
+/* Divisions, not shifts: a negative position is more than -ONE, and its row or column is 0. */
 static place find(int32_t position, int32_t size) {
-    const int32_t first = sf_max(position / ONE, 0);
+    const int32_t first = position / ONE;
     const place found = {first, sf_min((position + ONE - 1) / ONE, size - 1),
                          position - first * ONE};
     return found;

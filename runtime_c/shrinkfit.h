@@ -217,7 +217,7 @@ typedef struct sf_svdf_params {
 
 /* Gates in the order input, forget, cell, output. input_kernel: [4][units][features];
  * recurrent_kernel: [4][units][units]; bias: [4][units]. multiplier, shift: [9], of the gates'
- * input sums, of their recurrent sums, and of the output. The cell has cell_bits, 10 to 15,
+ * input sums, of their recurrent sums, and of the output. The cell has cell_bits, 9 to 15,
  * fractional bits and is bounded by cell_clip where that is not 0. state_zero_point is the hidden
  * state's, out_zero_point what is added to the output. */
 typedef struct sf_lstm_params {

@@ -163,18 +163,27 @@ def export(
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help="A folder that export wrote.", metavar="DIR")],
-    inputs: Annotated[Path | None, typer.Option(help=".npy with inputs; random ones where it is left out.")] = None,
+    folder: Annotated[
+        Path, typer.Argument(help="A folder that export wrote; with --trace also a .tflite file.", metavar="DIR")
+    ],
+    inputs: Annotated[
+        Path | None, typer.Option(help=".npy with inputs, .npz for several; random ones where it is left out.")
+    ] = None,
     on: Annotated[str, typer.Option(help="host, cortex-m4 or qemu.")] = "host",
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Compare layer by layer and name the first tensor that differs.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a folder, run it, compare every byte.
 
     The outputs on the host, an emulated Cortex-M4 core or a whole emulated board have to equal the simulator's.
+    With --trace what every layer writes is compared, in C on the host, or in LiteRT for a .tflite file.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() and not (trace and folder.is_file()):
         raise ShrinkfitError(f"'{folder}' is no folder; expected one that `shrinkfit export` wrote")
-    report = shrinkfit.check(folder, inputs=inputs, on=on)
+    with _native_silence():
+        report = shrinkfit.check(folder, inputs=inputs, on=on, trace=trace)
     _finish(report, as_json)
 
 

@@ -141,6 +141,7 @@ def check_firmware(fit, out, test, labels):
         "exact": {"clips": ran.clips, "differences": ran.differences + counted.differences},
         "class_agreement": float(np.mean(fitted == simulated)),
         "confusion": {"labels": list(labels), "counts": confusion.tolist()},
+        "epochs": [{key: record[key] for key in ("epoch", "phase", "costs", "limits")} for record in fit.history],
     }
 
 
@@ -156,9 +157,8 @@ def show(report, fit, out):
         Figure("cycles per inference", report["costs"]["cycles"]),
     ]
     was = ", ".join(f"{name} {value:,}" for name, value in report["before"].items())
-    title = f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips"
-    console.rule("Result")
-    console.print(budget_table(figures, title))
+    console.rule(f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips")
+    console.print(budget_table(figures))
     console.print(f"output bytes that differ from the simulator's: {exact['differences']}")
     console.print(f"before fitting: {was}")
     console.print(

@@ -162,7 +162,7 @@ def build_host(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
         use_dsp: the portable twin of the DSP kernels, or the scalar reference.
 
     Returns:
-        The program's path; it takes two file names, raw int8 inputs and outputs.
+        The program's path; it takes two file names, raw inputs and outputs.
 
     Raises:
         ToolMissingError: no gcc. CheckError: the C does not compile, or with a warning.

@@ -3,35 +3,25 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from shrinkfit.check.build import LinkedSizes, Target, build_firmware, build_host, find_tool, linked_sizes
+from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
-from shrinkfit.check.inputs import model_inputs
-from shrinkfit.errors import CheckError, ShrinkfitError
+from shrinkfit.check.exported import Exported, LayerRun
+from shrinkfit.check.inputs import graph_inputs
+from shrinkfit.check.steps import difference, input_rows, rows_of, simulated, split_rows
+from shrinkfit.errors import ShrinkfitError
 
 PLACES = ("host", "cortex-m4", "qemu")
+HOST_KERNELS = (("scalar kernels", False), ("DSP kernels", True))
 # Cycles hardly depend on the input; a counted run is some thirty times slower than a plain one.
 PROFILED_CLIPS = 1
-
-
-@dataclass(frozen=True)
-class LayerRun:
-    """One layer of one counted inference; cycles are None where the core's timings are not known."""
-
-    name: str
-    kind: str
-    macs: int
-    instructions: int
-    cycles: int | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class CheckResult:
         clips: inputs run.
         differences: output bytes that differ from the simulator's, in any of the programs run.
         first_difference: where the first one is; empty when there is none.
-        outputs: int8 [clips, ...], as the C wrote them.
+        outputs: [clips, ...] as the C wrote them, in the model's type; by tensor name where there are several.
         instructions, cycles: of one inference on the emulated core; cycles by a Cortex-M4's timings, so None
             for other cores. None where nothing was counted.
         stack_bytes: the deepest stack that a call of the run function was seen to use; None where not measured.
@@ -61,7 +51,7 @@ class CheckResult:
     clips: int
     differences: int
     first_difference: str
-    outputs: np.ndarray = field(repr=False)
+    outputs: np.ndarray | dict[str, np.ndarray] = field(repr=False)
     instructions: int | None = None
     cycles: int | None = None
     stack_bytes: int | None = None
@@ -98,21 +88,25 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class _Ran:
-    """One program's outputs, and what was learned on the way."""
+    """One program's outputs int8 [n, bytes], and what was learned on the way."""
 
     label: str
     outputs: np.ndarray
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def check(folder: str | Path, inputs: np.ndarray | str | Path | None = None, on: str = "host") -> CheckResult:
+def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bool = False, graph=None) -> CheckResult:
     """Build an exported folder, run it, and compare every output byte with the simulator.
 
     Args:
-        folder: what export wrote; it is left as it is.
-        inputs: int8 or float [n, ...], or an .npy file with them; random ones when None.
+        folder: what export wrote; it is left as it is. With trace also a .tflite file, which LiteRT's
+            reference kernels then run.
+        inputs: float or the model's own type [n, ...], a dictionary of such by tensor name, or an .npy or .npz file
+            with them; random ones when None. A model that keeps state takes them one after the other.
         on: "host" runs the scalar and the DSP kernels with sanitizers, "cortex-m4" the linked image on an emulated
             core with instruction counts, "qemu" the whole firmware from reset to exit.
+        trace: compare what every layer writes, on the host, and name the first tensor that differs.
+        graph: the integer graph that was exported; read from the folder's .tflite when None.
 
     Raises:
         CheckError: the folder is not shrinkfit's, does not build, or faults; or the inputs do not fit the model.
@@ -120,55 +114,68 @@ def check(folder: str | Path, inputs: np.ndarray | str | Path | None = None, on:
     """
     if on not in PLACES:
         raise ShrinkfitError(f"check cannot run on {on!r}; expected one of {', '.join(PLACES)}")
-    exported = _Exported.read(Path(folder))
-    graph = exported.graph()
-    values = model_inputs(graph.tensors[graph.inputs[0]], inputs)
+    if trace:
+        from shrinkfit.check.trace import trace_folder, trace_tflite
+
+        if on != "host":
+            raise ShrinkfitError(f"a trace runs on the host, not on {on!r}; leave out the place or the trace")
+        if Path(folder).suffix == ".tflite" and Path(folder).is_file():
+            return trace_tflite(Path(folder), inputs)
+    exported = Exported.read(Path(folder))
+    graph = exported.graph() if graph is None else graph
+    arrays = graph_inputs(graph, inputs)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-check-") as place:
-        ran = _RUNNERS[on](exported, values, graph.tensors[graph.outputs[0]].size_bytes, Path(place))
-    from shrinkfit.graph.simulate import run
+        if trace:
+            return trace_folder(exported, graph, arrays, Path(place))
+        ran = _RUNNERS[on](exported, input_rows(graph, arrays), Path(place))
+    expected = simulated(graph, arrays, graph.outputs)
+    return _compare(exported, on, ran, graph, rows_of(expected[name] for name in graph.outputs))
 
-    return _compare(exported, on, ran, run(graph, values))
 
-
-def _compare(exported: _Exported, on: str, ran: list[_Ran], expected: np.ndarray) -> CheckResult:
-    flat = expected.reshape(len(expected), -1)
-    differs = np.any([one.outputs != flat for one in ran], axis=0)
+def _compare(exported: Exported, on: str, ran: list[_Ran], graph, expected: np.ndarray) -> CheckResult:
+    differs = np.any([one.outputs != expected for one in ran], axis=0)
     facts = {name: value for one in ran for name, value in one.facts.items()}
+    tensors = [graph.tensors[name] for name in graph.outputs]
+    outputs = split_rows(ran[0].outputs, tensors)
     return CheckResult(
         name=exported.name,
         on=on,
         core="host" if on == "host" else exported.target.core,
-        clips=len(flat),
+        clips=len(expected),
         differences=int(differs.sum()),
-        first_difference=next(filter(None, (_first_difference(one, flat) for one in ran)), ""),
-        outputs=ran[0].outputs.reshape(expected.shape),
+        first_difference=next(filter(None, (_first_difference(one, tensors, expected) for one in ran)), ""),
+        outputs=outputs[0] if len(outputs) == 1 else dict(zip(graph.outputs, outputs, strict=True)),
         predicted=exported.predicted,
         **facts,
     )
 
 
-def _first_difference(ran: _Ran, expected: np.ndarray) -> str:
-    places = np.argwhere(ran.outputs != expected)
-    if len(places) == 0:
+def _first_difference(ran: _Ran, tensors: list, expected: np.ndarray) -> str:
+    clips = np.flatnonzero(np.any(ran.outputs != expected, axis=1))
+    if len(clips) == 0:
         return ""
-    clip, byte = places[0].tolist()
-    return f"{ran.label}, clip {clip}, byte {byte}: {ran.outputs[clip, byte]}, expected {expected[clip, byte]}"
+    clip, start = int(clips[0]), 0
+    for tensor in tensors:
+        part = slice(start, start + tensor.size_bytes)
+        found = difference(tensor, ran.outputs[clip, part], expected[clip, part])
+        if found:
+            return f"{ran.label}, clip {clip}, {found}"
+        start = part.stop
+    return ""
 
 
-def _on_host(exported: _Exported, values: np.ndarray, output_bytes: int, place: Path) -> list[_Ran]:
-    rows = values.reshape(len(values), -1)
+def _on_host(exported: Exported, rows: np.ndarray, place: Path) -> list[_Ran]:
     ran = []
-    for label, use_dsp in (("scalar kernels", False), ("DSP kernels", True)):
+    for label, use_dsp in HOST_KERNELS:
         program = build_host(exported.folder, place, use_dsp=use_dsp)
-        ran.append(_Ran(label, run_host(program, rows, output_bytes)))
+        ran.append(_Ran(label, run_host(program, rows, exported.output_bytes)))
     return ran
 
 
-def _on_cortex_m4(exported: _Exported, values: np.ndarray, output_bytes: int, place: Path) -> list[_Ran]:
+def _on_cortex_m4(exported: Exported, rows: np.ndarray, place: Path) -> list[_Ran]:
     target = exported.target
     elf = build_firmware(exported.folder, place, target, stack_bytes=exported.stack_bytes)
-    rows = values.reshape(len(values), -1)
-    emulation = run_unicorn(elf, rows, exported.name, output_bytes, target, count=PROFILED_CLIPS)
+    emulation = run_unicorn(elf, rows, exported.api, target, count=PROFILED_CLIPS)
     profile, timed = emulation.profiles[0], target.core == "cortex-m4"
     facts = {
         **_sizes(linked_sizes(elf)),
@@ -181,11 +188,11 @@ def _on_cortex_m4(exported: _Exported, values: np.ndarray, output_bytes: int, pl
     return [_Ran(target.core, emulation.outputs, facts)]
 
 
-def _on_qemu(exported: _Exported, values: np.ndarray, output_bytes: int, place: Path) -> list[_Ran]:
+def _on_qemu(exported: Exported, rows: np.ndarray, place: Path) -> list[_Ran]:
     find_tool("qemu-system-arm")
     target = board_target(exported.target)
     elf = build_firmware(exported.folder, place, target, stack_bytes=exported.stack_bytes)
-    outputs = run_qemu(elf, values.reshape(len(values), -1), output_bytes, target)
+    outputs = run_qemu(elf, rows, exported.output_bytes, target)
     return [_Ran("QEMU", outputs, _sizes(linked_sizes(elf)))]
 
 
@@ -194,61 +201,3 @@ _RUNNERS = {"host": _on_host, "cortex-m4": _on_cortex_m4, "qemu": _on_qemu}
 
 def _sizes(sizes: LinkedSizes) -> dict[str, int]:
     return {"flash_bytes": sizes.flash_bytes, "ram_bytes": sizes.ram_bytes}
-
-
-@dataclass(frozen=True)
-class _Exported:
-    """A folder that export wrote, and what its report.json says."""
-
-    folder: Path
-    name: str
-    target: Target
-    report: dict[str, Any]
-
-    @classmethod
-    def read(cls, folder: Path) -> _Exported:
-        if not folder.is_dir():
-            raise CheckError(f"'{folder}' is not a folder; expected one that `shrinkfit export` wrote")
-        path = folder / "report.json"
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-            ours = "shrinkfit_report" in report and isinstance(report["name"], str)
-            target = Target.of(SimpleNamespace(**report["target"])) if ours else None
-        except FileNotFoundError as error:
-            raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
-        if target is None:
-            raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
-        return cls(folder, report["name"], target, report)
-
-    def graph(self):
-        from shrinkfit.read.tflite import read_tflite
-
-        path = self.folder / f"{self.name}.tflite"
-        if not path.is_file():
-            raise CheckError(
-                f"'{self.folder}' has no {path.name}, from which check simulates; export writes it for every model "
-                "whose operators LiteRT has"
-            )
-        return read_tflite(path)
-
-    def layers(self, profile: Profile, timed: bool) -> tuple[LayerRun, ...]:
-        """The calls of the run function, which are the layers in their order."""
-        rows = [row for row in self.report.get("layers", ()) if row["function"]]
-        if len(rows) != len(profile.calls):
-            raise CheckError(f"{self.name}_run makes {len(profile.calls)} calls for {len(rows)} layers; export again")
-        return tuple(
-            LayerRun(row["name"], row["kind"], row["macs"], call.instructions, call.cycles if timed else None)
-            for row, call in zip(rows, profile.calls, strict=True)
-        )
-
-    @property
-    def stack_bytes(self) -> int | None:
-        """What the firmware sets aside."""
-        return self.report.get("stack_bytes")
-
-    @property
-    def predicted(self) -> dict[str, int]:
-        keys = {"flash_bytes": "flash_bytes", "ram_bytes": "ram_bytes", "stack_bytes": "run_stack_bytes"}
-        return {ours: self.report[theirs] for ours, theirs in keys.items() if theirs in self.report}

@@ -53,6 +53,22 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Api:
+    """The C functions of a model.
+
+    Args:
+        run: runs it.
+        inputs, outputs: (function, bytes), in the order in which a row of bytes holds them.
+        reset: puts the state back; empty for models without.
+    """
+
+    run: str
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
+    reset: str = ""
+
+
+@dataclass(frozen=True)
 class Emulation:
     """Outputs int8 [n, bytes], the run function's deepest stack in bytes, profiles of the inputs counted."""
 
@@ -61,16 +77,13 @@ class Emulation:
     profiles: tuple[Profile, ...]
 
 
-def run_unicorn(
-    elf: Path, inputs: np.ndarray, name: str, output_bytes: int, target: Target, *, count: int = 0
-) -> Emulation:
-    """Run a linked image's model on an emulated core.
+def run_unicorn(elf: Path, inputs: np.ndarray, api: Api, target: Target, *, count: int = 0) -> Emulation:
+    """Run a linked image's model on an emulated core, one run after the other, with state kept between them.
 
     Args:
         elf: the image that build_firmware linked.
-        inputs: int8 [n, bytes of one input].
-        name: the model's name, prefix of its C functions.
-        output_bytes: bytes of one output.
+        inputs: one byte type [n, bytes of all inputs of a run].
+        api: the model's functions.
         target: what the image was built for.
         count: how many of the inputs, from the first, to profile.
 
@@ -79,21 +92,28 @@ def run_unicorn(
     """
     machine = _Machine(elf, target)
     arena = machine.address_of("sf_arena")
+    if api.reset:
+        machine.call(api.reset, arena)
     outputs, profiles, deepest = [], [], 0
     for index, one in enumerate(inputs):
-        where = machine.call(f"{name}_input", arena)
-        machine.write(where, one.tobytes())
+        _write_inputs(machine, api, arena, one.tobytes())
         if index < count:
-            status, profile = machine.profile(f"{name}_run", arena)
+            status, profile = machine.profile(api.run, arena)
             profiles.append(profile)
         else:
-            status = machine.call(f"{name}_run", arena)
+            status = machine.call(api.run, arena)
         if status != 0:
-            raise CheckError(f"{name}_run returned status {status} for input {index}; expected 0")
+            raise CheckError(f"{api.run} returned status {status} for input {index}; expected 0")
         deepest = max(deepest, machine.stack_used())
-        outputs.append(machine.read(machine.call(f"{name}_output", arena), output_bytes))
-    flat = np.frombuffer(b"".join(outputs), np.int8).reshape(len(inputs), output_bytes)
+        outputs += [machine.read(machine.call(function, arena), size) for function, size in api.outputs]
+    flat = np.frombuffer(b"".join(outputs), np.int8).reshape(len(inputs), sum(size for _, size in api.outputs))
     return Emulation(flat, deepest, tuple(profiles))
+
+
+def _write_inputs(machine: _Machine, api: Api, arena: int, row: bytes) -> None:
+    for function, size in api.inputs:
+        machine.write(machine.call(function, arena), row[:size])
+        row = row[size:]
 
 
 class _Machine:
@@ -249,6 +269,8 @@ class _Counter:
         self._uc = uc
         self._before = 0
         self._pairs: dict[int, int] = {}
+        # Code that ran before was translated without the hooks, and would run without them again.
+        uc.ctl_flush_tb()
         self._hooks = [
             uc.hook_add(unicorn.UC_HOOK_BLOCK, self._begin_segment, begin=start, end=end - 1),
             uc.hook_add(unicorn.UC_HOOK_BLOCK, self._count),

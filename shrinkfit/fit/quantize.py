@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import MAKERS, Channels
-from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
+from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer, quantize_probabilities
 from shrinkfit.graph.ir import Padding
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology, keras_value
@@ -43,6 +43,7 @@ class Instruments:
         self.observes = quantize
         self.phase = FLOAT
         self._training = False
+        self._whole = False  # training would take the logarithm of a probability rounded to 0
         self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
         self._stage_ending_at = {stage.last.name: stage for stage in stages}
         self._stage_starting_at = {stage.head.name: stage for stage in stages}
@@ -109,11 +110,13 @@ class Instruments:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Attach for a while, for a prediction with the masks and ranges as they are."""
+        """Attach for a while, for a prediction with the masks and ranges as they are, softmax in steps of 1/256 too."""
+        self._whole = self.observes and self.phase != FLOAT
         self.attach()
         try:
             yield
         finally:
+            self._whole = False
             self.detach()
 
     def _patch(self, owner: Any, name: str, method: Any) -> None:
@@ -234,6 +237,8 @@ class Instruments:
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
         """What the integer graph does to this tensor: its own range, its input's, or none."""
+        if stage.kind == "softmax" and self._whole:
+            return quantize_probabilities(value)
         if not self.observes or stage.kind in ("softmax", "reshape", "zero_pad", "max_pool", "global_max"):
             return value
         if stage.kind == "average_pool":

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes from tensorflow-model-optimization; no other file imports it.
-
-Importing tfmot 0.8.1 sets TF_USE_LEGACY_KERAS=1, which turns a tf.keras that nobody has touched yet
-into tf_keras. So tf.keras is resolved before the import and the environment is put back after it.
-"""
+"""What fitting takes from tensorflow-model-optimization: quantizers and a schedule."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
+
+from shrinkfit._tfmot import tfmot_module
 
 # Weight of the past in an activation's range; tfmot's own 0.999 needs thousands of steps to settle.
 EMA_DECAY = 0.98
@@ -22,19 +19,11 @@ SMALLEST_RANGE = 1e-6
 @cache
 def _tfmot() -> tuple[Any, Any, Any]:
     """(quantizers, quant_ops, sparsity) of tfmot."""
-    import tensorflow as tf
-
-    _ = tf.keras.Model  # resolves tf.keras to Keras 3 for good
-    before = os.environ.get("TF_USE_LEGACY_KERAS")
-    try:
-        from tensorflow_model_optimization.python.core.quantization.keras import quant_ops, quantizers
-        from tensorflow_model_optimization.python.core.sparsity.keras import pruning_schedule
-    finally:
-        if before is None:
-            os.environ.pop("TF_USE_LEGACY_KERAS", None)
-        else:
-            os.environ["TF_USE_LEGACY_KERAS"] = before
-    return quantizers, quant_ops, pruning_schedule
+    return (
+        tfmot_module("quantization.keras.quantizers"),
+        tfmot_module("quantization.keras.quant_ops"),
+        tfmot_module("sparsity.keras.pruning_schedule"),
+    )
 
 
 class _Weights:
@@ -99,6 +88,14 @@ class ActivationQuantizer:
 
     def range(self) -> tuple[float, float]:
         return float(self.weights["min_var"].numpy()), float(self.weights["max_var"].numpy())
+
+
+def quantize_probabilities(x: Any) -> Any:
+    """Softmax's output on its fixed grid: 0 to 255/256 in steps of 1/256."""
+    import tensorflow as tf
+
+    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=0.0, max=255 / 256)
+    return tf.cast(y, x.dtype)
 
 
 def polynomial_decay(final: float, begin: int, end: int, step: int, power: float = 3) -> float:

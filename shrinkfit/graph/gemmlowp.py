@@ -61,7 +61,7 @@ class Word:
         return self.saturate(start + self.multiply(np.int64(start), x + tail))
 
     def exp_of_negative(self, a: np.ndarray, integer_bits: int) -> np.ndarray:
-        """exp(a) for a <= 0 with integer_bits before the point: to Q0."""
+        """exp(a) for a <= 0 with integer_bits before the point: to Q0; 0 below -32."""
         fraction_bits = self.bits - 1 - integer_bits
         quarter = 1 << (fraction_bits - 2)
         near = (a & (quarter - 1)) - quarter
@@ -71,8 +71,8 @@ class Word:
             scaled = self.multiply(result, self.constant(constant))
             result = np.where(rest & (1 << (fraction_bits + digit)), scaled, result)
         if integer_bits > 5:
-            # No constants for digits beyond 2**4: what they would stand for counts as 0.
-            result = np.where(a < -(1 << (fraction_bits + 5)), 0, result)
+            # The digits end at 16; what they cannot express is 0 in any word.
+            result = np.where(a < -(32 << fraction_bits), 0, result)
         return np.where(a == 0, self.max, result)
 
     def newton(self, fraction: np.ndarray) -> np.ndarray:

@@ -99,18 +99,18 @@ def _state_offsets(graph: Graph) -> tuple[dict[str, int], int]:
     return offsets, total
 
 
-def reset_fills(graph: Graph, plan: Plan) -> list[tuple[int, int, int]]:
+def reset_fills(graph: Graph) -> list[tuple[int, int, int]]:
     """(offset, bytes, int8 value) of what a reset fills; neighbours with the same value are one."""
     fills: list[tuple[int, int, int]] = []
+    offsets, _ = _state_offsets(graph)
     for name, variable in graph.variables.items():
         if not is_filled(variable):
             continue
-        start, value = plan.state_offsets[name], int(variable.initial.view("int8").flat[0])
-        size = variable.tensor.size_bytes
+        start, end = offsets[name], offsets[name] + variable.tensor.size_bytes
+        value = int(variable.initial.view("int8").flat[0])
         if fills and fills[-1][2] == value and _aligned(sum(fills[-1][:2])) == start:
             start, _, _ = fills.pop()
-            size = plan.state_offsets[name] + size - start
-        fills.append((start, size, value))
+        fills.append((start, end - start, value))
     return fills
 
 

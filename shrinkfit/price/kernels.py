@@ -15,7 +15,8 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_arithmetic, kernels_layout
-from shrinkfit.price.calls import calls, held_by_variables
+from shrinkfit.price.arena import reset_fills
+from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 
@@ -23,19 +24,30 @@ from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, wor
 SOFTMAX_MAX_DEPTH = 4095
 
 # sizeof in shrinkfit.h, on a 32-bit core.
-STRUCT_BYTES = {
-    "sf_conv2d_params": 52,
-    "sf_depthwise_params": 56,
-    "sf_dense_params": 32,
-    "sf_pool_params": 30,
-    "sf_softmax_params": 16,
-} | kernels_arithmetic.STRUCT_BYTES | kernels_layout.STRUCT_BYTES
+STRUCT_BYTES = (
+    {
+        "sf_conv2d_params": 52,
+        "sf_depthwise_params": 56,
+        "sf_dense_params": 32,
+        "sf_pool_params": 30,
+        "sf_softmax_params": 16,
+    }
+    | kernels_arithmetic.STRUCT_BYTES
+    | kernels_layout.STRUCT_BYTES
+)
 
 
 # What the compiler makes of the generated run function; tests compare it with linked images.
 MODEL_CODE_BYTES = 40
 CALL_BYTES, ARGUMENT_BYTES = 2, 4
-MODEL_RUN_STACK_BYTES = 24
+# NAME_run's own frame: a chain of layers needs few registers; where tensors are read again, more addresses stay in
+# registers, and in long models some on the stack. A fifth argument goes over the stack too.
+CHAIN_FRAME_BYTES, BRANCHED_FRAME_BYTES, LONG_FRAME_BYTES, STACK_ARGUMENT_BYTES = 24, 40, 64, 8
+LONG_MODEL_CALLS, REGISTER_ARGUMENTS = 50, 4
+# Every input and output but the first of each: a function of the model, and its use in the port's main.
+EDGE_BYTES = 32
+# NAME_reset: main's call of it, and what it does for each fill and each copy.
+RESET_BYTES, RESET_FILL_BYTES, RESET_COPY_BYTES = 4, 12, 24
 # Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
 EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
@@ -79,7 +91,17 @@ def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
 def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
     """The deepest stack below a call of the model's run function."""
     sizes = _sizes(device)
-    return MODEL_RUN_STACK_BYTES + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+    return run_frame_bytes(graph) + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+
+
+def run_frame_bytes(graph: ir.Graph) -> int:
+    """A bound on the stack frame of the model's run function itself."""
+    made = [arguments for op in graph.ops if op.kind != "reshape" for arguments in calls(op)]
+    passed = max((len(arguments) for arguments in made), default=0) + 1
+    is_chain = not graph.variables and all(len(op.inputs) == len(op.outputs) == 1 for op in graph.ops)
+    frame = CHAIN_FRAME_BYTES if is_chain else BRANCHED_FRAME_BYTES
+    frame = frame if is_chain or len(made) <= LONG_MODEL_CALLS else LONG_FRAME_BYTES
+    return frame + (STACK_ARGUMENT_BYTES if passed > REGISTER_ARGUMENTS else 0)
 
 
 def stack_bytes(graph: ir.Graph, device: Device) -> int:
@@ -99,14 +121,21 @@ def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
 
 
 def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
-    """NAME_run, NAME_input, NAME_output: addresses of structs and tensors into registers, then a call."""
+    """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total = MODEL_CODE_BYTES
     for op in graph.ops:
         kernel = kernel_for(op, graph, bool(device.dsp))
         if kernel.function:
             counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
             total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
-    return word(total)
+    return word(total) + EDGE_BYTES * (len(graph.inputs) + len(graph.outputs) - 2) + _reset_code_bytes(graph)
+
+
+def _reset_code_bytes(graph: ir.Graph) -> int:
+    if not graph.variables:
+        return 0
+    copied = sum(not is_filled(variable) for variable in graph.variables.values())
+    return RESET_BYTES + RESET_FILL_BYTES * len(reset_fills(graph)) + RESET_COPY_BYTES * copied
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
@@ -207,10 +236,14 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
 
-_KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
-    "conv2d": _conv2d,
-    "depthwise_conv2d": _depthwise,
-    "dense": _dense,
-    "pool2d": _pool2d,
-    "softmax": _softmax,
-} | kernels_arithmetic.KERNELS | kernels_layout.KERNELS
+_KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
+    {
+        "conv2d": _conv2d,
+        "depthwise_conv2d": _depthwise,
+        "dense": _dense,
+        "pool2d": _pool2d,
+        "softmax": _softmax,
+    }
+    | kernels_arithmetic.KERNELS
+    | kernels_layout.KERNELS
+)

@@ -35,7 +35,7 @@ STRUCT_BYTES = {
 BROADCAST_AXES = 4
 # A sum of that many int8 without their zero_point stays below 2^30.
 MEAN_MAX_COUNT = 2**22
-# LiteRT computes nothing for others.
+# tanh's argument has up to 6 integer bits in LiteRT; the exponential has one more.
 LSTM_CELL_BITS = (9, 15)
 
 

@@ -15,46 +15,77 @@ import numpy as np
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
+from shrinkfit.read.calls import Range
+from shrinkfit.read.keras_file import load_model
+from shrinkfit.read.ranges import learned_ranges, observe_ranges
 from shrinkfit.read.stages import Stage, fuse, stage_of_output
-from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights, read_topology, resolve_padding
+from shrinkfit.read.topology import (
+    Node,
+    Topology,
+    canonical,
+    canonical_weights,
+    read_topology,
+    resolve_padding,
+)
 
-Range = tuple[float, float]
 Weights = Mapping[str, Mapping[str, np.ndarray]]
 # A bias of this many steps still leaves room in int32 for the products.
 MAX_BIAS_STEPS = 2**28
-CALIBRATION_BATCH = 64
 
 
 def read_keras(model: Any, calibration: np.ndarray | None = None, *, name: str | None = None) -> ir.Graph:
-    """Quantize a trained Keras 3 model after training.
+    """Quantize a trained model of Keras 3 or tf_keras.
 
     Args:
-        model: a built Sequential or Functional model, or the path of a .keras or .h5 file.
+        model: a built Sequential or Functional model, one that tfmot quantized or pruned among them,
+            or the path of a .keras or .h5 file.
         calibration: float array [n, *input shape] of typical inputs (a hundred or more); their
-            smallest and largest activations become the ranges.
+            smallest and largest activations become the ranges. What tfmot's training learned needs none.
         name: the graph's name; the model's own when None.
     Raises:
-        ShrinkfitError: no calibration, or it does not fit the model's input.
+        ShrinkfitError: ranges are missing and there is no calibration, or it does not fit the model's input.
         UnsupportedLayerError: a layer cannot be read.
     """
     model = load_model(model)
     topology = read_topology(model)
     stages = fuse(topology)
-    if calibration is None:
-        raise ShrinkfitError(
-            f"model '{model.name}' is a float model: pass calibration= (an array of typical inputs), "
-            "or train it with FitDevice, which learns the ranges"
-        )
-    ranges = observe_ranges(model, topology, stages, np.asarray(calibration))
-    weights = {node.name: canonical_weights(node) for node in topology.nodes.values()}
-    return lower(topology, stages, weights, ranges, name or model.name)
+    ranges = learned_ranges(topology, stages)
+    missing = tuple(stage for stage in stages if stage.has_range and stage.key not in ranges)
+    if missing and calibration is None:
+        raise _needs_calibration(topology, missing, bool(ranges))
+    if missing:
+        ranges = observe_ranges(model, topology, missing, np.asarray(calibration)) | ranges
+    return lower(topology, stages, _weights(topology), ranges, name or model.name)
 
 
 def read_shapes(model: Any) -> ir.Graph:
-    """The integer graph of a Keras model with made-up weights and scales: good for pricing only."""
+    """The integer graph of a Keras model with made-up weights and scales: good for pricing only.
+
+    Where tfmot has fixed which kernels have one scale and which have one per channel, the weights are its own.
+    """
     topology = read_topology(load_model(model))
+    stages = fuse(topology)
+    if topology.ranges:
+        return lower(topology, stages, _weights(topology), learned_ranges(topology, stages), topology.name)
     weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
-    return lower(topology, fuse(topology), weights, {}, topology.name)
+    return lower(topology, stages, weights, {}, topology.name)
+
+
+def _weights(topology: Topology) -> Weights:
+    return {node.name: canonical_weights(node) for node in topology.nodes.values()}
+
+
+def _needs_calibration(topology: Topology, missing: tuple[Stage, ...], learned: bool) -> ShrinkfitError:
+    if not learned:
+        return ShrinkfitError(
+            f"model '{topology.name}' is a float model: pass calibration= (an array of typical inputs), "
+            "or train it with FitDevice, which learns the ranges"
+        )
+    names = ", ".join(f"'{stage.key}'" for stage in missing[:3]) + (", ..." if len(missing) > 3 else "")
+    return ShrinkfitError(
+        f"model '{topology.name}' was quantized by tfmot, which learned no range for the output of {names}; "
+        "pass calibration= (an array of typical inputs) to supply it"
+    )
 
 
 def shape_weights(node: Node) -> dict[str, np.ndarray]:
@@ -63,7 +94,8 @@ def shape_weights(node: Node) -> dict[str, np.ndarray]:
     Each output channel of a kernel has a scale of its own, as trained kernels have: it is stored
     per channel, and that is what pricing has to see.
     """
-    return {role: canonical(node, role, _ramp(node, role, tuple(v.shape))) for role, v in node.variables.items()}
+    shapes = {role: tuple(variable.shape) for role, variable in node.variables.items()}
+    return {role: canonical(node, role, _ramp(node, role, shape)) for role, shape in shapes.items()}
 
 
 def _ramp(node: Node, role: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -72,75 +104,6 @@ def _ramp(node: Node, role: str, shape: tuple[int, ...]) -> np.ndarray:
     channel_axes = shape[-2:] if node.kind == "depthwise" else shape[-1:]
     steps = np.linspace(1.0, 2.0, prod(channel_axes)).reshape(channel_axes)
     return np.broadcast_to(steps, shape)
-
-
-def load_model(model: Any) -> Any:
-    """A Keras model as it is, or loaded from its path."""
-    if hasattr(model, "layers"):
-        return model
-    import keras
-
-    try:
-        return keras.models.load_model(model, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ShrinkfitError(f"'{model}' is no Keras model that Keras {keras.__version__} can load: {error}") from error
-
-
-def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], data: np.ndarray) -> dict[str, Range]:
-    """Smallest and largest value of every ranged stage over the data, float [n, *input shape]."""
-    import keras
-
-    shape = topology.nodes[topology.inputs[0]].shape
-    if len(topology.inputs) != 1:
-        raise ShrinkfitError(f"model '{topology.name}' has {len(topology.inputs)} inputs; calibration takes one yet")
-    if data.ndim != len(shape) + 1 or data.shape[1:] != shape or len(data) == 0:
-        raise ShrinkfitError(f"calibration has shape {data.shape}, expected (n, {', '.join(map(str, shape))})")
-    if not np.all(np.isfinite(data)):
-        raise ShrinkfitError("calibration holds NaN or infinite values; clean it first")
-    taps = _boundary_outputs(model, topology, stages)
-    probe = keras.Model(model.inputs, list(taps.values()))
-    ranges: dict[str, Range] = {topology.inputs[0]: (float(data.min()), float(data.max()))}
-    for start in range(0, len(data), CALIBRATION_BATCH):
-        values = probe([data[start : start + CALIBRATION_BATCH].astype(np.float32)], training=False)
-        for key, value in zip(taps, keras.tree.flatten(values), strict=True):
-            low, high = ranges.get(key, (np.inf, -np.inf))
-            value = np.asarray(value)
-            ranges[key] = (min(low, float(value.min())), max(high, float(value.max())))
-    return ranges
-
-
-def _boundary_outputs(model: Any, topology: Topology, stages: tuple[Stage, ...]) -> dict[str, Any]:
-    """Ranged stage key -> symbolic tensor of the model; parts inside a layer are rebuilt from its pieces."""
-    from keras import ops
-
-    tensors: dict[str, Any] = {}
-    for stage in stages:
-        node = stage.last
-        if stage.kind == "input" or not stage.has_range:
-            continue
-        if node.name == node.layer.name:
-            tensors[stage.key] = node.layer.output
-        elif node.kind == "dense":
-            value = ops.matmul(node.layer.input, node.variables["kernel"].value)
-            tensors[stage.key] = value + node.variables["bias"].value if "bias" in node.variables else value
-        else:
-            tensors[stage.key] = _inner_convolution(node)
-    return tensors
-
-
-def _inner_convolution(node: Any) -> Any:
-    """The convolution before a layer's own activation, or a separable layer's depthwise half."""
-    from keras import ops
-
-    layer, kernel, settings = node.layer, node.variables["kernel"].value, node.attributes
-    rank = len(node.shape) - 1
-    stride, dilation = settings["stride"][-rank:], settings["dilation"][-rank:]
-    padding, source = settings["padding"], layer.input
-    if isinstance(padding, ir.Padding):
-        source, padding = ops.pad(source, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
-    apply = ops.depthwise_conv if node.kind == "depthwise" else ops.conv
-    value = apply(source, kernel, strides=stride, padding=padding, dilation_rate=dilation)
-    return value + node.variables["bias"].value if "bias" in node.variables else value
 
 
 def lower(
@@ -243,22 +206,27 @@ class _Lowering:
             name = f"{name}/{stage.kind}"
         return {"name": name, "inputs": tuple(s.name for s in sources), "outputs": (stage.key,)}
 
-    def _folded(self, stage: Stage, kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-        """(kernel, bias) in float with the batch normalization behind them multiplied in."""
+    def _folded(self, stage: Stage, kernel: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """(kernel, bias, kernel_limit) in float with the batch normalization behind them multiplied in."""
         own = self.weights[stage.head.name]
-        shape = [1] * kernel.ndim
-        shape[axis] = kernel.shape[axis]
-        bias = own.get("bias", np.zeros(kernel.shape[axis]))
+        channels = kernel.shape[axis]
+        bias, limit = own.get("bias", np.zeros(channels)), own.get("kernel_limit")
+        if limit is not None:
+            # A depthwise kernel's last axis is its multiplier, which runs fastest over the output channels.
+            limit = np.resize(limit, channels)
         if stage.batch_norm is None:
-            return kernel, bias
+            return kernel, bias, limit
         factor, shift = batch_norm_line(self.weights[stage.batch_norm.name], stage.batch_norm.attributes["epsilon"])
-        return kernel * factor.reshape(shape), bias * factor + shift
+        shape = [1] * kernel.ndim
+        shape[axis] = channels
+        limit = None if limit is None else limit * np.abs(factor)
+        return kernel * factor.reshape(shape), bias * factor + shift, limit
 
     def _weighted(
-        self, stage: Stage, op_class: type[ir.Weighted], source: ir.Tensor, kernel: np.ndarray, bias, **more
+        self, stage: Stage, op_class: type[ir.Weighted], source: ir.Tensor, kernel: np.ndarray, bias, limit=None, **more
     ) -> str:
         scale, zero_point = self._quantization(stage.key)
-        steps, scales = quantize_kernel(kernel, bias, source.scale, op_class.output_axis)
+        steps, scales = quantize_kernel(kernel, bias, source.scale, op_class.output_axis, limit)
         op = op_class(
             **self._common(stage, source),
             kernel=steps,
@@ -280,20 +248,21 @@ class _Lowering:
         return {"stride": settings["stride"], "dilation": settings["dilation"], "padding": padding}
 
     def _conv(self, stage: Stage, source: ir.Tensor) -> str:
-        kernel, bias = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
+        kernel, *others = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
         kernel = kernel.transpose(3, 0, 1, 2)
-        return self._weighted(stage, ir.Conv2D, source, kernel, bias, **self._window(stage, source, kernel.shape[1:3]))
+        window = self._window(stage, source, kernel.shape[1:3])
+        return self._weighted(stage, ir.Conv2D, source, kernel, *others, **window)
 
     def _depthwise(self, stage: Stage, source: ir.Tensor) -> str:
         kernel = self.weights[stage.head.name]["kernel"]
         multiplier = kernel.shape[3]
-        kernel, bias = self._folded(stage, kernel.reshape(*kernel.shape[:2], -1), 2)
-        window = self._window(stage, source, kernel.shape[:2])
-        return self._weighted(stage, ir.DepthwiseConv2D, source, kernel, bias, depth_multiplier=multiplier, **window)
+        kernel, *others = self._folded(stage, kernel.reshape(*kernel.shape[:2], -1), 2)
+        more = {"depth_multiplier": multiplier, **self._window(stage, source, kernel.shape[:2])}
+        return self._weighted(stage, ir.DepthwiseConv2D, source, kernel, *others, **more)
 
     def _dense(self, stage: Stage, source: ir.Tensor) -> str:
-        kernel, bias = self._folded(stage, self.weights[stage.head.name]["kernel"], 1)
-        return self._weighted(stage, ir.Dense, source, kernel.T, bias)
+        kernel, *others = self._folded(stage, self.weights[stage.head.name]["kernel"], 1)
+        return self._weighted(stage, ir.Dense, source, kernel.T, *others)
 
     def _batch_norm(self, stage: Stage, source: ir.Tensor) -> str:
         """A batch normalization that nothing could absorb: a 1x1 depthwise convolution."""
@@ -362,17 +331,21 @@ def batch_norm_line(own: Mapping[str, np.ndarray], epsilon: float) -> tuple[np.n
 
 
 def quantize_kernel(
-    kernel: np.ndarray, bias: np.ndarray, input_scale: float, axis: int
+    kernel: np.ndarray, bias: np.ndarray, input_scale: float, axis: int, limit: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Round a float kernel to int8 steps in [-127, 127], symmetric per output channel.
 
+    Args:
+        kernel, bias, axis: float; the axis is the output channel's.
+        input_scale: of the tensor that the kernel is applied to.
+        limit: float [channels], the magnitude that becomes step 127; the kernel's largest when None.
     Returns:
         steps: int8, the kernel's shape.
         scales: float32 [channels]. Where a kernel is so small that its bias would leave int32, the
             scale is widened until the bias fits: the kernel's own share is negligible there.
     """
     others = tuple(a for a in range(kernel.ndim) if a != axis)
-    largest = np.abs(kernel).max(axis=others)
+    largest = np.abs(kernel).max(axis=others) if limit is None else limit
     smallest = np.maximum(np.abs(bias) / (np.float64(input_scale) * MAX_BIAS_STEPS), 1e-12)
     scales = np.maximum(largest / 127, smallest).astype(np.float32)
     shape = [1] * kernel.ndim

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A built Keras 3 model in, frozen nodes out: one node per computation, in an order in which they can run.
+"""A built Keras model in, frozen nodes out: one node per computation, in an order in which they can run.
 
 A layer that computes several things (an activation argument, a separable convolution) becomes
 several nodes, so that reading, channel coupling and fake quantization see one small vocabulary:
@@ -17,6 +17,7 @@ import numpy as np
 
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph.ir import Padding, same_padding
+from shrinkfit.read.calls import Call, Range, read_calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,8 @@ class Node:
         shape: output shape without the batch, as Keras has it.
         layer: the Keras layer that computes it.
         attributes: per kind: stride, dilation, padding ("valid", "same" or Padding), window, max_value, epsilon.
-        variables: role -> Keras variable: kernel, bias, gamma, beta, mean, variance.
+        variables: role -> Keras variable: kernel, bias, gamma, beta, mean, variance; and kernel_limit, the largest
+            magnitude that tfmot quantized the kernel with, where it did.
     """
 
     name: str
@@ -50,12 +52,16 @@ class Topology:
         name: the model's name.
         nodes: name -> Node, each after its inputs.
         inputs, outputs: node names in the model's order.
+        calls: layer name -> the call that it was read from.
+        ranges: node name -> (smallest, largest) of its output, where the training learned one.
     """
 
     name: str
     nodes: dict[str, Node]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    calls: dict[str, Call] = field(default_factory=dict)
+    ranges: dict[str, Range] = field(default_factory=dict)
 
     def readers(self, name: str) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes.values() if name in node.inputs)
@@ -67,91 +73,49 @@ class Topology:
 
 
 def read_topology(model: Any) -> Topology:
-    """Read a built Sequential or Functional Keras 3 model.
+    """Read a built Sequential or Functional model of Keras 3 or tf_keras.
 
     Raises:
         UnsupportedLayerError: the model is subclassed or not built, or a layer cannot be handled.
     """
-    functional = _functional(model)
+    found = read_calls(model)
     nodes: dict[str, Node] = {}
-    made_by: dict[tuple[int, int, int], str] = {}
-    for operation, inbound in _calls(functional):
-        inputs = tuple(made_by[_history(t)] for t in inbound.arguments.keras_tensors)
-        for node in _nodes_of(operation, inputs, inbound):
+    made_by: dict[str, str] = {}
+    ranges: dict[str, Range] = {}
+    for call in found.calls:
+        made = _nodes_of(call, tuple(made_by[name] for name in call.inputs))
+        for node in made:
+            if node.name in nodes:
+                raise UnsupportedLayerError(f"two layers have a part named '{node.name}'; rename one of them")
             nodes[node.name] = node
-        made_by[_history(inbound.outputs[0])] = next(reversed(nodes))
+        made_by[call.name] = made[-1].name
+        learned = ((made[-1], call.output_range), (made[-2] if len(made) > 1 else None, call.inner_range))
+        ranges |= {node.name: values for node, values in learned if node is not None and values is not None}
     return Topology(
         name=model.name,
         nodes=nodes,
-        inputs=tuple(made_by[_history(t)] for t in _listed(functional.inputs)),
-        outputs=tuple(made_by[_history(t)] for t in _listed(functional.outputs)),
+        inputs=tuple(made_by[name] for name in found.inputs),
+        outputs=tuple(made_by[name] for name in found.outputs),
+        calls={call.name: call for call in found.calls},
+        ranges=ranges,
     )
 
 
-def _functional(model: Any) -> Any:
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise UnsupportedLayerError(f"got a {type(model).__name__}, expected a Keras 3 Sequential or Functional model")
-    if isinstance(model, keras.Sequential):
-        if not model.built or getattr(model, "_functional", None) is None:
-            raise UnsupportedLayerError(
-                f"model '{model.name}' has no input shape yet; put keras.Input(shape=...) first or call model.build()"
-            )
-        return model._functional
-    if not hasattr(model, "_nodes_by_depth"):
-        raise UnsupportedLayerError(
-            f"model '{model.name}' is a subclassed {type(model).__name__}, whose graph Keras does not know; "
-            "write it as a Sequential or Functional model"
-        )
-    return model
-
-
-def _listed(tensors: Any) -> list:
-    import keras
-
-    return keras.tree.flatten(tensors)
-
-
-def _history(tensor: Any) -> tuple[int, int, int]:
-    operation, node_index, tensor_index = tensor._keras_history
-    return id(operation), node_index, tensor_index
-
-
-def _calls(functional: Any) -> list[tuple[Any, Any]]:
-    """(layer, its one call inside this model), inputs first, in the order of execution."""
-    calls: list[tuple[Any, Any]] = []
-    for depth in sorted(functional._nodes_by_depth, reverse=True):
-        calls += [(node.operation, node) for node in functional._nodes_by_depth[depth]]
-    seen: set[int] = set()
-    for operation, node in calls:
-        if id(operation) in seen:
-            raise UnsupportedLayerError(
-                f"layer '{operation.name}' is applied more than once; shared layers are not supported yet: "
-                "give each place a layer of its own"
-            )
-        seen.add(id(operation))
-        if len(node.outputs) != 1:
-            raise UnsupportedLayerError(f"layer '{operation.name}' has {len(node.outputs)} outputs, expected one")
-    return calls
-
-
-def _nodes_of(layer: Any, inputs: tuple[str, ...], call: Any) -> list[Node]:
-    kind = type(layer).__name__
-    reader = _READERS.get(kind)
+def _nodes_of(call: Call, inputs: tuple[str, ...]) -> list[Node]:
+    layer = call.layer
+    reader = _READERS.get(call.kind)
     if reader is None:
         raise UnsupportedLayerError(
-            f"layer '{layer.name}' ({kind}) is not supported; supported are {', '.join(sorted(_READERS))}"
+            f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(_READERS))}"
         )
     if getattr(layer, "data_format", None) == "channels_first":
-        raise UnsupportedLayerError(f"layer '{layer.name}': data_format is channels_first, expected channels_last")
-    shape = tuple(call.outputs[0].shape[1:])
-    if None in shape:
+        raise UnsupportedLayerError(f"layer '{call.name}': data_format is channels_first, expected channels_last")
+    if None in call.shape:
         raise UnsupportedLayerError(
-            f"layer '{layer.name}': output shape {shape} is open; a microcontroller needs fixed sizes: "
+            f"layer '{call.name}': output shape {call.shape} is open; a microcontroller needs fixed sizes: "
             "give the Input its whole shape"
         )
-    return reader(layer, inputs, shape)
+    return reader(layer, inputs, call.shape)
 
 
 def _input(layer, inputs, shape) -> list[Node]:
@@ -204,13 +168,15 @@ def _variables(layer: Any, **roles: str) -> dict[str, Any]:
 def _conv(layer, inputs, shape) -> list[Node]:
     if layer.groups != 1:
         raise UnsupportedLayerError(f"layer '{layer.name}': groups is {layer.groups}, only 1 is supported yet")
-    variables = _variables(layer, kernel="kernel", bias="bias")
+    variables = _variables(layer, kernel="kernel", kernel_limit="kernel_limit", bias="bias")
     node = Node(layer.name, "conv", inputs, shape, layer, _window_attributes(layer), variables)
     return _with_activation(node, layer.activation)
 
 
 def _depthwise(layer, inputs, shape) -> list[Node]:
-    variables = _variables(layer, kernel="kernel", bias="bias")
+    # Keras 3 calls it kernel, tf_keras depthwise_kernel.
+    kernel = "kernel" if hasattr(layer, "kernel") else "depthwise_kernel"
+    variables = _variables(layer, kernel=kernel, kernel_limit="kernel_limit", bias="bias")
     node = Node(layer.name, "depthwise", inputs, shape, layer, _window_attributes(layer), variables)
     return _with_activation(node, layer.activation)
 
@@ -236,7 +202,8 @@ def _dense(layer, inputs, shape) -> list[Node]:
         raise UnsupportedLayerError(
             f"layer '{layer.name}' is already quantized or has LoRA weights; use the plain layer"
         )
-    node = Node(layer.name, "dense", inputs, shape, layer, {}, _variables(layer, kernel="kernel", bias="bias"))
+    variables = _variables(layer, kernel="kernel", kernel_limit="kernel_limit", bias="bias")
+    node = Node(layer.name, "dense", inputs, shape, layer, {}, variables)
     return _with_activation(node, layer.activation)
 
 
@@ -329,6 +296,7 @@ _READERS: dict[str, Callable] = {
     "SpatialDropout2D": _identity,
     "GaussianNoise": _identity,
     "GaussianDropout": _identity,
+    "QuantizeLayer": _identity,
 }
 
 
@@ -337,14 +305,16 @@ def canonical_weights(node: Node) -> dict[str, np.ndarray]:
 
     Returns:
         role -> array: conv kernel [height, width, input, output], depthwise kernel [height, width,
-        channels, multiplier], dense kernel [input, output], all else [channels].
+        channels, multiplier], dense kernel [input, output], kernel_limit [] or [last axis], all else [channels].
     """
     return {role: canonical(node, role, keras_value(v)) for role, v in node.variables.items()}
 
 
 def keras_value(variable: Any) -> np.ndarray:
-    """A Keras variable as an array; np.asarray and Keras's own conversion both warn under NumPy 2."""
-    return variable.value.numpy()
+    """A variable of either Keras as an array; np.asarray and Keras 3's own conversion both warn under NumPy 2."""
+    value = getattr(variable, "value", None)
+    # Keras 3's value is a tensor, TensorFlow's a method.
+    return variable.numpy() if value is None or callable(value) else value.numpy()
 
 
 def canonical(node: Node, role: str, value: np.ndarray) -> np.ndarray:

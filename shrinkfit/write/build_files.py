@@ -40,7 +40,7 @@ FIRMWARE := $(MODEL) $(sort $(wildcard ports/cortex_m4/*.c))
 .PHONY: all host firmware size clean
 all: host
 
-# build/{name} INPUTS OUTPUTS: raw int8 files
+# build/{name} INPUTS OUTPUTS: raw files, run after run
 host: $(BUILD)/{name}
 firmware: $(BUILD)/firmware.elf
 size: firmware

@@ -28,13 +28,14 @@ from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
-from shrinkfit.write.c import Layer, Model, layer_identifiers, render
+from shrinkfit.write.c import render
+from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
-FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 1
+FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 2
 REPORT = "report.json"
 BUILD = "build"
 
@@ -244,10 +245,14 @@ def _tflite(graph: Graph) -> tuple[bytes | None, str]:
 def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], files: list[str]) -> dict[str, Any]:
     functions = {layer.op.name: layer.kernel.function for layer in model.layers}
     identifiers = {name: [layer.identifier for layer in model.layers if layer.op.name == name] for name in functions}
+    outputs = {op.name: op.outputs for op in model.graph.ops}
     layers = [
-        asdict(layer) | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
+        asdict(layer)
+        | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
+        | {"writes": [{"tensor": n, "offset": model.plan.offsets[n]} for n in outputs[layer.name]]}
         for layer in cost.layers
     ]
+    states = model.plan.state_offsets.items()
     target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
     details = {
         FORMAT_KEY: REPORT_FORMAT,
@@ -263,6 +268,7 @@ def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], f
         "labels": list(model.labels),
         "reset": f"{model.name}_reset" if model.keeps_state else "",
         "state_bytes": model.plan.state_bytes,
+        "state": [{"variable": variable, "offset": offset} for variable, offset in states],
         "layers": layers,
         "files": files,
     }

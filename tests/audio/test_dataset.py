@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading wav files and Speech Commands folders; no speaker in two splits."""
 
+import os
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from shrinkfit.audio.dataset import (
 )
 from shrinkfit.audio.features import AudioError
 
+SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+RECORDINGS = SHARED / "speech_commands"
 RNG = np.random.default_rng(0)
 
 
@@ -111,6 +115,16 @@ def test_no_speaker_in_two_splits(speech):
     speakers = [set(getattr(data, name).speakers) for name in SPLITS]
     assert all(speakers)
     assert not (speakers[0] & speakers[1] or speakers[0] & speakers[2] or speakers[1] & speakers[2])
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings in {RECORDINGS.parent.name}/speech_commands")
+def test_real_recordings_share_no_speaker():
+    data = load(RECORDINGS, ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"])
+    parts = [getattr(data, name) for name in SPLITS]
+    speakers = [set(part.speakers) for part in parts]
+    assert sum(map(len, speakers)) == len(set.union(*speakers))
+    assert len(data.test) >= 600
+    assert all(np.bincount(part.labels, minlength=12).min() >= 10 for part in parts)
 
 
 def test_classes_and_counts(speech):

@@ -44,7 +44,7 @@ def test_report_of_somebody_else(tmp_path, text):
 
 
 def test_folder_without_its_tflite(toy):
-    (toy / "report.json").write_text(json.dumps({"shrinkfit_report": 1, "name": "toy", "target": TARGET}))
+    (toy / "report.json").write_text(json.dumps({"shrinkfit_report": 2, "name": "toy", "target": TARGET}))
     with pytest.raises(CheckError, match="has no toy.tflite"):
         check(toy)
 
@@ -134,7 +134,7 @@ def test_one_wrong_bias_is_found(exported, tmp_path, on):
     result = check(folder, on=on)
     assert not result.exact and not result.held
     assert 0 < result.differences <= result.outputs.size
-    assert re.search(r"clip \d+, byte \d: -?\d+, expected -?\d+", result.first_difference)
+    assert re.search(r"clip \d+, 'y' at \[\d\]: -?\d+, expected -?\d+", result.first_difference)
     assert f"{result.differences} bytes differ" in str(result)
 
 

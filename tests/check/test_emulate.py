@@ -9,16 +9,20 @@ import pytest
 
 from shrinkfit.check import emulate
 from shrinkfit.check.build import CORES, Target, build_firmware, linked_sizes
-from shrinkfit.check.emulate import run_unicorn
+from shrinkfit.check.emulate import Api, run_unicorn
 from shrinkfit.check.execute import run_host
 from shrinkfit.errors import CheckError
 
 pytestmark = [pytest.mark.needs("arm-none-eabi-gcc", "gcc")]
-TOY_OUTPUT_BYTES = 4
+TOY_INPUT_BYTES, TOY_OUTPUT_BYTES = 16, 4
+
+
+def api(name):
+    return Api(f"{name}_run", ((f"{name}_input", TOY_INPUT_BYTES),), ((f"{name}_output", TOY_OUTPUT_BYTES),))
 
 
 def run_toy(elf, inputs, count=0, target=None):
-    return run_unicorn(elf, inputs, "toy", TOY_OUTPUT_BYTES, target or Target(), count=count)
+    return run_unicorn(elf, inputs, api("toy"), target or Target(), count=count)
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -111,4 +115,4 @@ def test_status_is_told(toy, place, toy_inputs):
 
 def test_missing_symbol(toy_elf, toy_inputs):
     with pytest.raises(CheckError, match="no symbol 'other_input'"):
-        run_unicorn(toy_elf, toy_inputs, "other", TOY_OUTPUT_BYTES, Target())
+        run_unicorn(toy_elf, toy_inputs, api("other"), Target())

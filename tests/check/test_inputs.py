@@ -4,9 +4,10 @@
 import numpy as np
 import pytest
 
-from shrinkfit.check.inputs import model_inputs, random_inputs
+from shrinkfit.check.inputs import graph_inputs, model_inputs, random_inputs
 from shrinkfit.errors import CheckError
 from shrinkfit.graph.ir import Tensor
+from tests.write import stateful
 
 TENSOR = Tensor("x", (1, 3, 2), 0.5, -1)
 
@@ -60,3 +61,36 @@ def test_files_of_other_kinds(tmp_path):
     for name in ("text.npy", "many.npz"):
         with pytest.raises(CheckError, match=name):
             model_inputs(TENSOR, tmp_path / name)
+
+
+GRAPH = stateful.delays("int16")
+BOTH = {"in:0": np.ones((4, 2, 3), np.int8), "in/1": np.full((4, 5), 0.1, np.float32)}
+
+
+def test_several_inputs_by_name_or_from_one_file(tmp_path):
+    np.savez(tmp_path / "x.npz", **BOTH)
+    for given in (BOTH, tmp_path / "x.npz"):
+        made = graph_inputs(GRAPH, given)
+        np.testing.assert_array_equal(made["in:0"], BOTH["in:0"])
+        assert made["in/1"].dtype == np.int16 and np.all(made["in/1"] == 100)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+def test_random_inputs_of_other_types(dtype):
+    tensor = stateful.delays(dtype).tensors["in/1"]
+    values = random_inputs(tensor, like=Tensor("q", tensor.shape, 0.5, -20) if dtype == "float32" else None)
+    low, high = (-54.5, 74) if dtype == "float32" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    assert values.dtype == dtype and values.min() <= low + 1 and values.max() >= high - 1
+
+
+STRANGE = [
+    (np.zeros((4, 2, 3), np.int8), "the model has the inputs 'in:0', 'in/1'; give a dictionary or an .npz file"),
+    (BOTH | {"x": np.zeros(3)}, "inputs are given for 'in:0', 'in/1', 'x'"),
+    (BOTH | {"in:0": np.zeros((3, 2, 3), np.int8)}, "different lengths: {'in:0': 3, 'in/1': 4}"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), STRANGE)
+def test_strange_inputs_for_a_model_with_several(given, message):
+    with pytest.raises(CheckError, match=message):
+        graph_inputs(GRAPH, given)

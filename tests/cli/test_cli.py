@@ -154,7 +154,7 @@ def exported(run, tmp_path):
 
 def test_export_writes_the_folder(exported):
     report = json.loads((exported / "report.json").read_text())
-    assert report["name"] == "tiny" and report["output"]["labels"] == ["a", "b", "c"]
+    assert report["name"] == "tiny" and report["labels"] == ["a", "b", "c"]
     assert (exported / "tiny.c").is_file()
 
 

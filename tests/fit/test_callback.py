@@ -83,7 +83,10 @@ def test_fake_quantized_keras_and_the_simulator_agree(fitted):
     keras_answer = fit.predict(x)
     source = fit.graph.tensors[fit.graph.inputs[0]]
     answer = simulate.run(fit.graph, simulate.quantize(source, x))
+    target = fit.graph.tensors[fit.graph.outputs[0]]
+    steps = np.abs(simulate.dequantize(target, answer) - keras_answer) / target.scale
     assert (answer.argmax(1) == keras_answer.argmax(1)).mean() >= 0.995
+    assert (steps < 0.01).mean() > 0.5 and steps.max() < 8
     assert (answer.argmax(1) == y).mean() > 0.6
 
 

@@ -14,6 +14,8 @@ from tests.graph.litert_oracle import SHARED, differences, interpreter, litert_r
 
 SEEDS = 60
 ALL_FAMILIES = FAMILIES | MORE_FAMILIES
+# Seeds at which a difference was found once. LSTM: cells below -32, where the exponential ends.
+FOUND = {"lstm": (1046, 1530)}
 MODELS = SHARED / "models"
 COVERED = (
     "mlperf_tiny/ad01_int8",
@@ -37,7 +39,7 @@ def model_bytes(name: str) -> bytes:
 @pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_random_operators_equal_litert(family):
     wrong = {}
-    for seed in range(SEEDS):
+    for seed in (*range(SEEDS), *FOUND.get(family, ())):
         draw = Draw(seed)
         count = differences(ALL_FAMILIES[family](draw), draw.rng)
         if count:

@@ -161,6 +161,8 @@ CELLS = [
     case("lstm", 28, 28, 20),
     case("lstm", 4, 6, 5, 15, clip=0.5),
     case("lstm", 4, 6, 5, 10, zps=(-128, 127)),
+    case("lstm", 9, 6, 8, 9, size=3.0),
+    case("lstm", 3, 2, 5, out_zp=60),
     case("lstm", 4, 6, 5, 12, zps=(127, -128), size=100.0),
     case("lstm", 4, 6, 5, 11, scales=(1e-3, 1.0), size=0.001),
     case("lstm", 4, 6, 5, 11, scales=(1e3, 1e-4), size=1e4),

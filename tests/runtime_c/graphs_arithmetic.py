@@ -112,8 +112,9 @@ def svdf(rng, features, units, memory, rank=1, scales=(0.05, 0.01, 0.04), zps=(-
     )
 
 
-def lstm(rng, steps, features, units, cell_bits=11, clip=0.0, scales=(0.02, 0.01), zps=(4, -2), size=1.0):
-    """scales: input, hidden; size: of the kernels' scales."""
+def lstm(rng, steps, features, units, cell_bits=11, clip=0.0, scales=(0.02, 0.01), zps=(4, -2), size=1.0, out_zp=None):
+    """scales: input, hidden; size: of the kernels' scales; out_zp: what is added to the output, if not hidden's."""
+    out_zp = zps[1] if out_zp is None else out_zp
     x = ir.Tensor("x", (1, steps, features), scales[0], zps[0])
     hidden, out = (ir.Tensor(n, s, scales[1], zps[1]) for n, s in (("h", (1, units)), ("z", (1, steps, units))))
     cell = ir.Tensor("c", (1, units), 2.0**-cell_bits, 0, "int16")
@@ -129,6 +130,6 @@ def lstm(rng, steps, features, units, cell_bits=11, clip=0.0, scales=(0.02, 0.01
         "recurrent_scales": (size * rng.uniform(0.002, 0.03, 4)).astype(np.float32),
     }
     return single(
-        ir.UnidirectionalLstm, [x], out, None, variables, **fields, hidden_scale=scales[1], hidden_zero_point=zps[1],
+        ir.UnidirectionalLstm, [x], out, None, variables, **fields, hidden_scale=scales[1], hidden_zero_point=out_zp,
         cell_clip=clip, hidden="h", cell="c",
     )  # fmt: skip

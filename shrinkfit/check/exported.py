@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder that export wrote -> what its report.json says of the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from shrinkfit.check.build import Target
+from shrinkfit.check.emulate import Api, Profile
+from shrinkfit.errors import CheckError
+
+# As write/export.py counts it.
+REPORT_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """One layer of one counted inference; cycles are None where the core's timings are not known."""
+
+    name: str
+    kind: str
+    macs: int
+    instructions: int
+    cycles: int | None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A folder that export wrote, and what its report.json says."""
+
+    folder: Path
+    name: str
+    target: Target
+    report: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Exported:
+        if not folder.is_dir():
+            raise CheckError(f"'{folder}' is not a folder; expected one that `shrinkfit export` wrote")
+        path = folder / "report.json"
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+            ours = "shrinkfit_report" in report and isinstance(report["name"], str)
+            target = Target.of(SimpleNamespace(**report["target"])) if ours else None
+        except FileNotFoundError as error:
+            raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
+        if target is not None and report["shrinkfit_report"] != REPORT_FORMAT:
+            raise CheckError(f"'{path}' was written by another version of shrinkfit; export again")
+        if target is None:
+            raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
+        return cls(folder, report["name"], target, report)
+
+    def graph(self):
+        from shrinkfit.read.tflite import read_tflite
+
+        path = self.folder / f"{self.name}.tflite"
+        if not path.is_file():
+            raise CheckError(
+                f"'{self.folder}' has no {path.name}, from which check simulates; export writes it for every model "
+                "whose operators LiteRT has"
+            )
+        return read_tflite(path)
+
+    @property
+    def api(self) -> Api:
+        """The model's C functions."""
+        inputs, outputs = (
+            tuple((edge["function"], edge["bytes"]) for edge in self.report[side]) for side in ("inputs", "outputs")
+        )
+        return Api(f"{self.name}_run", inputs, outputs, self.report["reset"])
+
+    @property
+    def output_bytes(self) -> int:
+        return sum(size for _, size in self.api.outputs)
+
+    def layers(self, profile: Profile, timed: bool) -> tuple[LayerRun, ...]:
+        """The calls of the run function, which are the layers in their order; a layer may be several."""
+        rows = [row for row in self.report["layers"] if row["function"]]
+        wanted = sum(len(row["identifiers"]) for row in rows)
+        if wanted != len(profile.calls):
+            raise CheckError(f"{self.name}_run makes {len(profile.calls)} calls for {wanted} layers; export again")
+        calls, layers = iter(profile.calls), []
+        for row in rows:
+            own = [next(calls) for _ in row["identifiers"]]
+            instructions, cycles = sum(c.instructions for c in own), sum(c.cycles for c in own)
+            layers.append(LayerRun(row["name"], row["kind"], row["macs"], instructions, cycles if timed else None))
+        return tuple(layers)
+
+    @property
+    def stack_bytes(self) -> int | None:
+        """What the firmware sets aside."""
+        return self.report.get("stack_bytes")
+
+    @property
+    def predicted(self) -> dict[str, int]:
+        keys = {"flash_bytes": "flash_bytes", "ram_bytes": "ram_bytes", "stack_bytes": "run_stack_bytes"}
+        return {ours: self.report[theirs] for ours, theirs in keys.items() if theirs in self.report}
