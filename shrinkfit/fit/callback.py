@@ -198,9 +198,7 @@ class FitDevice(keras.callbacks.Callback):
         self._require_limits_met()
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
-            nodes = self._topology.nodes.values()
-            weights = {node.name: canonical_weights(node) for node in nodes}
-            weights = slice_weights(self._topology, self._channels, weights, self._alive)
+            weights = slice_weights(self._topology, self._channels, self._instruments.trained_weights(), self._alive)
             ranges = self._instruments.ranges()
             self._graph = lower(self._topology, self._stages, weights, ranges, self._fitting.name)
 

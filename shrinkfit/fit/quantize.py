@@ -17,7 +17,7 @@ from shrinkfit.fit.channels import MAKERS, Channels
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer, quantize_probabilities
 from shrinkfit.graph.ir import Padding
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology, keras_value
+from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights, keras_value
 
 FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
 
@@ -46,6 +46,9 @@ class Instruments:
         self._whole = False  # training would take the logarithm of a probability rounded to 0
         self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
         self._stage_ending_at = {stage.last.name: stage for stage in stages}
+        self._stage_biased_at = {
+            (stage.batch_norm or stage.head).name: stage for stage in stages if stage.kind in (*MAKERS, "depthwise")
+        }
         self._stage_starting_at = {stage.head.name: stage for stage in stages}
         self._by_key = {stage.key: stage for stage in stages}
         self._make_variables(quantize, tap)
@@ -81,6 +84,19 @@ class Instruments:
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""
         return {key: quantizer.range() for key, quantizer in self.activations.items()}
+
+    def trained_weights(self) -> dict[str, dict[str, np.ndarray]]:
+        """Node name -> role -> canonical array, kernels on the int8 grid that training rounded them to.
+
+        Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
+        """
+        weights = {node.name: canonical_weights(node) for node in self.topology.nodes.values()}
+        for name in self.kernels:
+            node = self.topology.nodes[name]
+            weights[name]["kernel"] = canonical(
+                node, "kernel", self._rounded(node, node.variables["kernel"].value).numpy()
+            )
+        return weights
 
     # --- in and out of the model ---
 
@@ -159,6 +175,9 @@ class Instruments:
             for node in nodes:
                 whole = len(nodes) == 1
                 value = self._compute(node, value, lambda x: original(x, *args, **kwargs), whole)
+                biased = self._stage_biased_at.get(node.name)
+                if biased is not None:
+                    value = self._with_rounded_bias(biased, value)
                 stage = self._stage_ending_at.get(node.name)
                 if stage is not None:
                     value = self._boundary(stage, self._tapped(stage, value))
@@ -195,15 +214,56 @@ class Instruments:
         from keras import ops
 
         kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
-        if node.kind == "depthwise":  # its last two axes together are the output channels
-            flat = tf.reshape(kernel, (*kernel.shape[:-2], -1))
-            return tf.reshape(self._masked(node, flat), kernel.shape)
-        return self._masked(node, kernel)
-
-    def _masked(self, node: Node, kernel: Any) -> Any:
         if self.phase != FLOAT and node.name in self.kernels:
-            kernel = self.kernels[node.name](kernel)
-        return kernel * self._cast(self.masks[node.name], kernel)
+            kernel = self._rounded(node, kernel)
+        mask = self._cast(self.masks[node.name], kernel)
+        # A depthwise kernel's last two axes together are the output channels.
+        return kernel * (tf.reshape(mask, kernel.shape[-2:]) if node.kind == "depthwise" else mask)
+
+    def _rounded(self, node: Node, kernel: Any) -> Any:
+        import tensorflow as tf
+
+        channels = node.shape[-1]
+        return tf.reshape(self.kernels[node.name](tf.reshape(kernel, (-1, channels))), kernel.shape)
+
+    def _with_rounded_bias(self, stage: Stage, value: Any) -> Any:
+        """The value with the stage's bias on the int32 grid, where the bias is the one that will ship.
+
+        Half a step of the bias is little, but over some layers it is what sets Keras and the C apart.
+        """
+        import tensorflow as tf
+
+        batch_statistics = stage.batch_norm is not None and self.phase != FROZEN and self._training
+        if stage.head.name not in self.kernels or self.phase == FLOAT or batch_statistics:
+            return value
+        factor, bias = self._affine(stage)
+        kernel = tf.reshape(tf.cast(stage.head.variables["kernel"].value, tf.float32), (-1, bias.shape[0]))
+        step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
+        rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
+        error = tf.stop_gradient((rounded - bias) * self.masks[stage.head.name])
+        return value + self._cast(error, value)
+
+    def _affine(self, stage: Stage) -> tuple[Any, Any]:
+        """(factor, bias) of a stage with its normalization folded in, float32 [channels]."""
+        import tensorflow as tf
+
+        zeros = tf.zeros(stage.head.shape[-1])
+        own = {role: tf.cast(v.value, tf.float32) for role, v in stage.head.variables.items()}
+        bias = own.get("bias", zeros)
+        if stage.batch_norm is None:
+            return zeros + 1.0, bias
+        norm = {role: tf.cast(v.value, tf.float32) for role, v in stage.batch_norm.variables.items()}
+        factor = norm.get("gamma", 1.0) / tf.sqrt(norm["variance"] + stage.batch_norm.attributes["epsilon"])
+        return factor, (bias - norm["mean"]) * factor + norm.get("beta", 0.0)
+
+    def _scale(self, key: str) -> Any:
+        """The int8 scale of a stage's output."""
+        stage = self._by_key[key]
+        while not stage.has_range:
+            if stage.kind == "softmax":
+                return 1 / 256
+            stage = self._by_key[stage.inputs[0]]
+        return self.activations[stage.key].scale()
 
     def _window(self, node: Node, x: Any) -> tuple[Any, dict[str, Any]]:
         from keras import ops

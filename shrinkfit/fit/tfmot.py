@@ -10,8 +10,7 @@ from shrinkfit._tfmot import tfmot_module
 
 # Weight of the past in an activation's range; tfmot's own 0.999 needs thousands of steps to settle.
 EMA_DECAY = 0.98
-# Keeps the range of an all-zero kernel off zero, where XLA's fake quantization gives NaN; below float32's resolution
-# of any kernel that matters.
+# Keeps the range of an all-zero kernel off zero, where XLA's fake quantization gives NaN.
 KERNEL_EPSILON = 1e-8
 SMALLEST_RANGE = 1e-6
 
@@ -49,7 +48,9 @@ class KernelQuantizer:
         """kernel [..., channels] -> the same shape, on the int8 grid."""
         import tensorflow as tf
 
-        flat = tf.cast(tf.reshape(kernel, (-1, kernel.shape[-1])), tf.float32) + KERNEL_EPSILON
+        flat = tf.cast(tf.reshape(kernel, (-1, kernel.shape[-1])), tf.float32)
+        is_zero = tf.reduce_all(tf.equal(flat, 0.0), axis=0)
+        flat = flat + tf.where(is_zero, KERNEL_EPSILON, 0.0)
         # training=True also in evaluation: the range has to be that of the weights as they are now.
         return tf.cast(tf.reshape(self._quantizer(flat, True, self._weights), kernel.shape), kernel.dtype)
 
@@ -85,6 +86,10 @@ class ActivationQuantizer:
         y = self._ops.MovingAvgQuantize(tf.cast(x, tf.float32), low, high, num_bits=8, **settings)
         # An output that is always zero has no range; XLA's kernel would divide by it.
         return tf.cast(tf.where(high - low > SMALLEST_RANGE, y, tf.cast(x, tf.float32)), x.dtype)
+
+    def scale(self) -> Any:
+        """The width of one int8 step, a scalar tensor."""
+        return (self.weights["max_var"] - self.weights["min_var"]) / 255
 
     def range(self) -> tuple[float, float]:
         return float(self.weights["min_var"].numpy()), float(self.weights["max_var"].numpy())
