@@ -12,6 +12,7 @@ import numpy as np
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
+from shrinkfit.graph.optimize import optimize
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz.draw import draw_graph, draw_inputs
@@ -64,14 +65,11 @@ def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
         lib: the C kernels, from native.library.
     """
     expected, data = expectation(graph, inputs), write_tflite(graph)
-    difference = litert_difference(graph, inputs, expected, data) or _read_back(graph, data, inputs, expected)
+    difference = litert_difference(graph, inputs, expected, data)
+    difference = difference or _same_outputs("read back", graph, read_tflite(data, graph.name), inputs, expected)
     if difference:
         return Outcome(difference)
-    try:
-        arenas = [("C scalar", Arena(graph, lib, False)), ("C DSP twin", Arena(graph, lib, True))]
-    except ShrinkfitError as error:
-        return Outcome(refused=str(error))
-    return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))
+    return _optimized(graph, inputs, expected, lib) or _by_c(graph, inputs, expected, lib)
 
 
 def expectation(graph: ir.Graph, inputs: dict[str, np.ndarray], steps: int | None = None) -> Expected:
@@ -126,20 +124,40 @@ def litert_difference(graph: ir.Graph, inputs, expected: Expected | None = None,
     return ""
 
 
-def _read_back(graph: ir.Graph, data: bytes, inputs, expected: Expected) -> str:
-    again = read_tflite(data, graph.name)
-    if again.inputs != graph.inputs or again.outputs != graph.outputs:
-        return f"read back: inputs {again.inputs}, outputs {again.outputs}; were {graph.inputs}, {graph.outputs}"
+def _same_outputs(who: str, graph: ir.Graph, other: ir.Graph, inputs, expected: Expected) -> str:
+    """Between a graph and one made from it, in the simulator."""
+    if other.inputs != graph.inputs or other.outputs != graph.outputs:
+        return f"{who}: inputs {other.inputs}, outputs {other.outputs}; were {graph.inputs}, {graph.outputs}"
     makers = {name: op for op in graph.ops for name in op.outputs}
-    # The operators are the same, so what came of reading them shows soon.
-    got = expectation(again, inputs, 2)
-    for step, tensors in enumerate(got.tensors):
+    # Most of the operators are the same, so what came of the others shows soon.
+    for step, tensors in enumerate(expectation(other, inputs, 3).tensors):
         for name in set(graph.outputs) & set(makers):
             values = expected.tensors[step][name]
-            found = describe("read back", graph, makers[name], name, step, tensors[name], values)
+            found = describe(who, graph, makers[name], name, step, tensors[name], values)
             if found:
                 return found
     return ""
+
+
+def _optimized(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome | None:
+    """The optimizer's rewrites change no output, in the C neither; None where it has nothing to do or all is well."""
+    other, rewrites = optimize(graph)
+    if not rewrites:
+        return None
+    who = f"optimized by {', '.join(sorted({rewrite.rule for rewrite in rewrites}))}"
+    difference = _same_outputs(who, graph, other, inputs, expected)
+    if difference:
+        return Outcome(difference)
+    outcome = _by_c(other, inputs, expectation(other, inputs), lib)
+    return Outcome(f"{who}, then {outcome.difference}") if outcome.difference else None
+
+
+def _by_c(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome:
+    try:
+        arenas = [("C scalar", Arena(graph, lib, False)), ("C DSP twin", Arena(graph, lib, True))]
+    except ShrinkfitError as error:
+        return Outcome(refused=str(error))
+    return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))
 
 
 def _c(who: str, arena: Arena, graph: ir.Graph, inputs, expected: Expected) -> str:

@@ -13,14 +13,23 @@ from tests.fuzz.operators_more import MORE_OPERATORS
 
 ALL = OPERATORS | MORE_OPERATORS
 MAX_OPERATORS = 8
+# What the optimizer looks for is rare among random neighbours.
+FOLLOWERS = {
+    "pad": ("conv2d", "depthwise_conv2d"),
+    "conv2d": ("requantize", "conv2d", "depthwise_conv2d", "pool2d"),
+    "depthwise_conv2d": ("requantize", "conv2d"),
+    "reshape": ("reshape", "dense"),
+    "dense": ("requantize", "dense"),
+}
 
 
 def draw_graph(seed: int) -> ir.Graph:
     """1 to 8 operators, each reading what is there, mostly what the one before it made."""
     net = Net(seed)
-    names = sorted(ALL)
+    names, before = sorted(ALL), ""
     for _ in range(net.int(1, MAX_OPERATORS)):
-        ALL[net.choice(names)](net)
+        before = net.choice(FOLLOWERS[before] if before in FOLLOWERS and net.chance(0.4) else names)
+        ALL[before](net)
     return net.graph()
 
 

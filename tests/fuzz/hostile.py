@@ -15,6 +15,7 @@ import numpy as np
 from shrinkfit.device import get_device
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
+from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import price_graph
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
@@ -64,7 +65,8 @@ def check_file(data: bytes) -> tuple[str, str]:
     status, result = _guarded(lambda: read_tflite(data), len(data))
     if status != "read":
         return status, result
-    for what, step in (("pricing", _price), ("writing", write_tflite), ("running", _simulate)):
+    steps = {"pricing": _price, "writing": write_tflite, "running": _simulate, "optimizing": optimize}
+    for what, step in steps.items():
         status, why = _guarded(lambda step=step: step(result), None)
         if status == "wrong":
             return status, f"{what} what was read: {why}"

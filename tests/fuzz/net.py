@@ -155,4 +155,5 @@ class Net:
         read = {name for op in self.ops for name in op.inputs} | set(self.inputs)
         made = [name for op in self.ops for name in op.outputs if self.tensors[name].shape[0] == 1]
         outputs = [name for name in made if name not in read or self.chance(0.1)] or made[-1:] or self.inputs[:1]
+        outputs += [name for name in self.inputs if self.chance(0.02)]
         return ir.Graph("net", self.tensors, self.ops, self.inputs, outputs, self.constants, self.variables)

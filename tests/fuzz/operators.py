@@ -15,6 +15,9 @@ from tests.fuzz.net import Net
 def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float, dense: bool = False) -> dict:
     channels = shape[axis]
     kernel = net.array(shape, -127, 127, "int8")
+    if net.chance(0.3):
+        # Channels that are dead, or constant.
+        np.moveaxis(kernel, axis, -1)[..., net.rng.random(channels) < 0.5] = 0
     taps = kernel.size // channels
     spread = 80 * sqrt(taps) * max(float(np.abs(kernel).mean()), 0.5)
     reach = int(spread) if net.chance(0.8) else 2 ** net.int(0, 24)

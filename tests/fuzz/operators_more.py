@@ -27,6 +27,8 @@ def pad(net: Net) -> None:
     source = net.source(most=MAX_ELEMENTS // 4)
     first = (0, 0) if net.chance(0.9) else net.ints(2, 0, 1)
     paddings = (first, *(net.ints(2, 0, 2) for _ in source.shape[1:]))
+    if len(source.shape) == 4 and net.chance(0.4):
+        paddings = ((0, 0), *paddings[1:3], (0, 0))
     value = net.int(-128, 127) if net.chance(0.3) else None
     target = net.like(source, tuple(n + a + b for n, (a, b) in zip(source.shape, paddings, strict=True)))
     net.add(ir.Pad, (source,), (target,), paddings=paddings, value=value)

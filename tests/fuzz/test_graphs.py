@@ -9,6 +9,8 @@ import pytest
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
+from shrinkfit.graph.edit import Rewrite
+from shrinkfit.graph.optimize import optimize
 from shrinkfit.price import arena
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
@@ -89,6 +91,16 @@ def test_a_wrong_constant_of_a_kernel_is_noticed_and_the_operator_named(lib, mon
 
     monkeypatch.setattr(kernels, "pack_calls", wrong)
     assert first_wrong(lib, "softmax").startswith("C scalar: softmax 'op")
+
+
+def test_a_wrong_rewrite_is_noticed(lib, monkeypatch):
+    def wrong(graph):
+        after, records = optimize(graph)
+        ops = [replace(op, table=op.table[::-1]) if op.kind == "table" else op for op in after.ops]
+        return replace(after, ops=ops), records or (Rewrite("reverse", "", "", ""),)
+
+    monkeypatch.setattr(compare, "optimize", wrong)
+    assert first_wrong(lib, "table").startswith("optimized by ")
 
 
 def test_an_arena_whose_tensors_overlap_is_noticed(lib, monkeypatch):
