@@ -9,7 +9,7 @@ import numpy as np
 
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import activation_name, activation_range
+from shrinkfit.graph.activation import activation_name, activation_range, is_computed
 from shrinkfit.write import tflite_layout, tflite_state
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Place:
         name = activation_name(op.activation_min, op.activation_max, target)
         if name == "NONE" and getattr(op, "division", "double") == "float32":
             # A RELU of its own whose clamp is the whole range still divides the scales as RELU does.
-            name = next((n for n in ("RELU", "RELU6", "RELU_N1_TO_1") if activation_range(n, target) == whole), None)
+            names = (n for n in ("RELU", "RELU6", "RELU_N1_TO_1") if is_computed(n, target))
+            name = next((n for n in names if activation_range(n, target) == whole), None)
         if name is None or (name != "NONE" and getattr(op, "division", "float32") == "double"):
             raise ExportError(
                 f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}], which at scale "

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
+from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range, is_computed
 from shrinkfit.graph.base import DTYPE_RANGES
 
 MAX_ELEMENTS = 3000
@@ -132,7 +132,8 @@ class Net:
 
     def clamp(self, target: ir.Tensor, names=tuple(ACTIVATION_BOUNDS)) -> dict[str, int]:
         """A fused activation that leaves something of the range."""
-        ranges = [activation_range(str(name), target) for name in self.rng.permutation(names)]
+        drawn = [str(name) for name in self.rng.permutation(names)]
+        ranges = [activation_range(name, target) for name in drawn if is_computed(name, target)]
         low, high = next(pair for pair in (*ranges, (-128, 127)) if pair[0] <= pair[1])
         return {"activation_min": low, "activation_max": high}
 

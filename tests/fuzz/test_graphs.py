@@ -122,3 +122,8 @@ def test_lstm_cells_are_read_where_litert_computes_them(exponent, reads, lib):
         assert "LiteRT: lstm" in compare.litert_difference(graph, inputs)
         with pytest.raises(ShrinkfitError, match="computes no tanh"):
             read_tflite(write_tflite(graph))
+
+
+def test_a_clamp_that_overflows_in_litert_is_refused():
+    with pytest.raises(ShrinkfitError, match="RELU_N1_TO_1.*too fine"):
+        read_tflite(campaign.FOUND / "refused_20150.tflite")
