@@ -14,6 +14,15 @@ from shrinkfit.graph.base import DTYPE_RANGES
 MAX_ELEMENTS = 3000
 # Where effective scales end: below the first every output is the zero_point; from 2**30 on LiteRT's shift is undefined.
 SCALE_EXPONENTS = (-40, 29)
+FINEST = 2.0 ** -SCALE_EXPONENTS[1]
+# Of tensors: so that no product of a few leaves the range above.
+TENSOR_EXPONENTS = (-25, 12)
+
+
+def bounded(scale: float, least: float = 0.0) -> float:
+    """A tensor's scale, not finer than `least`."""
+    low, high = (2.0**n for n in TENSOR_EXPONENTS)
+    return min(max(scale, low, least), high)
 
 
 class Net:
@@ -85,7 +94,7 @@ class Net:
     def near(self, tensor: ir.Tensor, shape=None) -> ir.Tensor:
         """Another scale, mostly close to the tensor's."""
         factor = self.power(-2, 2) if self.chance(0.8) else self.power(-9, 9)
-        return self.tensor(tensor.shape if shape is None else shape, tensor.scale * factor)
+        return self.tensor(tensor.shape if shape is None else shape, bounded(tensor.scale * factor))
 
     def input(self, shape, **fields) -> ir.Tensor:
         made = self.tensor(shape, **fields)

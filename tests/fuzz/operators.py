@@ -9,7 +9,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.tables import function_table
-from tests.fuzz.net import Net
+from tests.fuzz.net import FINEST, Net, bounded
 
 
 def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float, dense: bool = False) -> dict:
@@ -128,7 +128,8 @@ def _elementwise(net: Net, kind: type[ir.Elementwise]) -> None:
     a, b = _operands(net)
     shape = np.broadcast_shapes(a.shape, b.shape)
     if kind is ir.Mul:
-        target = net.tensor(shape, a.scale * b.scale / net.effective(64.0 * 64.0))
+        product = a.scale * b.scale
+        target = net.tensor(shape, bounded(product / net.effective(64.0 * 64.0), product * FINEST))
     else:
         target = net.near(max(a, b, key=lambda t: t.scale), shape)
     net.add(kind, (a, b) if net.chance(0.5) else (b, a), (target,), **net.clamp(target))

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
-from tests.fuzz.net import MAX_ELEMENTS, Net
+from tests.fuzz.net import FINEST, MAX_ELEMENTS, Net, bounded
 
 
 def reshape(net: Net) -> None:
@@ -124,9 +124,10 @@ def svdf(net: Net) -> None:
     source = net.source(ranks=(2,), batched=False)
     features, filters = source.shape[1], units * rank
     feature_scale, time_scale, scale = net.power(-9, -3), net.power(-13, -7), net.scale()
-    state_scale = source.scale * feature_scale / min(net.effective(60.0), 2.0**29)
-    if net.chance(0.8):
-        scale = state_scale * time_scale / net.effective(1e6)
+    product = source.scale * feature_scale
+    state_scale = bounded(product / net.effective(60.0), product * FINEST)
+    product = state_scale * time_scale
+    scale = bounded(product / net.effective(1e6) if net.chance(0.8) else scale, product * FINEST)
     state = net.variable((1, filters * memory), state_scale, 0, np.zeros((1, filters * memory), np.int16))
     net.add(
         ir.Svdf,
