@@ -26,7 +26,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for kind, count in (("graphs", arguments.graphs), ("files", arguments.files)):
             seeds = range(arguments.start, arguments.start + count)
-            failed |= _campaign(kind, seeds, Path(folder), arguments.processes)
+            failed |= bool(seeds) and _campaign(kind, seeds, Path(folder), arguments.processes)
     return int(failed)
 
 
