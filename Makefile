@@ -13,7 +13,7 @@ export SHRINKFIT_SHARED ?= $(abspath ../shared)
 endif
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help hotword test check format clean
+.PHONY: help hotword test fuzz check format clean
 # The system packages have to be there before .venv is made.
 .NOTPARALLEL:
 
@@ -23,6 +23,7 @@ help:
 	@echo "               HOTWORDS=a,b   the words to spot"
 	@echo "               QUICK=1        a few epochs only, to see that everything works"
 	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
+	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
 	@echo "make check     lint and check formatting, Python and C"
 	@echo "make format    format Python and C"
 	@echo "make clean     remove build/"
@@ -34,6 +35,9 @@ hotword: system-hotword $(STAMP)
 
 test: system-test $(STAMP)
 	$(RUN) -m pytest $(ARGS)
+
+fuzz: system-test $(STAMP)
+	$(RUN) -m tests.fuzz $(ARGS)
 
 check: system-check $(STAMP)
 	$(VENV)/bin/ruff format --check .

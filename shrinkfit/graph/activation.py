@@ -38,9 +38,14 @@ def activation_range(name: str, output: Tensor) -> tuple[int, int]:
     return low, high
 
 
+def is_computed(name: str, output: Tensor) -> bool:
+    """Whether LiteRT's bounds are numbers: from 2**31 steps on its conversion to int32 is undefined."""
+    return all(abs(bound or 0.0) / output.scale < 2.0**31 for bound in ACTIVATION_BOUNDS[name])
+
+
 def activation_name(low: int, high: int, output: Tensor) -> str | None:
     """The fused activation whose clamp for this output is [low, high]; None where there is none."""
     for name in ACTIVATION_BOUNDS:
-        if activation_range(name, output) == (low, high):
+        if is_computed(name, output) and activation_range(name, output) == (low, high):
             return name
     return None

@@ -10,22 +10,33 @@ from math import frexp, isfinite
 
 import numpy as np
 
+from shrinkfit.errors import ShrinkfitError
+
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+class ScaleError(ShrinkfitError, ValueError):
+    """A quotient of scales that is no number to multiply by."""
 
 
 def split_scale(scale: float) -> tuple[int, int]:
     """Write a scale as multiplier * 2**(shift - 31).
 
     Args:
-        scale: positive finite float, input_scale * kernel_scale / output_scale.
+        scale: finite float, input_scale * kernel_scale / output_scale; 0 where that underflows.
     Returns:
         multiplier: int in [2**30, 2**31), or 0 where the scale is below 2**-32 (as LiteRT has it).
         shift: int; positive means left.
     Raises:
-        ValueError: scale is not positive and finite.
+        ScaleError: scale is negative or not finite.
     """
-    if not (isfinite(scale) and scale > 0):
-        raise ValueError(f"scale is {scale}, expected a positive finite number")
+    if not (isfinite(scale) and scale >= 0):
+        raise ScaleError(
+            f"the scales of an operator's tensors make a factor of {scale}, expected a finite number from 0 on; "
+            "convert the model again with a calibration that covers its values"
+        )
+    if scale == 0:
+        return 0, 0
     fraction, shift = frexp(scale)
     multiplier = int(np.floor(fraction * 2**31 + 0.5))
     if multiplier == 2**31:

@@ -139,6 +139,7 @@ class UnidirectionalLstm(Op):
             object.__setattr__(self, name, frozen_array(getattr(self, name), dtype, f"{self.where}: {name}"))
         object.__setattr__(self, "hidden_scale", float(np.float32(self.hidden_scale)))
         object.__setattr__(self, "cell_clip", float(np.float32(self.cell_clip)))
+        require(self.cell_clip >= 0, f"{self.where}: cell_clip is {self.cell_clip}, expected a bound, or 0 for none")
         require(
             self.input_kernels.ndim == 3 and self.input_kernels.shape[0] == len(GATES),
             f"{self.where}: input_kernels have shape {self.input_kernels.shape}, expected (4, units, features)",

@@ -25,8 +25,7 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
     Returns:
         int8 [256].
     Raises:
-        ShrinkfitError: the scales are such that LiteRT has no answer either.
-        ValueError: the scales' quotient leaves float32.
+        ShrinkfitError: the scales are such that LiteRT has no answer either, or their quotient leaves float32.
     """
     values = np.arange(INT8_MIN, INT8_MAX + 1) - source.zero_point
     # Scales at the ends of float32 overflow to infinity, which split_scale refuses.

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range
+from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range, is_computed
 from shrinkfit.graph.tables import function_table
 from shrinkfit.read import tflite_fold, tflite_layout, tflite_state
 from shrinkfit.read.tflite import ACTIVATION_TYPES, OperatorReader
@@ -26,6 +26,8 @@ def _activation(at: OperatorReader, target: ir.Tensor, name: str | None = None) 
         name = _ACTIVATIONS.get(code, str(code))
     if name not in ACTIVATION_BOUNDS:
         raise at.refuse(f"has the fused activation {name}; expected one of {', '.join(ACTIVATION_BOUNDS)}")
+    if not is_computed(name, target):
+        raise at.refuse(f"has {name} at output scale {target.scale:g}, too fine for the bounds that LiteRT computes")
     low, high = activation_range(name, target)
     return {"activation_min": low, "activation_max": high}
 

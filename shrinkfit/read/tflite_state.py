@@ -16,6 +16,8 @@ _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if 
 # Where UNIDIRECTIONAL_SEQUENCE_LSTM has what; the four gates in the order of ir.GATES.
 LSTM_INPUT_KERNELS, LSTM_RECURRENT_KERNELS, LSTM_BIASES = (1, 2, 3, 4), (5, 6, 7, 8), (12, 13, 14, 15)
 LSTM_HIDDEN, LSTM_CELL = 18, 19
+# Those of the cell's scale.
+LSTM_CELL_EXPONENTS = range(-15, -8)
 LSTM_EXTRAS = {
     "peephole connections": (9, 10, 11),
     "a projection": (16, 17),
@@ -147,8 +149,14 @@ def _lstm(at: OperatorReader) -> None:
     units = len(kernels[0][0])
     hidden_scale, hidden_zero_point = _lstm_hidden(at)
     cell = _state(at, LSTM_CELL, "int16", (1, units))
-    if frexp(at.subgraph.variables[cell].tensor.scale)[0] != 0.5:
+    fraction, exponent = frexp(at.subgraph.variables[cell].tensor.scale)
+    if fraction != 0.5:
         raise at.refuse("has a cell whose scale is no power of two, which LiteRT refuses too; convert it again")
+    if exponent - 1 not in LSTM_CELL_EXPONENTS:
+        raise at.refuse(
+            f"has a cell of scale 2**{exponent - 1}, for which LiteRT's reference kernel computes no tanh; expected "
+            "2**-15 to 2**-9, convert it again"
+        )
     scales = np.array([scale for _, scale in kernels], np.float32)
     at.add(
         ir.UnidirectionalLstm,

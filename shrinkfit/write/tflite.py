@@ -9,7 +9,7 @@ import numpy as np
 
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import activation_name, activation_range
+from shrinkfit.graph.activation import activation_name, activation_range, is_computed
 from shrinkfit.write import tflite_layout, tflite_state
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Place:
         name = activation_name(op.activation_min, op.activation_max, target)
         if name == "NONE" and getattr(op, "division", "double") == "float32":
             # A RELU of its own whose clamp is the whole range still divides the scales as RELU does.
-            name = next((n for n in ("RELU", "RELU6") if activation_range(n, target) == whole), None)
+            names = (n for n in ("RELU", "RELU6", "RELU_N1_TO_1") if is_computed(n, target))
+            name = next((n for n in names if activation_range(n, target) == whole), None)
         if name is None or (name != "NONE" and getattr(op, "division", "float32") == "double"):
             raise ExportError(
                 f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}], which at scale "
@@ -155,9 +156,19 @@ def _pool2d(place: Place) -> None:
 
 
 def _reduce(place: Place) -> None:
-    code = {"mean": "MEAN", "reduce_max": "REDUCE_MAX"}[place.op.kind]
-    options = place.schema.ReducerOptionsT(keepDims=place.op.keep_dims)
-    place.add(code, 2, (place.numbers("axes", place.op.axes),), options)
+    op, (source,), (target,) = place.op, place.sources, place.targets
+    code = {"mean": "MEAN", "reduce_max": "REDUCE_MAX"}[op.kind]
+    axes = place.numbers("axes", op.axes)
+    if op.keep_dims or len(op.axes) < len(source.shape):
+        place.add(code, 2, (axes,), place.schema.ReducerOptionsT(keepDims=op.keep_dims))
+        return
+    # Without any axis left LiteRT makes a scalar, which has no axis 0 for the operators behind it.
+    kept = place.file.activation(f"{op.name}/kept", (1,) * len(source.shape), *target.quantization)
+    options = place.schema.ReducerOptionsT(keepDims=True)
+    place.file.operator(code, 2, [*place.inputs, axes], [kept], options)
+    place.inputs = [kept]
+    shape = np.array(target.shape, np.int32)
+    place.add("RESHAPE", 1, (place.numbers("shape", shape),), place.schema.ReshapeOptionsT(newShape=shape))
 
 
 def _elementwise(place: Place) -> None:
