@@ -86,12 +86,13 @@ def bypassed(graph: ir.Graph, op: ir.Op) -> ir.Graph | None:
     if gone in (*graph.inputs, *graph.outputs, *constants(graph)):
         return None
     changed: dict[str, ir.Op | None] = {
-        other.name: _renamed(other, gone, keep) for other in graph.ops if gone in (*other.inputs, *other.outputs)
+        other.name: renamed(other, gone, keep) for other in graph.ops if gone in (*other.inputs, *other.outputs)
     }
     return rebuilt(graph, {**changed, op.name: None}, (gone,))
 
 
-def _renamed(op: ir.Op, old: str, new: str) -> ir.Op:
+def renamed(op: ir.Op, old: str, new: str) -> ir.Op:
+    """The operator with one tensor it reads or makes under another name."""
     inputs = tuple(new if name == old else name for name in op.inputs)
     outputs = tuple(new if name == old else name for name in op.outputs)
     return replace(op, inputs=inputs, outputs=outputs)

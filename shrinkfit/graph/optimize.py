@@ -15,11 +15,20 @@ from shrinkfit.graph.drop_channels import drop_channels
 from shrinkfit.graph.drop_noops import drop_noop, drop_unused, fuse_requantize, merge_reshapes
 from shrinkfit.graph.edit import Rewrite, weight_bytes
 from shrinkfit.graph.fold_pads import fold_pad
+from shrinkfit.graph.merge_constants import fold_constant, merge_constants
 
 __all__ = ["Rewrite", "optimize"]
 
 # Each takes a graph and returns it with one rewrite done, or None. In the order in which they are tried.
-_STEPS: tuple[Callable, ...] = (drop_unused, merge_reshapes, drop_noop, fuse_requantize, fold_pad)
+_STEPS: tuple[Callable, ...] = (
+    fold_constant,
+    merge_constants,
+    drop_unused,
+    merge_reshapes,
+    drop_noop,
+    fuse_requantize,
+    fold_pad,
+)
 
 
 def optimize(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
