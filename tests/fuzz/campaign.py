@@ -90,10 +90,11 @@ class _Worker:
 
     def __init__(self, context, kind: str, seeds: range, folder: Path, results) -> None:
         self.context, self.kind, self.seeds, self.folder, self.results = context, kind, seeds, folder, results
-        self.position, self.seen = context.Value("q", -1), (-1, 0)
+        self.position = context.Value("q", -1)
         self._start(0)
 
     def _start(self, first: int) -> None:
+        self.position.value, self.seen = -1, (-1, 0)
         arguments = (self.kind, self.seeds, first, str(self.folder), self.position, self.results)
         self.process = self.context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
@@ -110,6 +111,8 @@ class _Worker:
             return self._went_wrong(report, position, f"hangs for more than {HANGS_SECONDS} s")
         if self.process.exitcode == 0:
             return False
+        # Read again: it may have moved on between the look at its position and its end.
+        position = self.position.value
         return self._went_wrong(report, position, f"ended its process with exit code {self.process.exitcode}")
 
     def _went_wrong(self, report: Report, position: int, why: str) -> bool:
