@@ -17,8 +17,10 @@ from tests.runtime_c import native
 
 FOUND = Path(__file__).resolve().parents[1] / "golden" / "fuzz_cases"
 CHECKERS = {"graphs": "tests.fuzz.compare", "files": "tests.fuzz.hostile", "deaths": "tests.fuzz.deaths"}
-# A seed that takes this long, in a process that sees its own limits, hangs where Python cannot interrupt it.
+# A seed that takes this long, in a process that sees its own limits, hangs where Python cannot interrupt it. Counted in
+# looks at it, as clocks go on while a machine sleeps.
 HANGS_SECONDS = 300
+LOOK_SECONDS = 0.05
 SHOWN = 5
 
 
@@ -79,7 +81,7 @@ def run(kind: str, seeds: range, folder: Path, processes: int | None = None, on_
         if report.seconds - shown >= 1 or not working:
             shown = report.seconds
             on_progress(report)
-        time.sleep(0.05)
+        time.sleep(LOOK_SECONDS)
     return report
 
 
@@ -88,10 +90,11 @@ class _Worker:
 
     def __init__(self, context, kind: str, seeds: range, folder: Path, results) -> None:
         self.context, self.kind, self.seeds, self.folder, self.results = context, kind, seeds, folder, results
-        self.position, self.seen = context.Value("q", -1), (-1, time.monotonic())
+        self.position = context.Value("q", -1)
         self._start(0)
 
     def _start(self, first: int) -> None:
+        self.position.value, self.seen = -1, (-1, 0)
         arguments = (self.kind, self.seeds, first, str(self.folder), self.position, self.results)
         self.process = self.context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
@@ -99,16 +102,17 @@ class _Worker:
     def watch(self, report: Report) -> bool:
         """Whether it still works; what killed it goes into the report."""
         position = self.position.value
-        if position != self.seen[0]:
-            self.seen = position, time.monotonic()
+        self.seen = position, self.seen[1] + 1 if position == self.seen[0] else 0
         if self.process.is_alive():
-            if position < 0 or time.monotonic() - self.seen[1] < HANGS_SECONDS:
+            if position < 0 or self.seen[1] * LOOK_SECONDS < HANGS_SECONDS:
                 return True
             self.process.kill()
             self.process.join()
             return self._went_wrong(report, position, f"hangs for more than {HANGS_SECONDS} s")
         if self.process.exitcode == 0:
             return False
+        # Read again: it may have moved on between the look at its position and its end.
+        position = self.position.value
         return self._went_wrong(report, position, f"ended its process with exit code {self.process.exitcode}")
 
     def _went_wrong(self, report: Report, position: int, why: str) -> bool:

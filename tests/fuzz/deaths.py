@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A checker that dies on some seeds, for the test that a death is noticed."""
+"""A checker that dies or hangs on some seeds, for the test that it is noticed."""
 
 import os
+import time
 
-ABORTS, RAISES = 3, 6
+ABORTS, RAISES, SLEEPS = 3, 6, 8
 
 
 def checker(folder):
@@ -12,6 +13,8 @@ def checker(folder):
     def check(seed: int) -> tuple[str, str]:
         if seed == ABORTS:
             os.abort()
+        if seed == SLEEPS:
+            time.sleep(1000)
         if seed == RAISES:
             raise ZeroDivisionError("seed 6")
         return "equal", ""
