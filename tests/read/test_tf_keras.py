@@ -154,7 +154,8 @@ def test_the_mlperf_tiny_originals_load_export_and_keep_their_answers(file, tmp_
     close = np.sqrt(((got - expected) ** 2).mean()) < 0.05 * expected.std()
     assert close or (got.argmax(1) == expected.argmax(1)).mean() > 0.95
     assert expected.std() > 0.01, "answers that are all alike would prove nothing"
-    assert shrinkfit.export(graph, tmp_path / "c", name="m").cost == shrinkfit.price(model)
+    # As it came: a price knows shapes only, and would not see VWW's dead channels.
+    assert shrinkfit.export(graph, tmp_path / "c", name="m", optimize=False).cost == shrinkfit.price(model)
 
 
 def test_an_mlperf_tiny_original_exports_from_its_path(tmp_path):
