@@ -158,6 +158,23 @@ def test_export_writes_the_folder(exported):
     assert (exported / "tiny.c").is_file()
 
 
+@pytest.mark.parametrize(("flag", "rules", "layers"), [("--optimize", ["drop_noop"], 1), ("--no-optimize", [], 2)])
+def test_no_optimize_keeps_the_graph_as_it_came(run, tmp_path, flag, rules, layers):
+    from shrinkfit.write.tflite import write_tflite
+
+    x, z = (ir.Tensor(name, (1, 8), **EXAMPLE_TENSORS) for name in "xz")
+    p = ir.Tensor("p", (1, 8), 1 / 256, -128)
+    ops = (
+        ir.Requantize(name="same", inputs=("x",), outputs=("z",)),
+        ir.Softmax(name="soft", inputs=("z",), outputs=("p",)),
+    )
+    model = tmp_path / "m.tflite"
+    model.write_bytes(write_tflite(ir.Graph("g", {t.name: t for t in (x, z, p)}, ops, ("x",), ("p",))))
+    status, out, _ = run("export", model, "-o", tmp_path / "out", "--name", "m", flag, "--json")
+    report = json.loads(out)
+    assert (status, len(report["layers"]), [r["rule"] for r in report["rewrites"]]) == (0, layers, rules)
+
+
 def test_export_over_the_limits_is_status_1(run, tmp_path):
     model = dense_model(tmp_path / "m.tflite", 1500, 1000)
     status, out, _ = run("export", model, "-o", tmp_path / "out", "--name", "big", "--json")
