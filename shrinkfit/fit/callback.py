@@ -195,8 +195,8 @@ class FitDevice(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._instruments.detach()
+        self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
         quantizing.bake(self._topology, self._channels, self._alive)
-        self._require_limits_met()
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
             weights = slice_weights(self._topology, self._channels, self._instruments.trained_weights(), self._alive)

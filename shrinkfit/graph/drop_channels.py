@@ -14,7 +14,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.dense_steps import same_steps
-from shrinkfit.graph.edit import Rewrite, constants, weight_bytes
+from shrinkfit.graph.edit import Rewrite, weight_bytes
 from shrinkfit.graph.intervals import intervals, tap_patterns
 
 Channels = dict[str, np.ndarray]
@@ -77,7 +77,7 @@ def _reading(op: ir.Weighted, graph: ir.Graph, known: Channels) -> _Reading:
 def _droppable(graph: ir.Graph, readings: dict[str, _Reading], barred: set[str]) -> Channels:
     """Tensor name -> bool [channels]: the largest choice with which every operator can live."""
     dropped = {name: np.ones(tensor.shape[-1], bool) for name, tensor in graph.tensors.items()}
-    for name in (*graph.inputs, *graph.outputs, *constants(graph)):
+    for name in (*graph.inputs, *graph.outputs, *graph.constants):
         dropped[name][:] = False
     while True:
         before = -1

@@ -47,15 +47,9 @@ def readers(graph: ir.Graph) -> dict[str, tuple[ir.Op, ...]]:
     return found
 
 
-def constants(graph: ir.Graph) -> dict[str, np.ndarray]:
-    """Values of the tensors that no operator makes and no input brings; none in a graph that cannot have such."""
-    return dict(getattr(graph, "constants", {}))
-
-
 def fill_value(pad: ir.Pad, target: ir.Tensor) -> int:
     """What a Pad writes around its input: its own value if it has one, else the output's zero_point."""
-    value = getattr(pad, "value", None)
-    return target.zero_point if value is None else value
+    return target.zero_point if pad.value is None else pad.value
 
 
 def producers(graph: ir.Graph) -> dict[str, ir.Op]:
@@ -83,7 +77,7 @@ def bypassed(graph: ir.Graph, op: ir.Op) -> ir.Graph | None:
     """
     source, target = op.inputs[0], op.outputs[0]
     keep, gone = (target, source) if target in graph.outputs else (source, target)
-    if gone in (*graph.inputs, *graph.outputs, *constants(graph)):
+    if gone in (*graph.inputs, *graph.outputs, *graph.constants):
         return None
     changed: dict[str, ir.Op | None] = {
         other.name: renamed(other, gone, keep) for other in graph.ops if gone in (*other.inputs, *other.outputs)

@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir, simulate
-from shrinkfit.graph.edit import constants, fill_value, run_alone, value_table
+from shrinkfit.graph.edit import fill_value, run_alone, value_table
 from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier
 
@@ -27,7 +27,7 @@ ADD_SHIFT_THAT_FITS = 2
 def intervals(graph: ir.Graph) -> dict[str, np.ndarray]:
     """Tensor name -> int64 [2, channels]. What operators of unknown kinds make can be anything."""
     found = {name: anything(graph.tensors[name]) for name in graph.inputs}
-    found |= {name: _of_constant(graph.tensors[name], values) for name, values in constants(graph).items()}
+    found |= {name: _of_constant(graph.tensors[name], values) for name, values in graph.constants.items()}
     for op in graph.ops:
         for tensor in graph.op_outputs(op):
             found[tensor.name] = anything(tensor)
