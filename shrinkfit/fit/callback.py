@@ -12,12 +12,14 @@ import numpy as np
 from shrinkfit.device import Device, get_device
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import prune as pruning
-from shrinkfit.fit import quantize as quantizing
 from shrinkfit.fit.channels import couple, slice_weights
+from shrinkfit.fit.forward import FLOAT, FROZEN, QUANTIZED
 from shrinkfit.fit.importance import magnitude
+from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.tfmot import polynomial_decay
+from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import Cost, price_graph
@@ -102,7 +104,7 @@ class FitDevice(keras.callbacks.Callback):
         self._fitting: Any = None  # the model given to fit()
         self._small: Any = None
         self._graph: Graph | None = None
-        self._instruments: quantizing.Instruments | None = None
+        self._instruments: Instruments | None = None
 
     # --- what the user reads afterwards ---
 
@@ -165,14 +167,14 @@ class FitDevice(keras.callbacks.Callback):
         self._widths = pruning.widths_of(self._channels, self._alive)
         self._first = self._pricer.costs(self._widths)
         self._refuse_the_impossible()
-        self._instruments = quantizing.Instruments(
-            self._fitting,
+        variables = FitVariables(
             self._topology,
             self._stages,
             self._channels,
             quantize=self.quantize,
             tap=self.prune and self.importance == "taylor",
         )
+        self._instruments = Instruments(self._fitting, self._topology, self._stages, variables)
         self._instruments.attach()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -196,17 +198,19 @@ class FitDevice(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._instruments.detach()
         self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
-        quantizing.bake(self._topology, self._channels, self._alive)
+        bake(self._topology, self._channels, self._alive)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
-            weights = slice_weights(self._topology, self._channels, self._instruments.trained_weights(), self._alive)
-            ranges = self._instruments.ranges()
+            weights = slice_weights(
+                self._topology, self._channels, self._instruments.variables.trained_weights(), self._alive
+            )
+            ranges = self._instruments.variables.ranges()
             self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
         what = {"the loss": logs.get("loss", 0.0)}
-        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.ranges().items()}
+        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.variables.ranges().items()}
         bad = next((f"{name} is {value}" for name, value in what.items() if not np.isfinite(value)), None)
         if bad is not None:
             self._release()
@@ -238,8 +242,8 @@ class FitDevice(keras.callbacks.Callback):
 
     def _phase_at(self, epoch: int) -> str:
         if not self.quantize or epoch < int(self.quantize_from * self._epochs):
-            return quantizing.FLOAT
-        return quantizing.QUANTIZED if epoch < int(self.freeze_from * self._epochs) else quantizing.FROZEN
+            return FLOAT
+        return QUANTIZED if epoch < int(self.freeze_from * self._epochs) else FROZEN
 
     def _enter_phase(self, phase: str) -> None:
         if phase != self._instruments.phase:
@@ -249,7 +253,7 @@ class FitDevice(keras.callbacks.Callback):
     # --- pruning ---
 
     def _narrow(self, limits: dict[str, float]) -> list[pruning.Pruned]:
-        worth = self._instruments.take_importance()
+        worth = self._instruments.variables.take_importance()
         if not pruning.over(self._pricer.costs(self._widths), limits):
             return []
         if worth is None:  # asked for, or no step was taken yet
@@ -267,7 +271,7 @@ class FitDevice(keras.callbacks.Callback):
             multiple=self.width_multiple,
         )
         self._alive = pruning.select(groups, self._widths, worth, self._alive)
-        self._instruments.set_alive(self._alive)
+        self._instruments.variables.set_alive(self._alive)
         if self.verbose:
             for r in records:
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {r.saved:,.0f} {r.resource}")
