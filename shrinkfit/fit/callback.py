@@ -12,13 +12,19 @@ import numpy as np
 from shrinkfit.device import Device, get_device
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import prune as pruning
+from shrinkfit.fit.backup import Backups, digest
+from shrinkfit.fit.beside import Beside, find_beside
 from shrinkfit.fit.channels import couple, slice_weights
+from shrinkfit.fit.forward import FLOAT
 from shrinkfit.fit.importance import magnitude
 from shrinkfit.fit.instruments import Instruments, bake
+from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
 from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
+from shrinkfit.fit.slots import zero_slots
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.fit.zeros import alive_in_weights
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import Cost, price_graph
@@ -104,6 +110,8 @@ class FitDevice(keras.callbacks.Callback):
         self._small: Any = None
         self._graph: Graph | None = None
         self._instruments: Instruments | None = None
+        self._beside = Beside(self, None)
+        self._backups: Backups | None = None
 
     # --- what the user reads afterwards ---
 
@@ -150,14 +158,17 @@ class FitDevice(keras.callbacks.Callback):
         with self._instruments.applied():
             return self._fitting.predict(x, batch_size=batch_size, verbose=0)
 
-    # --- Keras hooks ---
+    # --- Keras hooks; fit/beside.py puts them before all other callbacks', and those named after_... behind them ---
 
     def set_model(self, model: Any) -> None:
         self._fitting = model
+        self._beside = find_beside(self)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._release()
+        self._beside.begin()
         self.history, self._small, self._graph = [], None, None
+        self._next_epoch, self._finished, self._remembered = 0, "", {}
         epochs = max(int(self.params.get("epochs") or 1), 1)
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
@@ -166,29 +177,52 @@ class FitDevice(keras.callbacks.Callback):
         self._stages = fuse(self._topology)
         self._channels = couple(self._topology)
         self._pricer = Pricer(self._topology, self._stages, self._channels, self.device)
-        self._alive = np.ones(self._channels.count, bool)
-        self._widths = pruning.widths_of(self._channels, self._alive)
+        self._take(alive_in_weights(self._topology, self._channels))
         self._first = self._pricer.costs(self._widths)
         self._refuse_the_impossible()
-        variables = FitVariables(
-            self._topology,
-            self._stages,
-            self._channels,
-            quantize=self.quantize,
-            tap=self.prune and self.importance == "taylor",
+        with scope_of(self._fitting):
+            variables = FitVariables(
+                self._topology,
+                self._stages,
+                self._channels,
+                quantize=self.quantize,
+                tap=self.prune and self.importance == "taylor",
+            )
+        self._instruments = Instruments(
+            self._fitting, self._topology, self._stages, variables, running=self._beside.running
         )
-        self._instruments = Instruments(self._fitting, self._topology, self._stages, variables)
+        self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
         self._instruments.attach()
+        self._backups.begin()
+        self._put_zeros()
+
+    def after_train_begin(self) -> None:
+        """BackupAndRestore has put back what it had: go on from there."""
+        state = self._backups.load()
+        if state is not None:
+            self._restore(state)
+        else:
+            self._take(alive_in_weights(self._topology, self._channels))
+        self._put_zeros()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._next_epoch = epoch
         limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
-        records = self._narrow(limits) if self.prune else []
-        self.history.append({"epoch": epoch, "limits": limits, "pruned": [asdict(r) for r in records]})
-        self._enter_phase(self._schedule.phase_at(epoch))
+        records = [asdict(r) for r in self._narrow(limits)] if self.prune else []
+        again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
+        self.history = [h for h in self.history if h["epoch"] < epoch]
+        self.history.append(
+            {"epoch": epoch, "limits": limits, "pruned": [r for h in again for r in h["pruned"]] + records}
+        )
+        phase = self._schedule.phase_at(epoch)
+        if records or (phase != FLOAT and self._instruments.phase == FLOAT):
+            self._beside.start_anew()
+        self._enter_phase(phase)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
+        bake(self._topology, self._channels, self._alive)  # whatever other callbacks have put there
         costs = self._pricer.costs(self._widths)
         self.history[-1] |= {
             "phase": self._instruments.phase,
@@ -197,11 +231,33 @@ class FitDevice(keras.callbacks.Callback):
             "metrics": {name: float(value) for name, value in logs.items()},
         }
         logs.update({name: float(costs[name]) for name in pruning.RESOURCES})
+        self._next_epoch = epoch + 1
+        self._remembered[digest(self._fitting)] = self._instruments.variables.state()
+
+    def after_epoch_end(self, epoch: int) -> None:
+        """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
+        if epoch < self._schedule.settled and self._beside.stopped_early(epoch):
+            self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._backups.end()
         self._instruments.detach()
-        self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
-        bake(self._topology, self._channels, self._alive)
+        self._require_limits_met()
+        self._finish()
+
+    def after_train_end(self) -> None:
+        """EarlyStopping may have put back the weights of its best epoch."""
+        if digest(self._fitting) != self._finished:
+            self._finish()
+        self._backups.delete()
+
+    def _finish(self) -> None:
+        """Make the smaller model and the graph from the weights as they are, with the ranges of their epoch."""
+        remembered = self._remembered.get(digest(self._fitting))
+        if remembered is not None:
+            self._instruments.variables.restore(remembered)
+        self._put_zeros()
+        self._finished = digest(self._fitting)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
             weights = slice_weights(
@@ -209,6 +265,34 @@ class FitDevice(keras.callbacks.Callback):
             )
             ranges = self._instruments.variables.ranges()
             self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
+
+    # --- what a backup keeps ---
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "epoch": self._next_epoch,
+            "alive": self._alive.astype(int).tolist(),
+            "first": self._first,
+            "history": self.history,
+            **self._instruments.variables.state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._take(np.array(state["alive"], bool))
+        self._first, self.history = state["first"], state["history"]
+        self._instruments.variables.restore(state)
+        if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
+            self._fitting._initial_epoch = state["epoch"]
+
+    def _take(self, alive: np.ndarray) -> None:
+        self._alive = alive
+        self._widths = pruning.widths_of(self._channels, alive)
+
+    def _put_zeros(self) -> None:
+        """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
+        self._instruments.variables.set_alive(self._alive)
+        bake(self._topology, self._channels, self._alive)
+        zero_slots(self._fitting.optimizer, self._topology, self._channels, self._alive)
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
@@ -250,7 +334,7 @@ class FitDevice(keras.callbacks.Callback):
             multiple=self.width_multiple,
         )
         self._alive = pruning.select(groups, self._widths, worth, self._alive)
-        self._instruments.variables.set_alive(self._alive)
+        self._put_zeros()
         if self.verbose:
             for r in records:
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {r.saved:,.0f} {r.resource}")
@@ -285,9 +369,18 @@ class FitDevice(keras.callbacks.Callback):
             )
 
     def _release(self) -> None:
+        if self._backups is not None:
+            self._backups.end()
         if self._instruments is not None:
             self._instruments.detach()
             self._instruments = None
+
+    # tf_keras asks every callback these.
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return False
+
+    _implements_test_batch_hooks = _implements_predict_batch_hooks = _implements_train_batch_hooks
 
 
 def _one_of(value: str, what: str, known: tuple[str, ...]) -> str:

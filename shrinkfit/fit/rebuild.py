@@ -9,6 +9,7 @@ import numpy as np
 
 from shrinkfit.fit.channels import Channels, slice_weights
 from shrinkfit.fit.instruments import keras_weights
+from shrinkfit.fit.keras_versions import keras_of
 from shrinkfit.read.topology import Topology
 
 _WIDTH_SETTING = {"conv": "filters", "dense": "units"}
@@ -24,14 +25,12 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
     Returns:
         A Keras model that knows nothing of shrinkfit, not compiled.
     """
-    import keras
-
     settings = _new_settings(topology, channels, alive)
 
     def clone(layer: Any) -> Any:
         return type(layer).from_config({**layer.get_config(), **settings.get(layer.name, {})})
 
-    small = keras.models.clone_model(model, clone_function=clone)
+    small = keras_of(model).models.clone_model(model, clone_function=clone)
     weights = slice_weights(topology, channels, keras_weights(topology), alive)
     layers = {layer.name: layer for layer in small.layers}
     for node in topology.nodes.values():

@@ -31,6 +31,12 @@ class Schedule:
         """The first epoch in which the whole budget holds."""
         return int(self.prune_epochs[1] * self.epochs)
 
+    @property
+    def settled(self) -> int:
+        """The first epoch whose results can be compared with all later ones: the budget holds, in int8 arithmetic."""
+        quantized = 0 if self.quantize_from is None else int(self.quantize_from * self.epochs)
+        return max(self.prune_end, quantized)
+
     def limits_at(self, epoch: int, first: Costs, final: Limits) -> Limits:
         """This epoch's limits: tfmot's sparsity schedule, read as the share of each cost that has to be gone.
 

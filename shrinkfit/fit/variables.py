@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from shrinkfit.fit.channels import MAKERS, Channels
+from shrinkfit.fit.keras_versions import tensor_of
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Topology, canonical, canonical_weights
@@ -13,6 +16,9 @@ from shrinkfit.read.topology import Topology, canonical, canonical_weights
 
 class FitVariables:
     """TensorFlow variables that belong to the fit, not to the model: no checkpoint of the model holds them.
+
+    Made in the scope of a tf.distribute strategy they are one value on all replicas: a range moves by the mean of the
+    replicas' batch extremes; importance is gathered on each replica and summed when it is read.
 
     Args:
         topology, stages, channels: of one model.
@@ -31,8 +37,9 @@ class FitVariables:
         import tensorflow as tf
 
         self._topology, self._channels = topology, channels
+        same = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.masks = {
-            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask")
+            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask", aggregation=same)
             for node in topology.nodes.values()
             if node.variables
         }
@@ -41,7 +48,7 @@ class FitVariables:
         heads = [stage.head for stage in stages if "kernel" in stage.head.variables] if quantize else []
         self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
         made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
-        self.taps = {s.key: tf.Variable(tf.zeros(s.last.shape[-1]), trainable=False, name="importance") for s in made}
+        self.taps = {stage.key: _tap(stage.last.shape[-1]) for stage in made}
 
     def set_alive(self, alive: np.ndarray) -> None:
         """Mask the channels whose unit is not alive; bool [units]."""
@@ -56,6 +63,22 @@ class FitVariables:
             tap.assign(np.zeros(tap.shape, np.float32))
         return worth if worth.any() else None
 
+    def state(self) -> dict[str, Any]:
+        """Ranges and importance as plain numbers for JSON, which keeps every bit of them; masks belong to the fit."""
+        return {
+            "ranges": {key: quantizer.state() for key, quantizer in self.activations.items()},
+            "importance": {key: tap.numpy().tolist() for key, tap in self.taps.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what `state` gave, as far as this fit has a place for it."""
+        for key, quantizer in self.activations.items():
+            if key in state["ranges"]:
+                quantizer.restore(state["ranges"][key])
+        for key, tap in self.taps.items():
+            if key in state.get("importance", {}):
+                tap.assign(np.array(state["importance"][key], np.float32))
+
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""
         return {key: quantizer.range() for key, quantizer in self.activations.items()}
@@ -68,9 +91,21 @@ class FitVariables:
         weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
         for name, quantizer in self.kernels.items():
             node = self._topology.nodes[name]
-            rounded = quantizer.quantize(node.variables["kernel"].value).numpy()
+            rounded = quantizer.quantize(tensor_of(node.variables["kernel"])).numpy()
             weights[name]["kernel"] = canonical(node, "kernel", rounded)
         return weights
+
+
+def _tap(channels: int) -> Any:
+    import tensorflow as tf
+
+    return tf.Variable(
+        tf.zeros(channels),
+        trainable=False,
+        name="importance",
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
 
 
 def _activation_quantizer(stage: Stage) -> ActivationQuantizer:
