@@ -80,7 +80,6 @@ class ActivationQuantizer:
     """
 
     def __init__(self, name: str, *, rectified: bool = False, top: float | None = None) -> None:
-        import tensorflow as tf
 
         quantizers, self._ops, _ = _tfmot()
         self._rectified, self._top = rectified, top
