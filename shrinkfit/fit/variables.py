@@ -64,20 +64,23 @@ class FitVariables:
         return worth if worth.any() else None
 
     def state(self) -> dict[str, Any]:
-        """Ranges and importance as plain numbers for JSON, which keeps every bit of them; masks belong to the fit."""
+        """Ranges and importance as plain numbers for JSON, which keeps every bit of them; masks belong to the fit.
+
+        In the model's order, since a layer that the user gave no name has another one in the next run.
+        """
         return {
-            "ranges": {key: quantizer.state() for key, quantizer in self.activations.items()},
-            "importance": {key: tap.numpy().tolist() for key, tap in self.taps.items()},
+            "ranges": [quantizer.state() for quantizer in self.activations.values()],
+            "importance": [tap.numpy().tolist() for tap in self.taps.values()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what `state` gave, as far as this fit has a place for it."""
-        for key, quantizer in self.activations.items():
-            if key in state["ranges"]:
-                quantizer.restore(state["ranges"][key])
-        for key, tap in self.taps.items():
-            if key in state.get("importance", {}):
-                tap.assign(np.array(state["importance"][key], np.float32))
+        """Take what `state` gave; what this fit does not observe, or that one did not, is left alone."""
+        if len(state["ranges"]) == len(self.activations):
+            for quantizer, values in zip(self.activations.values(), state["ranges"], strict=True):
+                quantizer.restore(values)
+        if len(state["importance"]) == len(self.taps):
+            for tap, values in zip(self.taps.values(), state["importance"], strict=True):
+                tap.assign(np.array(values, np.float32))
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process of a distributed fit; run as `python -m tests.fit.worker PACKAGE KIND OUTPUT`, TF_CONFIG set by the test."""
+"""One process of a distributed fit: `python -m tests.fit.worker PACKAGE KIND OUTPUT`, TF_CONFIG set by the test."""
 
 import importlib
 import json
