@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shrinkfit.device import RESOURCES as RESOURCES
 from shrinkfit.fit.channels import Channels, Group
 
-RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 Costs = dict[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
