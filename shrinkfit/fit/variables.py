@@ -22,7 +22,7 @@ class FitVariables:
         masks: node name -> float32 [channels], 1 or 0.
         activations: key of a stage with a range -> its quantizer.
         kernels: node name -> its kernel's quantizer.
-        taps: stage key -> float32 [channels], importance gathered since the last `take_importance`.
+        taps: stage key -> float32 [channels], importance gathered since the last `take_taps`.
     """
 
     def __init__(
@@ -48,13 +48,12 @@ class FitVariables:
         for name, mask in self.masks.items():
             mask.assign(alive[self._channels.of_node[name]].astype(np.float32))
 
-    def take_importance(self) -> np.ndarray | None:
-        """First-order importance per unit, float64 [units], and start anew; None where no step was taken since."""
-        worth = np.zeros(self._channels.count)
-        for key, tap in self.taps.items():
-            np.add.at(worth, self._channels.of_node[key], tap.numpy().astype(np.float64))
+    def take_taps(self) -> dict[str, np.ndarray] | None:
+        """First-order importance by stage key, float64 [channels], and start anew; None where no step was taken."""
+        taken = {key: tap.numpy().astype(np.float64) for key, tap in self.taps.items()}
+        for tap in self.taps.values():
             tap.assign(np.zeros(tap.shape, np.float32))
-        return worth if worth.any() else None
+        return taken if any(values.any() for values in taken.values()) else None
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""
