@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,11 +16,13 @@ from shrinkfit.fit import floors as flooring
 from shrinkfit.fit import prune as pruning
 from shrinkfit.fit import records as recording
 from shrinkfit.fit.channels import couple, slice_weights
+from shrinkfit.fit.distill import Distiller, checked_distill
 from shrinkfit.fit.importance import Measure, checked_measure, measure
 from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
+from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
@@ -65,13 +68,22 @@ class FitDevice(keras.callbacks.Callback):
             costs to the budget between them, after tfmot's PolynomialDecay.
         quantize_from, freeze_from: shares of the epochs; from there on kernels and activations are
             fake quantized, and batch statistics stay as they are.
+        distill: share of a teacher in the training loss, 0 to 1; see `fit.distill.Distiller`. Evaluation keeps the
+            model's own loss.
+        teacher: a trained Keras model with the same input and output; None for a copy of the model as it is when
+            pruning begins.
+        temperature: of the softmax that distillation compares.
+        block_sparsity: share of the blocks of four input channels that becomes zero in dense layers and 1x1
+            convolutions, from the end of pruning on. No kernel of the C skips them yet: it saves nothing today.
+        sparsity_layers: names or patterns of these layers; None for all.
         verbose: 1 prints a line whenever channels go.
     Attributes:
         model: after fit(): the smaller, plain Keras model.
         graph: after fit(): the integer graph that export writes.
         history: one dict per epoch: epoch, phase, costs, limits (of that epoch), widths, metrics; pruned (a record per
             group that was narrowed: see `fit.records.narrowings`), held (group -> why it gives no more) and instead
-            (layer -> why another importance than the one asked for was used) of that epoch's narrowing.
+            (layer -> why another importance than the one asked for was used) of that epoch's narrowing;
+            sparsity (layer -> blocks, zero, share) and distill, where they are on.
         budget: the limits at the end.
     Raises:
         BudgetError: a limit is not positive, or the model cannot meet it.
@@ -96,6 +108,11 @@ class FitDevice(keras.callbacks.Callback):
         prune_epochs: tuple[float, float] = (0.1, 0.6),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
+        distill: float = 0.0,
+        teacher: Any = None,
+        temperature: float = 4.0,
+        block_sparsity: float = 0.0,
+        sparsity_layers: Sequence[str] | None = None,
         verbose: int = 0,
     ) -> None:
         super().__init__()
@@ -111,6 +128,10 @@ class FitDevice(keras.callbacks.Callback):
         self.prune_epochs = window(prune_epochs, "prune_epochs")
         self.quantize_from = share(quantize_from, "quantize_from")
         self.freeze_from = max(share(freeze_from, "freeze_from"), self.quantize_from)
+        self.distill, self.temperature = checked_distill(distill, temperature)
+        self.teacher = teacher
+        self.block_sparsity = checked_sparsity(block_sparsity)
+        self.sparsity_layers = sparsity_layers
         self.verbose = verbose
         self.history: list[dict[str, Any]] = []
         self._fitting: Any = None  # the model given to fit()
@@ -163,6 +184,46 @@ class FitDevice(keras.callbacks.Callback):
         with self._instruments.applied():
             return self._fitting.predict(x, batch_size=batch_size, verbose=0)
 
+    def records(self) -> dict[str, Any]:
+        """What the fit did, in plain numbers, strings, lists and dicts.
+
+        Returns:
+            model, device: names; epochs: how many; layers: see `fit.records.layer_records`; before, after: costs by
+            resource, of the model as it was given and as it is now; limits: at the end; sparsity: layer -> blocks,
+            zero, share.
+        Raises:
+            ShrinkfitError: no model was given to fit() yet.
+        """
+        if not self.history:
+            raise ShrinkfitError("this FitDevice has no records: pass it to model.fit(callbacks=[...]) first")
+        first = pruning.widths_of(self._channels, np.ones(self._channels.count, bool))
+        before, after = self._pricer.cost(first), self._pricer.cost(self._widths)
+        held = recording.held(self._channels.groups, self._widths, self._floors)
+        layers = recording.layer_records(self._topology, self._channels, before, after, self._alive, held, self.history)
+        return {
+            "model": self._fitting.name,
+            "device": self.device.name,
+            "epochs": len(self.history),
+            "layers": layers,
+            "before": before.as_costs(),
+            "after": after.as_costs(),
+            "limits": self.budget.limits(),
+            "sparsity": self.history[-1]["sparsity"],
+        }
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of what became of each layer and why; see `shrinkfit.summary`."""
+        # Rooms import only downwards; the package's public names are open to all of them.
+        from shrinkfit import summary
+
+        summary(self, print_fn)
+
+    def plot_widths(self, path: str | Path) -> Path:
+        """Write a PNG of each layer's width before and after; see `shrinkfit.plot_fit`."""
+        from shrinkfit import plot_fit
+
+        return plot_fit(self, path)
+
     # --- Keras hooks ---
 
     def set_model(self, model: Any) -> None:
@@ -184,26 +245,43 @@ class FitDevice(keras.callbacks.Callback):
         self._first = self._pricer.costs(self._widths)
         self._floors = flooring.floors(self._topology, self._channels, self.exclude, self.minimum_width)
         self._refuse_the_impossible()
+        sparse = sparse_nodes(self._topology, self.sparsity_layers) if self.block_sparsity else ()
         variables = FitVariables(
             self._topology,
             self._stages,
             self._channels,
             quantize=self.quantize,
             tap=self.prune and (self.importance == "taylor" or callable(self.importance)),
+            sparse=sparse,
         )
-        self._instruments = Instruments(self._fitting, self._topology, self._stages, variables)
+        self._sparsity = BlockSparsity(
+            self._stages,
+            self._channels,
+            sparse,
+            variables.kernel_masks,
+            final=self.block_sparsity,
+            begin=self._schedule.prune_end,
+            end=self._schedule.last_change,
+        )
+        self._instruments = Instruments(
+            self._fitting, self._topology, self._stages, variables, distiller=self._distiller()
+        )
         self._instruments.attach()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
+        self._take_teacher(epoch)
         self.history.append({"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}})
         if self.prune:
             self.history[-1] |= self._narrow(epoch, limits)
+        self.history[-1]["sparsity"] = self._sparsity.update(epoch, self._alive)
         self._enter_phase(self._schedule.phase_at(epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
+        if self._instruments.distiller is not None:
+            self._require_teaching()
         costs = self._pricer.costs(self._widths)
         self.history[-1] |= {
             "phase": self._instruments.phase,
@@ -217,6 +295,7 @@ class FitDevice(keras.callbacks.Callback):
         self._instruments.detach()
         self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
         bake(self._topology, self._channels, self._alive)
+        self._sparsity.bake()
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
             weights = slice_weights(
@@ -243,6 +322,30 @@ class FitDevice(keras.callbacks.Callback):
         if phase != self._instruments.phase:
             self._instruments.phase = phase
             self._instruments.attach()
+
+    # --- the teacher ---
+
+    def _distiller(self) -> Distiller | None:
+        if not self.distill:
+            return None
+        settings = {"share": self.distill, "temperature": self.temperature, "teacher": self.teacher}
+        return Distiller(self._fitting, self._topology, self._stages, **settings)
+
+    def _take_teacher(self, epoch: int) -> None:
+        distiller = self._instruments.distiller
+        if distiller is not None and distiller.teacher is None and epoch >= self._schedule.prune_begin:
+            distiller.take_copy(self._fitting)
+            self._instruments.attach()
+
+    def _require_teaching(self) -> None:
+        distiller = self._instruments.distiller
+        try:
+            distiller.require_used()
+        except ShrinkfitError:
+            self._release()
+            raise
+        if distiller.teacher is not None:
+            self.history[-1]["distill"] = distiller.record
 
     # --- pruning ---
 

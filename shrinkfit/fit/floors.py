@@ -45,12 +45,13 @@ def floors(
     Raises:
         ShrinkfitError: a name or pattern matches no layer, or none that makes channels.
     """
-    excluded = {name: pattern for pattern in exclude for name in _matching(pattern, _layer_names(topology), "exclude")}
+    names = _layer_names(topology)
+    excluded = {name: pattern for pattern in exclude for name in layers_that_match(pattern, names, "exclude")}
     makers = _layer_names(topology, MAKERS)
     least = {}
     if isinstance(minimum_width, Mapping):
         for pattern, width in minimum_width.items():
-            for name in _matching(pattern, makers, "minimum_width"):
+            for name in layers_that_match(pattern, makers, "minimum_width", "layer that makes channels"):
                 least[name] = max(width, least.get(name, 0))
     default = MINIMUM_WIDTH if isinstance(minimum_width, Mapping) else minimum_width
     return tuple(_floor(group, topology, channels, excluded, least, default) for group in channels.groups)
@@ -76,20 +77,22 @@ def makers_of(group: Group, topology: Topology, channels: Channels) -> list[Node
     return [n for n in nodes if n.kind in MAKERS and np.isin(channels.of_node[n.name], group.units).any()]
 
 
-def matching_layers(pattern: str, names: Iterable[str]) -> list[str]:
-    """The name itself, or else the names that the pattern matches."""
-    names = list(names)
-    return [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
+def layers_that_match(pattern: str, names: Sequence[str], what: str, kind: str = "layer") -> list[str]:
+    """The layer of that name, or else those that the pattern matches.
 
-
-def _matching(pattern: str, names: list[str], what: str) -> list[str]:
-    found = matching_layers(pattern, names)
+    Args:
+        pattern: a name or pattern.
+        names: of the layers in question.
+        what: the setting that it was given in.
+        kind: what the names are.
+    Raises:
+        ShrinkfitError: there is none.
+    """
+    found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
     if found:
         return found
-    near = get_close_matches(pattern, names, n=3) or names[:5]
-    kind = "layer that makes channels" if what == "minimum_width" else "layer"
-    listed = ", ".join(map(repr, near))
-    raise ShrinkfitError(f"{what}: '{pattern}' matches no {kind} of the model; near or known names: {listed}")
+    near = ", ".join(map(repr, get_close_matches(pattern, names, n=3) or names[:5])) or "none"
+    raise ShrinkfitError(f"{what}: '{pattern}' matches no {kind} of the model; such as there are: {near}")
 
 
 def _layer_names(topology: Topology, kinds: Sequence[str] = ()) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.fit.channels import Channels, Group
+from shrinkfit.fit.channels import MAKERS, Channels, Group
 from shrinkfit.fit.floors import Floor, makers_of
 from shrinkfit.fit.prune import Pruned, Widths
 from shrinkfit.price.cost import Cost
@@ -90,6 +90,7 @@ def layer_records(
     Returns:
         Records with
             layer, kind: the layer's name, the kind of its operators.
+            makes_channels: whether its channels are its own, as a convolution's are, or handed on.
             width_before, width_after: output channels.
             flops_before, flops_after, flash_bytes_..., ram_bytes_...: its own share of the costs; RAM is what is alive
                 in the arena while it runs.
@@ -107,7 +108,8 @@ def layer_records(
         units = channels.of_node[last[name].name]
         own = list(dict.fromkeys(groups[int(u)] for u in units if int(u) in groups))
         narrowed = [record for group in own for record in went.get(group, [])]
-        record = {"layer": name, "kind": costs["kind"], "width_before": len(units)}
+        makes = any(node.kind in MAKERS and node.layer.name == name for node in topology.nodes.values())
+        record = {"layer": name, "kind": costs["kind"], "makes_channels": makes, "width_before": len(units)}
         record["width_after"] = int(alive[units].sum())
         for resource in ("flops", "flash_bytes", "ram_bytes"):
             record[f"{resource}_before"] = costs[resource]

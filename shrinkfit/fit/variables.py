@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from shrinkfit.fit.channels import MAKERS, Channels
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Topology, canonical, canonical_weights
+from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights
 
 
 class FitVariables:
@@ -18,15 +21,24 @@ class FitVariables:
         topology, stages, channels: of one model.
         quantize: whether ranges are observed and kernels quantized at all.
         tap: whether to gather the first-order importance of channels.
+        sparse: nodes whose kernels get zero blocks.
     Attributes:
         masks: node name -> float32 [channels], 1 or 0.
         activations: key of a stage with a range -> its quantizer.
         kernels: node name -> its kernel's quantizer.
+        kernel_masks: node name -> float32 in the kernel's shape, 0 in its zero blocks.
         taps: stage key -> float32 [channels], importance gathered since the last `take_taps`.
     """
 
     def __init__(
-        self, topology: Topology, stages: tuple[Stage, ...], channels: Channels, *, quantize: bool, tap: bool
+        self,
+        topology: Topology,
+        stages: tuple[Stage, ...],
+        channels: Channels,
+        *,
+        quantize: bool,
+        tap: bool,
+        sparse: Sequence[Node] = (),
     ) -> None:
         import tensorflow as tf
 
@@ -42,6 +54,18 @@ class FitVariables:
         self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
         made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
         self.taps = {s.key: tf.Variable(tf.zeros(s.last.shape[-1]), trainable=False, name="importance") for s in made}
+
+        self.kernel_masks = {
+            node.name: tf.Variable(tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks")
+            for node in sparse
+        }
+
+    def sparse_kernel(self, name: str, kernel: Any) -> Any:
+        """The kernel tensor of a node with zeros in its zero blocks."""
+        import tensorflow as tf
+
+        mask = self.kernel_masks.get(name)
+        return kernel if mask is None else kernel * tf.cast(mask, kernel.dtype)
 
     def set_alive(self, alive: np.ndarray) -> None:
         """Mask the channels whose unit is not alive; bool [units]."""
