@@ -67,15 +67,11 @@ def test_what_was_found_stays_mended(path, lib):
 
 
 def first_wrong(lib, kind: str) -> str:
-    """The finding on the first graph that has such an operator, with several channels: a softmax of one is constant."""
-
-    def has_one(graph: ir.Graph) -> bool:
-        return any(op.kind == kind and graph.op_outputs(op)[0].shape[-1] > 1 for op in graph.ops)
-
-    seed = next(seed for seed in range(1000) if has_one(draw_graph(seed)))
-    status, why = compare.check_seed(seed, lib)
-    assert status == "wrong"
-    return why
+    """The first finding on the first eight graphs that have such an operator: in a few nothing shows, as where a
+    softmax has one logit."""
+    seeds = [seed for seed in range(1000) if any(op.kind == kind for op in draw_graph(seed).ops)]
+    found = (compare.check_seed(seed, lib) for seed in seeds[:8])
+    return next((why for status, why in found if status == "wrong"), "nothing")
 
 
 def test_a_wrong_simulator_is_noticed_and_the_operator_named(lib, monkeypatch):
