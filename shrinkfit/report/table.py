@@ -62,7 +62,8 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".rstrip()
 
 
-def _table(title: str = "", caption: str = "") -> Table:
+def plain_table(title: str = "", caption: str = "") -> Table:
+    """An empty table in the house's look."""
     return Table(
         title=title or None,
         caption=caption or None,
@@ -97,7 +98,7 @@ def limit_figures(cost: Any, budget: Budget) -> tuple[Figure, ...]:
 
 def budget_table(figures: Iterable[Figure], title: str = "") -> Table:
     """Each figure beside its limit: what `shrinkfit price` and the examples end with."""
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("")
     for header in ("needs", "limit", "used"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -139,7 +140,7 @@ def device_row(device: Device) -> tuple[str, ...]:
 def device_table(devices: Iterable[Device], *, titles: bool = True) -> Table:
     """What each part holds; unknown figures are "?". titles: with the maker's part numbers, for wide terminals."""
     caption = f"{UNKNOWN}: not known.  RAM: the largest contiguous part, of all where that is more."
-    table = _table(caption=caption)
+    table = plain_table(caption=caption)
     left = ("device", "part", "core", "DSP", "FPU")
     for header in (*left, "MHz", "flash KB", "RAM KB", "µA/MHz", "MFLOP/s"):
         if titles or header != "part":
@@ -157,7 +158,7 @@ def _shape(shape: Sequence[int]) -> str:
 
 def layer_table(cost: Cost) -> Table:
     """One line per layer, with the totals below and the arena's peak marked."""
-    table = _table(
+    table = plain_table(
         caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive; "
         "cycles: by the cycle model"
     )
