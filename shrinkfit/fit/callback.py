@@ -285,11 +285,11 @@ class FitDevice(keras.callbacks.Callback):
         costs = self._pricer.costs(self._widths)
         self.history[-1] |= {
             "phase": self._instruments.phase,
-            "costs": {r: costs[r] for r in pruning.RESOURCES},
+            "costs": {r: costs[r] for r in pruning.RESOURCES if r in costs},
             "widths": {g.name: w for g, w in zip(self._channels.groups, self._widths, strict=True)},
             "metrics": {name: float(value) for name, value in logs.items()},
         }
-        logs.update({name: float(costs[name]) for name in pruning.RESOURCES})
+        logs.update({name: float(costs[name]) for name in pruning.RESOURCES if name in costs})
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._instruments.detach()

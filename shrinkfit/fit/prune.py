@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shrinkfit.device import RESOURCES as RESOURCES
 from shrinkfit.fit.channels import Channels, Group
 
-RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 # A group may lose this share of the importance that it keeps for a width that the kernels like.
 SMALL_LOSS = 0.01
 Costs = dict[str, float]

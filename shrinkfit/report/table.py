@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from shrinkfit.price.cost import Cost
 
 UNKNOWN = "?"
-LIMIT_TITLES = {"ram_bytes": ("RAM", "bytes"), "flash_bytes": ("flash", "bytes"), "flops": ("FLOPs", "")}
+LIMIT_TITLES = {
+    "ram_bytes": ("RAM", "bytes"),
+    "flash_bytes": ("flash", "bytes"),
+    "flops": ("FLOPs", ""),
+    "latency_ms": ("latency", "ms"),
+    "energy_uj": ("energy", "µJ"),
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def _share(figure: Figure) -> str:
 
 
 def limit_figures(cost: Any, budget: Budget) -> tuple[Figure, ...]:
-    """One Figure per kind of limit, from any record that has ram_bytes, flash_bytes and flops."""
+    """One Figure per kind of limit, from any record that has a field for each."""
     return tuple(
         Figure(title, getattr(cost, name), getattr(budget, name), unit) for name, (title, unit) in LIMIT_TITLES.items()
     )
@@ -153,7 +159,8 @@ def _shape(shape: Sequence[int]) -> str:
 def layer_table(cost: Cost) -> Table:
     """One line per layer, with the totals below and the arena's peak marked."""
     table = plain_table(
-        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive"
+        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive; "
+        "cycles: by the cycle model"
     )
     table.add_column("layer", footer="all", overflow="ellipsis", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -163,6 +170,7 @@ def layer_table(cost: Cost) -> Table:
         "bytes": sum(layer.bytes for layer in cost.layers),
         "MACs": cost.macs,
         "FLOPs": cost.flops,
+        "cycles": cost.cycles,
         "arena": cost.arena_bytes,
     }
     for header, total in totals.items():
@@ -170,7 +178,7 @@ def layer_table(cost: Cost) -> Table:
     table.add_column("", style="bold yellow", no_wrap=True)
     table.show_footer = True
     for layer in cost.layers:
-        figures = (layer.weights, layer.bytes, layer.macs, layer.flops, layer.arena_live_bytes)
+        figures = (layer.weights, layer.bytes, layer.macs, layer.flops, layer.cycles, layer.arena_live_bytes)
         peak = "◂ peak" if layer.name == cost.peak_layer else ""
         table.add_row(layer.name, layer.kind, _shape(layer.output_shape), *map(number, figures), peak)
     return table
@@ -186,7 +194,8 @@ def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
         Text(
             f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
             f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
-            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes",
+            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
+            f"cycles: {cost.cycles_source}",
             style="dim",
         ),
     )
