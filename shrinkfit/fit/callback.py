@@ -280,6 +280,7 @@ class FitDevice(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
+        self._sparsity.bake()  # momentum has moved what is masked
         if self._instruments.distiller is not None:
             self._require_teaching()
         costs = self._pricer.costs(self._widths)
