@@ -31,7 +31,7 @@ from shrinkfit.graph import simulate
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 SILENCE, CLASSES = "_background_noise_", len(WORDS) + 2
 WIDTH, BLOCKS = 64, 4
-BATCH, PEAK_RATE, WARM_UP = 100, 3e-3, 0.05  # the last a share of all steps
+BATCH, PEAK_RATE, WARM_UP = 100, 3e-3, 0.05  # the last two of the learning rate; a share of all steps
 SHIFT, NOISE = 5, 0.3  # frames; noise in standard deviations of the data, up to
 CALIBRATION = 500  # clips
 METHODS = ("uniform", "fit", "nofake", "float")
@@ -109,43 +109,43 @@ def uniform_width(flops: float) -> int:
     return max(w for w in range(4, WIDTH + 1) if shrinkfit.price(ds_cnn(w), "efm32").flops <= flops)
 
 
-def train(model: keras.Model, data: Data, epochs: int, seed: int, *callbacks: keras.callbacks.Callback) -> float:
+def train(model: keras.Model, data: Data, key: dict, *callbacks: keras.callbacks.Callback) -> float:
     """Train in the way that all methods share; the seconds that it took."""
-    clips = Clips(data, seed)
-    steps = len(clips) * epochs
+    clips = Clips(data, key["seed"])
+    steps = len(clips) * key["epochs"]
     warm_up = round(WARM_UP * steps)
     rate = keras.optimizers.schedules.CosineDecay(
-        PEAK_RATE / 10, steps - warm_up, alpha=0.01, warmup_target=PEAK_RATE, warmup_steps=warm_up
+        key["rate"] / 10, steps - warm_up, alpha=0.01, warmup_target=key["rate"], warmup_steps=warm_up
     )
     model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     start = time.perf_counter()
-    model.fit(clips, epochs=epochs, callbacks=list(callbacks), verbose=2)
+    model.fit(clips, epochs=key["epochs"], callbacks=list(callbacks), verbose=2)
     return time.perf_counter() - start
 
 
 # --- the methods: each returns its figures ---
 
 
-def run_uniform(data: Data, flops: float, seed: int, epochs: int, settings: dict) -> dict:
-    model = ds_cnn(uniform_width(flops))
-    seconds = train(model, data, epochs, seed)
+def run_uniform(data: Data, key: dict, settings: dict) -> dict:
+    model = ds_cnn(uniform_width(key["limit"]))
+    seconds = train(model, data, key)
     return {"seconds": seconds, "widths": [model.layers[1].filters]} | after_training(model, data)
 
 
-def run_float(data: Data, flops: float, seed: int, epochs: int, settings: dict) -> dict:
+def run_float(data: Data, key: dict, settings: dict) -> dict:
     model = ds_cnn(WIDTH)
-    return {"seconds": train(model, data, epochs, seed), "widths": [WIDTH]} | after_training(model, data)
+    return {"seconds": train(model, data, key), "widths": [WIDTH]} | after_training(model, data)
 
 
-def run_nofake(data: Data, flops: float, seed: int, epochs: int, settings: dict) -> dict:
-    fit = shrinkfit.FitDevice("efm32", flops=flops, quantize=False, **settings)
-    seconds = train(ds_cnn(WIDTH), data, epochs, seed, fit)
+def run_nofake(data: Data, key: dict, settings: dict) -> dict:
+    fit = shrinkfit.FitDevice("efm32", flops=key["limit"], quantize=False, **settings)
+    seconds = train(ds_cnn(WIDTH), data, key, fit)
     return {"seconds": seconds, "widths": list(fit.history[-1]["widths"].values())} | after_training(fit.model, data)
 
 
-def run_fit(data: Data, flops: float, seed: int, epochs: int, settings: dict) -> dict:
-    fit = shrinkfit.FitDevice("efm32", flops=flops, **settings)
-    seconds = train(ds_cnn(WIDTH), data, epochs, seed, fit)
+def run_fit(data: Data, key: dict, settings: dict) -> dict:
+    fit = shrinkfit.FitDevice("efm32", flops=key["limit"], **settings)
+    seconds = train(ds_cnn(WIDTH), data, key, fit)
     classes = simulated(fit.graph, data.x_val)
     twin = fit.predict(data.x_val, batch_size=BATCH).argmax(axis=1)
     return {
@@ -210,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=15, help="in all, for every method (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, help="methods (all)")
     parser.add_argument("--fit", type=json.loads, default={}, help="settings of FitDevice that differ, as JSON")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate of all methods (%(default)s)")
     parser.add_argument("--share", type=float, default=1.0, help="of the training clips (%(default)s)")
     parser.add_argument("--results", type=Path, default=Path("build/fit_quality.jsonl"), help="(%(default)s)")
     return parser.parse_args()
@@ -223,7 +224,7 @@ def runs(args: argparse.Namespace) -> list[dict]:
             for seed in args.seeds if method != "float" else args.seeds[:1]:
                 own = fit_settings(args.fit) if method in ("fit", "nofake") else {}
                 keys.append({"method": method, "limit": flops, "seed": seed, "epochs": args.epochs})
-                keys[-1] |= {"share": args.share, "rate": PEAK_RATE, "settings": own}
+                keys[-1] |= {"share": args.share, "rate": args.rate, "settings": own}
     return keys
 
 
@@ -239,7 +240,7 @@ def one_run(data: Data, key: dict) -> dict:
     keras.utils.set_random_seed(key["seed"])
     plain = fit_settings({})
     changed = {name: value for name, value in key["settings"].items() if value != plain[name]}
-    figures = globals()[f"run_{key['method']}"](data, key["limit"], key["seed"], key["epochs"], changed)
+    figures = globals()[f"run_{key['method']}"](data, key, changed)
     return {name: round(v, 5) if isinstance(v, float) else v for name, v in figures.items()}
 
 
