@@ -12,12 +12,13 @@ import numpy as np
 from shrinkfit.device import Device, get_device
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import prune as pruning
-from shrinkfit.fit import quantize as quantizing
 from shrinkfit.fit.channels import couple, slice_weights
 from shrinkfit.fit.importance import magnitude
+from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
-from shrinkfit.fit.tfmot import polynomial_decay
+from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
+from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import Cost, price_graph
@@ -92,17 +93,17 @@ class FitDevice(keras.callbacks.Callback):
         )
         self.prune, self.quantize = prune, quantize
         self.importance = _one_of(importance, "importance", ("taylor", "magnitude"))
-        self.minimum_width = _at_least_one(minimum_width, "minimum_width")
-        self.width_multiple = _at_least_one(width_multiple, "width_multiple")
-        self.prune_epochs = _window(prune_epochs)
-        self.quantize_from = _share(quantize_from, "quantize_from")
-        self.freeze_from = max(_share(freeze_from, "freeze_from"), self.quantize_from)
+        self.minimum_width = at_least_one(minimum_width, "minimum_width")
+        self.width_multiple = at_least_one(width_multiple, "width_multiple")
+        self.prune_epochs = window(prune_epochs, "prune_epochs")
+        self.quantize_from = share(quantize_from, "quantize_from")
+        self.freeze_from = max(share(freeze_from, "freeze_from"), self.quantize_from)
         self.verbose = verbose
         self.history: list[dict[str, Any]] = []
         self._fitting: Any = None  # the model given to fit()
         self._small: Any = None
         self._graph: Graph | None = None
-        self._instruments: quantizing.Instruments | None = None
+        self._instruments: Instruments | None = None
 
     # --- what the user reads afterwards ---
 
@@ -157,6 +158,10 @@ class FitDevice(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._release()
         self.history, self._small, self._graph = [], None, None
+        epochs = max(int(self.params.get("epochs") or 1), 1)
+        self._schedule = Schedule(
+            epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
+        )
         self._topology = read_topology(self._fitting)
         self._stages = fuse(self._topology)
         self._channels = couple(self._topology)
@@ -165,21 +170,21 @@ class FitDevice(keras.callbacks.Callback):
         self._widths = pruning.widths_of(self._channels, self._alive)
         self._first = self._pricer.costs(self._widths)
         self._refuse_the_impossible()
-        self._instruments = quantizing.Instruments(
-            self._fitting,
+        variables = FitVariables(
             self._topology,
             self._stages,
             self._channels,
             quantize=self.quantize,
             tap=self.prune and self.importance == "taylor",
         )
+        self._instruments = Instruments(self._fitting, self._topology, self._stages, variables)
         self._instruments.attach()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        limits = self._limits_at(epoch)
+        limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
         records = self._narrow(limits) if self.prune else []
         self.history.append({"epoch": epoch, "limits": limits, "pruned": [asdict(r) for r in records]})
-        self._enter_phase(self._phase_at(epoch))
+        self._enter_phase(self._schedule.phase_at(epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
@@ -196,17 +201,19 @@ class FitDevice(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._instruments.detach()
         self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
-        quantizing.bake(self._topology, self._channels, self._alive)
+        bake(self._topology, self._channels, self._alive)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
-            weights = slice_weights(self._topology, self._channels, self._instruments.trained_weights(), self._alive)
-            ranges = self._instruments.ranges()
+            weights = slice_weights(
+                self._topology, self._channels, self._instruments.variables.trained_weights(), self._alive
+            )
+            ranges = self._instruments.variables.ranges()
             self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
         what = {"the loss": logs.get("loss", 0.0)}
-        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.ranges().items()}
+        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.variables.ranges().items()}
         bad = next((f"{name} is {value}" for name, value in what.items() if not np.isfinite(value)), None)
         if bad is not None:
             self._release()
@@ -215,31 +222,7 @@ class FitDevice(keras.callbacks.Callback):
                 "gradients (clipnorm=1.0); no model was kept"
             )
 
-    # --- the schedule ---
-
-    @property
-    def _epochs(self) -> int:
-        return max(int(self.params.get("epochs") or 1), 1)
-
-    @property
-    def _prune_end(self) -> int:
-        """The first epoch in which the whole budget holds."""
-        return int(self.prune_epochs[1] * self._epochs)
-
-    def _limits_at(self, epoch: int) -> dict[str, float]:
-        """This epoch's limits: tfmot's sparsity schedule, read as the share of each cost that has to be gone."""
-        begin, end = int(self.prune_epochs[0] * self._epochs), self._prune_end
-        limits = {}
-        for resource, final in self.budget.limits().items():
-            first = self._first[resource]
-            share = polynomial_decay(max(0.0, 1 - final / first), begin, end, epoch)
-            limits[resource] = float(final) if epoch >= end or first <= final else max(first * (1 - share), final)
-        return limits
-
-    def _phase_at(self, epoch: int) -> str:
-        if not self.quantize or epoch < int(self.quantize_from * self._epochs):
-            return quantizing.FLOAT
-        return quantizing.QUANTIZED if epoch < int(self.freeze_from * self._epochs) else quantizing.FROZEN
+    # --- phases ---
 
     def _enter_phase(self, phase: str) -> None:
         if phase != self._instruments.phase:
@@ -249,7 +232,7 @@ class FitDevice(keras.callbacks.Callback):
     # --- pruning ---
 
     def _narrow(self, limits: dict[str, float]) -> list[pruning.Pruned]:
-        worth = self._instruments.take_importance()
+        worth = self._instruments.variables.take_importance()
         if not pruning.over(self._pricer.costs(self._widths), limits):
             return []
         if worth is None:  # asked for, or no step was taken yet
@@ -267,7 +250,7 @@ class FitDevice(keras.callbacks.Callback):
             multiple=self.width_multiple,
         )
         self._alive = pruning.select(groups, self._widths, worth, self._alive)
-        self._instruments.set_alive(self._alive)
+        self._instruments.variables.set_alive(self._alive)
         if self.verbose:
             for r in records:
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {r.saved:,.0f} {r.resource}")
@@ -297,7 +280,7 @@ class FitDevice(keras.callbacks.Callback):
             got = ", ".join(f"{r} {self._first[r]:,.0f} -> {costs[r]:,.0f} (limit {limits[r]:,.0f})" for r in excess)
             raise BudgetError(
                 f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
-                f"{len(self.history)} epochs; the limits hold from epoch {self._prune_end + 1} on: "
+                f"{len(self.history)} epochs; the limits hold from epoch {self._schedule.prune_end + 1} on: "
                 "train longer, end the pruning earlier (prune_epochs) or let no other callback stop training before"
             )
 
@@ -307,26 +290,7 @@ class FitDevice(keras.callbacks.Callback):
             self._instruments = None
 
 
-def _at_least_one(value: int, what: str) -> int:
-    if int(value) != value or value < 1:
-        raise BudgetError(f"{what} is {value!r}, expected a whole number of at least 1")
-    return int(value)
-
-
 def _one_of(value: str, what: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise ShrinkfitError(f"{what} is {value!r}, expected {' or '.join(map(repr, known))}")
     return value
-
-
-def _share(value: float, what: str) -> float:
-    if not 0 <= value <= 1:
-        raise BudgetError(f"{what} is {value!r}, expected a share of the epochs between 0 and 1")
-    return float(value)
-
-
-def _window(value: tuple[float, float]) -> tuple[float, float]:
-    begin, end = (_share(v, "prune_epochs") for v in value)
-    if begin > end:
-        raise BudgetError(f"prune_epochs is {value!r}, expected (begin, end) with begin <= end")
-    return begin, end

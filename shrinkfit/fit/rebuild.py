@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import Channels, slice_weights
-from shrinkfit.fit.quantize import keras_weights
+from shrinkfit.fit.instruments import keras_weights
 from shrinkfit.read.topology import Topology
 
 _WIDTH_SETTING = {"conv": "filters", "dense": "units"}

@@ -41,14 +41,15 @@ class KernelQuantizer:
 
     def __init__(self, name: str, channels: int) -> None:
         quantizers, _, _ = _tfmot()
+        self._channels = channels
         self._quantizer = quantizers.LastValueQuantizer(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
         self._weights = self._quantizer.build((None, channels), name, _Weights())
 
-    def __call__(self, kernel: Any) -> Any:
-        """kernel [..., channels] -> the same shape, on the int8 grid."""
+    def quantize(self, kernel: Any) -> Any:
+        """kernel [...], the output channels last -> the same shape, on the int8 grid."""
         import tensorflow as tf
 
-        flat = tf.cast(tf.reshape(kernel, (-1, kernel.shape[-1])), tf.float32)
+        flat = tf.cast(tf.reshape(kernel, (-1, self._channels)), tf.float32)
         is_zero = tf.reduce_all(tf.equal(flat, 0.0), axis=0)
         flat = flat + tf.where(is_zero, KERNEL_EPSILON, 0.0)
         # training=True also in evaluation: the range has to be that of the weights as they are now.
@@ -56,43 +57,55 @@ class KernelQuantizer:
 
 
 class ActivationQuantizer:
-    """int8 fake quantization of an activation, one range for the tensor: a moving average of batch extremes."""
+    """int8 fake quantization of an activation, one range for the tensor: a moving average of batch extremes.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of its variables.
+        rectified: whether a ReLU stands before it or is left to it; its range then begins at 0.
+        top: where that ReLU ends, or None.
+    """
+
+    def __init__(self, name: str, *, rectified: bool = False, top: float | None = None) -> None:
         import tensorflow as tf
 
         quantizers, self._ops, _ = _tfmot()
+        self._rectified, self._top = rectified, top
         quantizer = quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
-        self.weights = quantizer.build(None, name, _Weights())
+        weights = quantizer.build(None, name, _Weights())
+        self.low, self.high = weights["min_var"], weights["max_var"]
         self.seen = tf.Variable(0.0, trainable=False, name=f"{name.replace('/', '_')}_seen")
+        if rectified:
+            self.low.assign(0.0)
 
-    def observe(self, x: Any) -> Any:
-        """Take x into the range, then fake quantize it. The first batches count as a plain mean."""
+    def observe(self, x: Any) -> None:
+        """Take x into the range. The first batches count as a plain mean."""
         import tensorflow as tf
 
         decay = tf.minimum(EMA_DECAY, self.seen / (self.seen + 1.0))
-        y = self._apply(x, is_training=True, ema_decay=decay)
+        high = tf.maximum(tf.cast(tf.reduce_max(x), tf.float32), 0.0)
+        if self._top is not None:
+            high = tf.minimum(high, self._top)
+        self.high.assign(self.high * decay + high * (1 - decay))
+        if not self._rectified:
+            low = tf.minimum(tf.cast(tf.reduce_min(x), tf.float32), 0.0)
+            self.low.assign(self.low * decay + low * (1 - decay))
         self.seen.assign_add(1.0)
-        return y
 
     def quantize(self, x: Any) -> Any:
-        """Fake quantize x with the range as it stands."""
-        return self._apply(x, is_training=False)
-
-    def _apply(self, x: Any, **settings: Any) -> Any:
+        """Fake quantize x with the range as it stands, which also clamps it."""
         import tensorflow as tf
 
-        low, high = self.weights["min_var"], self.weights["max_var"]
-        y = self._ops.MovingAvgQuantize(tf.cast(x, tf.float32), low, high, num_bits=8, **settings)
         # An output that is always zero has no range; XLA's kernel would divide by it.
-        return tf.cast(tf.where(high - low > SMALLEST_RANGE, y, tf.cast(x, tf.float32)), x.dtype)
+        high = tf.maximum(self.high, self.low + SMALLEST_RANGE)
+        y = self._ops.MovingAvgQuantize(tf.cast(x, tf.float32), self.low, high, num_bits=8, is_training=False)
+        return tf.cast(y, x.dtype)
 
     def scale(self) -> Any:
         """The width of one int8 step, a scalar tensor."""
-        return (self.weights["max_var"] - self.weights["min_var"]) / 255
+        return (self.high - self.low) / 255
 
     def range(self) -> tuple[float, float]:
-        return float(self.weights["min_var"].numpy()), float(self.weights["max_var"].numpy())
+        return float(self.low.numpy()), float(self.high.numpy())
 
 
 def quantize_probabilities(x: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from keras import layers
 
 from shrinkfit.fit.channels import couple
+from shrinkfit.fit.instruments import bake
 from shrinkfit.fit.prune import select, widths_of
-from shrinkfit.fit.quantize import bake
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.read.topology import read_topology
 from tests.keras_models import MODELS, inputs_for, trained

@@ -27,7 +27,7 @@ def test_kernels_land_on_the_int8_grid_per_channel_even_when_a_channel_is_zero(j
     kernel = np.random.default_rng(0).normal(size=(3, 3, 2, 5)).astype(np.float32)
     kernel[..., 2] = 0
     quantizer = KernelQuantizer("k", 5)
-    got = tf.function(quantizer, jit_compile=jit)(tf.constant(kernel)).numpy()
+    got = tf.function(quantizer.quantize, jit_compile=jit)(tf.constant(kernel)).numpy()
     steps = np.abs(kernel).max(axis=(0, 1, 2)) / 127
     assert np.abs(got[..., 2]).max() < 1e-7
     for channel in (0, 1, 3, 4):
@@ -36,13 +36,26 @@ def test_kernels_land_on_the_int8_grid_per_channel_even_when_a_channel_is_zero(j
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_activation_ranges_start_with_the_first_batch_and_survive_zeros(jit):
-    quantizer = ActivationQuantizer("a")
-    observe = tf.function(quantizer.observe, jit_compile=jit)
-    assert np.isfinite(observe(tf.zeros((4, 3))).numpy()).all()
+def test_activation_ranges_start_with_the_first_batch(jit):
     quantizer = ActivationQuantizer("b")
     tf.function(quantizer.observe, jit_compile=jit)(tf.constant([-1.0, 3.0]))
     assert quantizer.range() == (-1.0, 3.0)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_an_output_that_is_always_zero_stays_zero(jit):
+    quantizer = ActivationQuantizer("a")
+    tf.function(quantizer.observe, jit_compile=jit)(tf.zeros((4, 3)))
+    assert not tf.function(quantizer.quantize, jit_compile=jit)(tf.zeros((4, 3))).numpy().any()
+
+
+@pytest.mark.parametrize(("top", "high"), [(None, 9.0), (6.0, 6.0)])
+def test_the_clamp_of_a_rectified_range_is_the_relu(top, high):
+    quantizer = ActivationQuantizer("r", rectified=True, top=top)
+    x = tf.constant([-5.0, 0.0, 3.0, 9.0])
+    quantizer.observe(x)
+    assert quantizer.range() == (0.0, high)
+    np.testing.assert_allclose(quantizer.quantize(x).numpy(), [0, 0, 3, high], atol=high / 255)
 
 
 def test_the_schedule_is_cubic_between_its_ends():

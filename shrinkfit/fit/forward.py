@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forward pass of a layer while it is fitted: masked and fake-quantized kernels, and a quantizer on every stage
+boundary, which are the tensors that the integer graph has.
+
+Every pass over a whole activation costs as much as a ReLU does, so masks and bias corrections are put into the
+normalization's gamma and beta, and a ReLU is left to the clamp of the fake quantization behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shrinkfit.fit.channels import MAKERS
+from shrinkfit.fit.tfmot import quantize_probabilities
+from shrinkfit.fit.variables import FitVariables
+from shrinkfit.graph.ir import Padding
+from shrinkfit.read.stages import Stage
+from shrinkfit.read.topology import Node
+
+# Observes ranges only; fake-quantizes too; and also stops the batch statistics of normalization.
+FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
+# Importance is gathered on one sample in so many: a quarter tells the channels apart as well as all do.
+TAP_EVERY = 4
+
+
+class Forward:
+    """The patched `call` of every layer in one phase.
+
+    Args:
+        stages: of the model.
+        variables: the fit's.
+        phase: FLOAT, QUANTIZED or FROZEN.
+        whole: whether probabilities are rounded too; training would take the logarithm of one rounded to 0.
+    Attributes:
+        training: whether the training step is being traced; layers such as Conv2D are not told.
+    """
+
+    def __init__(
+        self, stages: tuple[Stage, ...], variables: FitVariables, *, phase: str = FLOAT, whole: bool = False
+    ) -> None:
+        self.phase, self.training = phase, False
+        self._whole, self._variables = whole, variables
+        self._observes = bool(variables.activations)
+        self._by_key = {stage.key: stage for stage in stages}
+        self._ending_at = {stage.last.name: stage for stage in stages}
+        self._starting_at = {stage.head.name: stage for stage in stages}
+        weighted = [stage for stage in stages if stage.kind in (*MAKERS, "depthwise")]
+        self._biased_at = {(stage.batch_norm or stage.head).name: stage for stage in weighted}
+        clamped = [stage for stage in stages if stage.relu is not None and stage.key in variables.activations]
+        self._clamped_at = {stage.relu.name for stage in clamped} if phase != FLOAT else set()
+
+    def call_of(self, layer: Any, nodes: list[Node]) -> Callable:
+        """What takes the place of `layer.call`; nodes: the layer's, in their order."""
+
+        def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            def original(x: Any, owner: Any = layer, **changed: Any) -> Any:
+                return type(layer).call(owner, x, *args, **(kwargs | changed))
+
+            value = self._quantized_model_inputs(nodes[0], inputs)
+            for node in nodes:
+                value = self._compute(node, value, original, len(nodes) == 1)
+                stage = self._ending_at.get(node.name)
+                if stage is not None:
+                    value = self._boundary(stage, self._tapped(stage, value))
+            return value
+
+        return call
+
+    def _compute(self, node: Node, x: Any, original: Callable, alone: bool) -> Any:
+        if node.kind in ("conv", "depthwise", "dense"):
+            return self._weighted(node, x)
+        if node.kind == "batch_norm":
+            return self._normalized(node, x, original)
+        if node.name in self._clamped_at:
+            return x
+        return original(x) if alone else node.layer.activation(x)
+
+    # --- kernels ---
+
+    def _weighted(self, node: Node, x: Any) -> Any:
+        from keras import ops
+
+        kernel = self._kernel(node, x)
+        if node.kind == "dense":
+            y = ops.matmul(x, kernel)
+        else:
+            x, settings = _window(node, x)
+            apply = ops.depthwise_conv if node.kind == "depthwise" else ops.conv
+            y = apply(x, kernel, data_format="channels_last", **settings)
+        bias = node.variables.get("bias")
+        error = self._bias_error(node)
+        if bias is None:
+            return y if error is None else y + _cast(error, y)
+        bias = ops.convert_to_tensor(bias, dtype="float32") * self._variables.masks[node.name]
+        return y + _cast(bias if error is None else bias + error, y)
+
+    def _kernel(self, node: Node, x: Any) -> Any:
+        import tensorflow as tf
+        from keras import ops
+
+        kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
+        if self.phase != FLOAT and node.name in self._variables.kernels:
+            kernel = self._variables.kernels[node.name].quantize(kernel)
+        mask = _cast(self._variables.masks[node.name], kernel)
+        # A depthwise kernel's last two axes together are the output channels.
+        return kernel * (tf.reshape(mask, kernel.shape[-2:]) if node.kind == "depthwise" else mask)
+
+    def _bias_error(self, node: Node) -> Any:
+        """What rounding to the int32 grid adds to the stage's bias, or None where the bias is not the one that ships.
+
+        Half a step of the bias is little, but over some layers it is what sets Keras and the C apart.
+        """
+        import tensorflow as tf
+
+        stage = self._biased_at.get(node.name)
+        if stage is None or self.phase == FLOAT or stage.head.name not in self._variables.kernels:
+            return None
+        if stage.batch_norm is not None and self.phase != FROZEN and self.training:
+            return None
+        factor, bias = _affine(stage)
+        kernel = tf.reshape(tf.cast(stage.head.variables["kernel"].value, tf.float32), (-1, bias.shape[0]))
+        step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
+        rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
+        return tf.stop_gradient((rounded - bias) * self._variables.masks[stage.head.name])
+
+    # --- normalization ---
+
+    def _normalized(self, node: Node, x: Any, original: Callable) -> Any:
+        mask, error = self._variables.masks[node.name], self._bias_error(node)
+        frozen = {"training": False} if self.phase == FROZEN else {}
+        owner = _masked_line(node, mask, error)
+        if owner is not None:
+            return original(x, owner, **frozen)
+        y = original(x, **frozen)
+        y = y * _cast(mask, y)
+        return y if error is None else y + _cast(error, y)
+
+    # --- boundaries ---
+
+    def _tapped(self, stage: Stage, value: Any) -> Any:
+        """The same value; its way back leaves (value * gradient summed over the channel)^2 in the stage's tap."""
+        import tensorflow as tf
+
+        tap = self._variables.taps.get(stage.key)
+        if tap is None or not self.training or self.phase != FLOAT:
+            return value
+
+        @tf.custom_gradient
+        def through(x: Any) -> Any:
+            def gradient(upstream: Any) -> Any:
+                count = (tf.shape(x)[0] + TAP_EVERY - 1) // TAP_EVERY
+                share = tf.cast(x[:count], tf.float32) * tf.cast(upstream[:count], tf.float32)
+                share = tf.reduce_sum(share, axis=list(range(1, len(x.shape) - 1)))
+                tap.assign_add(tf.reduce_sum(share**2, axis=0))
+                return upstream
+
+            return tf.identity(x), gradient
+
+        return through(value)
+
+    def _boundary(self, stage: Stage, value: Any) -> Any:
+        """What the integer graph does to this tensor: its own range, its input's, or none."""
+        if stage.kind == "softmax" and self._whole:
+            return quantize_probabilities(value)
+        if not self._observes or stage.kind in ("softmax", "reshape", "zero_pad", "max_pool", "global_max"):
+            return value
+        if stage.kind == "average_pool":
+            return value if self.phase == FLOAT else self._quantizer_of(stage).quantize(value)
+        return self._through(stage.key, value)
+
+    def _through(self, key: str, value: Any) -> Any:
+        quantizer = self._variables.activations[key]
+        if self.training:
+            quantizer.observe(value)
+        return value if self.phase == FLOAT else quantizer.quantize(value)
+
+    def _quantizer_of(self, stage: Stage) -> Any:
+        while not stage.has_range:
+            stage = self._by_key[stage.inputs[0]]
+        return self._variables.activations[stage.key]
+
+    def _scale(self, key: str) -> Any:
+        """The int8 scale of a stage's output."""
+        stage = self._by_key[key]
+        while not stage.has_range:
+            if stage.kind == "softmax":
+                return 1 / 256
+            stage = self._by_key[stage.inputs[0]]
+        return self._variables.activations[stage.key].scale()
+
+    def _quantized_model_inputs(self, node: Node, inputs: Any) -> Any:
+        """An InputLayer computes nothing, so its boundary is put where the input is read."""
+        stage = self._starting_at.get(node.name)
+        if not self._observes or stage is None or not any(self._by_key[key].kind == "input" for key in stage.inputs):
+            return inputs
+        values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        values = [
+            self._through(key, v) if self._by_key[key].kind == "input" else v
+            for key, v in zip(stage.inputs, values, strict=True)
+        ]
+        return values if isinstance(inputs, (list, tuple)) else values[0]
+
+
+class _MaskedLine:
+    """A normalization layer as its own `call` sees it, but with another gamma and beta.
+
+    Setting them on the layer for the time of the call would meet the other replicas of a distributed step.
+    """
+
+    def __init__(self, layer: Any, gamma: Any, beta: Any) -> None:
+        self.gamma, self.beta, self._layer = gamma, beta, layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+
+def _masked_line(node: Node, mask: Any, error: Any) -> _MaskedLine | None:
+    """The layer with masked gamma and beta, the bias's error in beta; None where it has not both or is no plain one."""
+    import keras
+    import tensorflow as tf
+
+    gamma, beta = (node.variables.get(role) for role in ("gamma", "beta"))
+    if type(node.layer) is not keras.layers.BatchNormalization or gamma is None or beta is None:
+        return None
+    gamma, beta = (tf.cast(v.value, tf.float32) * mask for v in (gamma, beta))
+    return _MaskedLine(node.layer, gamma, beta if error is None else beta + error)
+
+
+def _affine(stage: Stage) -> tuple[Any, Any]:
+    """(factor, bias) of a stage with its normalization folded in, float32 [channels]."""
+    import tensorflow as tf
+
+    zeros = tf.zeros(stage.head.shape[-1])
+    own = {role: tf.cast(v.value, tf.float32) for role, v in stage.head.variables.items()}
+    bias = own.get("bias", zeros)
+    if stage.batch_norm is None:
+        return zeros + 1.0, bias
+    norm = {role: tf.cast(v.value, tf.float32) for role, v in stage.batch_norm.variables.items()}
+    factor = norm.get("gamma", 1.0) / tf.sqrt(norm["variance"] + stage.batch_norm.attributes["epsilon"])
+    return factor, (bias - norm["mean"]) * factor + norm.get("beta", 0.0)
+
+
+def _window(node: Node, x: Any) -> tuple[Any, dict[str, Any]]:
+    from keras import ops
+
+    rank = len(node.shape) - 1
+    padding = node.attributes["padding"]
+    if isinstance(padding, Padding):  # causal
+        x, padding = ops.pad(x, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
+    stride, dilation = node.attributes["stride"][-rank:], node.attributes["dilation"][-rank:]
+    return x, {"strides": stride, "dilation_rate": dilation, "padding": padding}
+
+
+def _cast(x: Any, like: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.cast(x, like.dtype)

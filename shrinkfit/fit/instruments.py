@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Keras model in, the same model with patched layers out, and back: in place and reversible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.forward import FLOAT, Forward
+from shrinkfit.fit.variables import FitVariables
+from shrinkfit.read.stages import Stage
+from shrinkfit.read.topology import Node, Topology, keras_value
+
+
+class Instruments:
+    """The patched layers of one model.
+
+    Args:
+        model: the Keras model, patched while `attached`.
+        topology, stages: of that model.
+        variables: of this fit.
+    Attributes:
+        phase: see forward.py; a change takes effect with the next `attach`.
+    """
+
+    def __init__(self, model: Any, topology: Topology, stages: tuple[Stage, ...], variables: FitVariables) -> None:
+        self.model, self.variables = model, variables
+        self.phase = FLOAT
+        self._topology, self._stages = topology, stages
+        self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
+
+    @property
+    def attached(self) -> bool:
+        return bool(self._saved)
+
+    def attach(self, *, whole: bool = False) -> None:
+        """Patch the model for the present phase and have Keras trace its functions anew."""
+        self.detach(retrace=False)
+        forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
+        for layer, nodes in self._nodes_by_layer().items():
+            self._patch(layer, "call", forward.call_of(layer, nodes))
+        self._patch(self.model, "train_step", _telling(forward, self.model.train_step))
+        self._retrace()
+
+    def detach(self, retrace: bool = True) -> None:
+        """Give the model its own methods back."""
+        attached = self.attached
+        for (owner, name), before in self._saved.items():
+            if before is None:
+                owner.__dict__.pop(name, None)
+            else:
+                owner.__dict__[name] = before
+        self._saved = {}
+        if attached and retrace:
+            self._retrace()
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Attach for a while, for a prediction with the masks and ranges as they are, softmax in steps of 1/256 too."""
+        self.attach(whole=bool(self.variables.activations) and self.phase != FLOAT)
+        try:
+            yield
+        finally:
+            self.detach()
+
+    def _nodes_by_layer(self) -> dict[Any, list[Node]]:
+        layers: dict[Any, list[Node]] = {}
+        for node in self._topology.nodes.values():
+            if node.kind != "input":
+                layers.setdefault(node.layer, []).append(node)
+        return layers
+
+    def _patch(self, owner: Any, name: str, method: Any) -> None:
+        # Past Keras's __setattr__, which would track what it is given as part of the model.
+        self._saved[owner, name] = owner.__dict__.get(name)
+        owner.__dict__[name] = method
+
+    def _retrace(self) -> None:
+        self.model.predict_function = None
+        if self.model.compiled:
+            self.model.make_train_function(force=True)
+            self.model.make_test_function(force=True)
+
+
+def _telling(forward: Forward, original: Any) -> Any:
+    """A train_step that tells the forward passes, while it is traced, that this is training."""
+
+    def train_step(*args: Any, **kwargs: Any) -> Any:
+        forward.training = True
+        try:
+            return original(*args, **kwargs)
+        finally:
+            forward.training = False
+
+    return train_step
+
+
+def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
+    """Write the masks into the model's own weights: pruned channels become zero."""
+    for node in topology.nodes.values():
+        keep = alive[channels.of_node[node.name]]
+        for role, variable in node.variables.items():
+            # A normalization without gamma would give (0 - mean) / deviation.
+            if role in ("kernel", "bias", "gamma", "beta", "mean"):
+                variable.assign(_zeroed(node, role, keras_value(variable), keep))
+
+
+def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    if node.kind == "depthwise" and role == "kernel":
+        return value * keep.reshape(value.shape[-2:])
+    return value * keep
+
+
+def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
+    """Node name -> role -> the variable's value with Keras's own axes."""
+    return {node.name: {r: keras_value(v) for r, v in node.variables.items()} for node in topology.nodes.values()}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Epoch in, that epoch's limits and phase out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shrinkfit.errors import BudgetError
+from shrinkfit.fit.forward import FLOAT, FROZEN, QUANTIZED
+from shrinkfit.fit.prune import Costs, Limits
+from shrinkfit.fit.tfmot import polynomial_decay
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When limits tighten and arithmetic changes.
+
+    Args:
+        epochs: of the whole training.
+        prune_epochs: (begin, end) as shares of the epochs.
+        quantize_from, freeze_from: shares of the epochs; quantize_from None leaves all epochs float.
+    """
+
+    epochs: int
+    prune_epochs: tuple[float, float]
+    quantize_from: float | None
+    freeze_from: float
+
+    @property
+    def prune_end(self) -> int:
+        """The first epoch in which the whole budget holds."""
+        return int(self.prune_epochs[1] * self.epochs)
+
+    def limits_at(self, epoch: int, first: Costs, final: Limits) -> Limits:
+        """This epoch's limits: tfmot's sparsity schedule, read as the share of each cost that has to be gone.
+
+        Args:
+            epoch: counted from 0.
+            first: the costs before anything was pruned.
+            final: the budget.
+        """
+        begin, end = int(self.prune_epochs[0] * self.epochs), self.prune_end
+        limits = {}
+        for resource, limit in final.items():
+            share = polynomial_decay(max(0.0, 1 - limit / first[resource]), begin, end, epoch)
+            reached = epoch >= end or first[resource] <= limit
+            limits[resource] = float(limit) if reached else max(first[resource] * (1 - share), limit)
+        return limits
+
+    def phase_at(self, epoch: int) -> str:
+        if self.quantize_from is None or epoch < int(self.quantize_from * self.epochs):
+            return FLOAT
+        return QUANTIZED if epoch < int(self.freeze_from * self.epochs) else FROZEN
+
+
+def at_least_one(value: int, what: str) -> int:
+    if int(value) != value or value < 1:
+        raise BudgetError(f"{what} is {value!r}, expected a whole number of at least 1")
+    return int(value)
+
+
+def share(value: float, what: str) -> float:
+    if not 0 <= value <= 1:
+        raise BudgetError(f"{what} is {value!r}, expected a share of the epochs between 0 and 1")
+    return float(value)
+
+
+def window(value: tuple[float, float], what: str) -> tuple[float, float]:
+    begin, end = (share(v, what) for v in value)
+    if begin > end:
+        raise BudgetError(f"{what} is {value!r}, expected (begin, end) with begin <= end")
+    return begin, end

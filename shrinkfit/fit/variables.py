@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a fit keeps beside the model while it trains: channel masks, quantizers with their ranges, importance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shrinkfit.fit.channels import MAKERS, Channels
+from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
+from shrinkfit.read.stages import Stage
+from shrinkfit.read.topology import Topology, canonical, canonical_weights
+
+
+class FitVariables:
+    """TensorFlow variables that belong to the fit, not to the model: no checkpoint of the model holds them.
+
+    Args:
+        topology, stages, channels: of one model.
+        quantize: whether ranges are observed and kernels quantized at all.
+        tap: whether to gather the first-order importance of channels.
+    Attributes:
+        masks: node name -> float32 [channels], 1 or 0.
+        activations: key of a stage with a range -> its quantizer.
+        kernels: node name -> its kernel's quantizer.
+        taps: stage key -> float32 [channels], importance gathered since the last `take_importance`.
+    """
+
+    def __init__(
+        self, topology: Topology, stages: tuple[Stage, ...], channels: Channels, *, quantize: bool, tap: bool
+    ) -> None:
+        import tensorflow as tf
+
+        self._topology, self._channels = topology, channels
+        self.masks = {
+            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask")
+            for node in topology.nodes.values()
+            if node.variables
+        }
+        ranged = [stage for stage in stages if stage.has_range] if quantize else []
+        self.activations = {stage.key: _activation_quantizer(stage) for stage in ranged}
+        heads = [stage.head for stage in stages if "kernel" in stage.head.variables] if quantize else []
+        self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
+        made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
+        self.taps = {s.key: tf.Variable(tf.zeros(s.last.shape[-1]), trainable=False, name="importance") for s in made}
+
+    def set_alive(self, alive: np.ndarray) -> None:
+        """Mask the channels whose unit is not alive; bool [units]."""
+        for name, mask in self.masks.items():
+            mask.assign(alive[self._channels.of_node[name]].astype(np.float32))
+
+    def take_importance(self) -> np.ndarray | None:
+        """First-order importance per unit, float64 [units], and start anew; None where no step was taken since."""
+        worth = np.zeros(self._channels.count)
+        for key, tap in self.taps.items():
+            np.add.at(worth, self._channels.of_node[key], tap.numpy().astype(np.float64))
+            tap.assign(np.zeros(tap.shape, np.float32))
+        return worth if worth.any() else None
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Ranged stage key -> (smallest, largest) as learned."""
+        return {key: quantizer.range() for key, quantizer in self.activations.items()}
+
+    def trained_weights(self) -> dict[str, dict[str, np.ndarray]]:
+        """Node name -> role -> canonical array, kernels on the int8 grid that training rounded them to.
+
+        Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
+        """
+        weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
+        for name, quantizer in self.kernels.items():
+            node = self._topology.nodes[name]
+            rounded = quantizer.quantize(node.variables["kernel"].value).numpy()
+            weights[name]["kernel"] = canonical(node, "kernel", rounded)
+        return weights
+
+
+def _activation_quantizer(stage: Stage) -> ActivationQuantizer:
+    relu = stage.relu or (stage.head if stage.kind == "relu" else None)
+    if relu is None:
+        return ActivationQuantizer(stage.key)
+    return ActivationQuantizer(stage.key, rectified=True, top=relu.attributes["max_value"])
