@@ -31,7 +31,7 @@ from shrinkfit.graph import simulate
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 SILENCE, CLASSES = "_background_noise_", len(WORDS) + 2
 WIDTH, BLOCKS = 64, 4
-BATCH, PEAK_RATE, WARM_UP = 100, 3e-3, 0.05  # the last two of the learning rate; a share of all steps
+BATCH, PEAK_RATE, WARM_UP = 100, 1e-2, 0.05  # the last two of the learning rate; a share of all steps
 SHIFT, NOISE = 5, 0.3  # frames; noise in standard deviations of the data, up to
 CALIBRATION = 500  # clips
 METHODS = ("uniform", "fit", "nofake", "float")

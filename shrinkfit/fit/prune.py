@@ -14,6 +14,8 @@ import numpy as np
 from shrinkfit.fit.channels import Channels, Group
 
 RESOURCES = ("ram_bytes", "flash_bytes", "flops")
+# Of a group's worth that counts as left when all is gone.
+SMALLEST_SHARE = 1e-6
 Costs = dict[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
@@ -62,7 +64,7 @@ def narrow(
     Args:
         groups: what can be narrowed.
         widths: channels that each group has now.
-        worth: float [units], importance; within a group the least worth goes first.
+        worth: float [units], importance, not negative; within a group the least worth goes first.
         limits: resource -> limit.
         cost_of: widths -> costs of the model with these widths.
         minimum: no group gets narrower than this.
@@ -70,7 +72,7 @@ def narrow(
     Returns:
         The new widths and one record per group and resource.
     """
-    lost = [np.concatenate(([0.0], np.cumsum(np.sort(worth[g.units])))) for g in groups]
+    lost = [_losses(np.sort(worth[g.units]), len(g.units) - width) for g, width in zip(groups, widths, strict=True)]
     before, costs, records = widths, cost_of(widths), []
     while excess := over(costs, limits):
         best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, minimum, multiple)
@@ -84,6 +86,25 @@ def narrow(
         costs = new_costs
     widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
     return widths, _merged(records, {g.name: w for g, w in zip(groups, widths, strict=True)})
+
+
+def _losses(worth: np.ndarray, gone: int) -> np.ndarray:
+    """What it costs to have the first 0, 1, ... all of a group's channels gone, float64 [channels + 1].
+
+    First-order importance holds for one channel at a time; the next ones matter more, as the layer has
+    less left that can stand in for them. So a channel counts as its worth over the share of the
+    present worth that is left when it goes: -total * log(1 - share lost), which no layer can pay to the end.
+
+    Args:
+        worth: float [channels], ascending.
+        gone: how many of them, the first ones, are gone already.
+    """
+    alive = worth[gone:]
+    total = float(alive.sum())
+    if total <= 0:
+        return np.zeros(len(worth) + 1)
+    left = np.append(1 - np.cumsum(alive[:-1]) / total, 0.0)
+    return np.concatenate((np.zeros(gone + 1), -total * np.log(np.maximum(left, SMALLEST_SHARE))))
 
 
 def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths:
