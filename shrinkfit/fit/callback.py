@@ -81,7 +81,7 @@ class FitDevice(keras.callbacks.Callback):
         quantize: bool = True,
         minimum_width: int = 4,
         width_multiple: int = 2,
-        prune_epochs: tuple[float, float] = (0.1, 0.6),
+        prune_epochs: tuple[float, float] = (0.1, 0.35),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
         verbose: int = 0,
