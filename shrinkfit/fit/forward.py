@@ -100,6 +100,7 @@ class Forward:
         from keras import ops
 
         kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
+        kernel = self._variables.sparse_kernel(node.name, kernel)
         if self.phase != FLOAT and node.name in self._variables.kernels:
             kernel = self._variables.kernels[node.name].quantize(kernel)
         mask = _cast(self._variables.masks[node.name], kernel)
@@ -119,7 +120,8 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        kernel = tf.reshape(tf.cast(stage.head.variables["kernel"].value, tf.float32), (-1, bias.shape[0]))
+        kernel = tf.cast(stage.head.variables["kernel"].value, tf.float32)
+        kernel = tf.reshape(self._variables.sparse_kernel(stage.head.name, kernel), (-1, bias.shape[0]))
         step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
         rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
         return tf.stop_gradient((rounded - bias) * self._variables.masks[stage.head.name])
