@@ -105,7 +105,7 @@ class FitDevice(keras.callbacks.Callback):
         quantize: bool = True,
         minimum_width: int | Mapping[str, int] = flooring.MINIMUM_WIDTH,
         width_multiple: int = 2,
-        prune_epochs: tuple[float, float] = (0.1, 0.6),
+        prune_epochs: tuple[float, float] = (0.1, 0.35),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
         distill: float = 0.0,
