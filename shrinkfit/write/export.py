@@ -222,7 +222,7 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *needed])
+    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
     return files | {file: text.encode() for file, text in texts.items()}
 
 
