@@ -9,7 +9,7 @@ import numpy as np
 
 from shrinkfit.fit.channels import Channels
 from shrinkfit.read.keras_model import batch_norm_line
-from shrinkfit.read.stages import Stage
+from shrinkfit.read.stages import WEIGHTED, Stage
 
 
 def magnitude(
@@ -28,7 +28,7 @@ def magnitude(
     """
     worth = np.zeros(channels.count)
     for stage in stages:
-        if stage.kind not in ("conv", "depthwise", "dense"):
+        if stage.kind not in WEIGHTED:
             continue
         lengths = _channel_lengths(stage, weights)
         np.add.at(worth, channels.of_node[stage.head.name], lengths / max(float(lengths.mean()), 1e-12))

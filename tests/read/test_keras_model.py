@@ -57,10 +57,15 @@ def with_layer(*extra):
     return lambda: keras.Sequential([keras.Input(SHAPE), *(make() for make in extra)])
 
 
-def shared():
-    x = inputs = keras.Input((4,))
-    dense = layers.Dense(4, name="twice")
-    return keras.Model(inputs, dense(dense(x)))
+def added_to_itself():
+    x = keras.Input((4,))
+    return keras.Model(x, layers.Add(name="twice")([x, x]))
+
+
+def nested_subclass():
+    model = Subclassed()
+    model.name = "inner"
+    return model
 
 
 @pytest.mark.parametrize(
@@ -68,13 +73,15 @@ def shared():
     [
         (unbuilt, "has no input shape yet"),
         (Subclassed, "'mine' is a subclassed Subclassed"),
-        (shared, "layer 'twice' is applied more than once"),
         (with_layer(lambda: layers.PReLU(name="p")), r"layer 'p' \(PReLU\) is not supported"),
-        (with_layer(lambda: layers.Conv2D(4, 3, activation="gelu", name="c")), "layer 'c': activation 'gelu'"),
-        (with_layer(lambda: layers.Conv2D(6, 3, groups=3, name="c")), "layer 'c': groups is 3"),
-        (with_layer(lambda: layers.ReLU(negative_slope=0.1, name="r")), "layer 'r': only ReLU"),
+        (with_layer(lambda: layers.Conv2D(4, 3, activation="exponential", name="c")), "layer 'c': activation 'exponential'.*use one of"),
+        (with_layer(lambda: layers.ReLU(max_value=3, name="r")), "layer 'r': only ReLU"),
+        (with_layer(lambda: layers.GRU(3, name="g")), r"layer 'g' \(GRU\) is not supported"),
+        (with_layer(lambda: layers.Conv2DTranspose(3, 3, dilation_rate=2, name="t")), "layer 't': dilation"),
+        (with_layer(lambda: layers.UpSampling2D(2, interpolation="bicubic", name="u")), "'bicubic', expected 'nearest'"),
+        (added_to_itself, "layer 'twice': Add of 2 tensors, expected 2 or more different ones"),
         (with_layer(lambda: layers.BatchNormalization(axis=1, name="b")), "layer 'b': BatchNormalization over axis 1"),
-        (with_layer(lambda: keras.Sequential([layers.ReLU()], name="inner")), r"layer 'inner' \(Sequential\)"),
+        (with_layer(lambda: nested_subclass()), "'inner' is a subclassed Subclassed"),
         (lambda: keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3)]), r"shape \(None, 3\) is open"),
     ],
 )
