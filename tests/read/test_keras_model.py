@@ -9,7 +9,7 @@ from keras import layers
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph import simulate
 from shrinkfit.read.keras_model import read_keras, read_shapes
-from tests.keras_models import MODELS, inputs_for, trained
+from tests.keras_models import MODELS, MORE_MODELS, as_list, inputs_for, trained
 
 SHAPE = (8, 6, 3)
 
@@ -25,6 +25,19 @@ def test_the_integer_graph_computes_what_the_model_does(name):
     assert got.shape == expected.shape
     assert np.sqrt((error**2).mean()) < 0.05 * expected.std()
     assert (got.argmax(1) == expected.argmax(1)).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", MORE_MODELS)
+def test_several_inputs_and_outputs_gates_and_shared_layers_too(name):
+    model = trained(MORE_MODELS[name])
+    x = inputs_for(model, 100)
+    graph = read_keras(model, dict(zip((t.name for t in model.inputs), x, strict=True)) if isinstance(x, list) else x)
+    feed = {n: simulate.quantize(graph.tensors[n], values) for n, values in zip(graph.inputs, as_list(x), strict=True)}
+    got = simulate.trace(graph, feed, keep=graph.outputs)
+    for output, expected in zip(graph.outputs, map(np.asarray, as_list(model(x))), strict=True):
+        error = simulate.dequantize(graph.tensors[output], got[output]) - expected
+        assert got[output].shape == expected.shape
+        assert np.sqrt((error**2).mean()) < 0.1 * expected.std()
 
 
 @pytest.mark.parametrize("name", MODELS)
