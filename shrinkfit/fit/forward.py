@@ -142,7 +142,8 @@ class Forward:
         import tensorflow as tf
         from keras import ops
 
-        kernel = _with_output_last(node, ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype))
+        kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
+        kernel = _with_output_last(node, self._variables.sparse_kernel(node.name, kernel))
         if self.phase != FLOAT and node.name in self._variables.kernels:
             kernel = self._variables.kernels[node.name].quantize(kernel)
         mask = _cast(self._variables.masks[node.name], kernel)
@@ -162,7 +163,8 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        kernel = _with_output_last(stage.head, tf.cast(stage.head.variables["kernel"].value, tf.float32))
+        kernel = tf.cast(stage.head.variables["kernel"].value, tf.float32)
+        kernel = _with_output_last(stage.head, self._variables.sparse_kernel(stage.head.name, kernel))
         kernel = tf.reshape(kernel, (-1, bias.shape[0]))
         step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
         rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.read.nodes import canonical_weights, keras_axes
@@ -24,12 +25,20 @@ class Instruments:
         model: the Keras model, patched while `attached`.
         topology, stages: of that model.
         variables: of this fit.
+        distiller: mixes a teacher into the loss, if it has one.
     Attributes:
         phase: see forward.py; a change takes effect with the next `attach`.
     """
 
-    def __init__(self, model: Any, topology: Topology, stages: tuple[Stage, ...], variables: FitVariables) -> None:
-        self.model, self.variables = model, variables
+    def __init__(
+        self,
+        model: Any,
+        topology: Topology,
+        stages: tuple[Stage, ...],
+        variables: FitVariables,
+        distiller: Distiller | None = None,
+    ) -> None:
+        self.model, self.variables, self.distiller = model, variables, distiller
         self.phase = FLOAT
         self._topology, self._stages = topology, stages
         self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
@@ -46,6 +55,9 @@ class Instruments:
             self._patch(layer, "call", forward.call_of(layer, nodes))
         self._patch(self.model, "call", forward.counting(self.model.call))
         self._patch(self.model, "train_step", _telling(forward, self.model.train_step))
+        if self.distiller is not None and self.distiller.teacher is not None:
+            loss = self.distiller.loss_of(self.model.compute_loss, lambda: forward.training)
+            self._patch(self.model, "compute_loss", loss)
         self._retrace()
 
     def detach(self, retrace: bool = True) -> None:

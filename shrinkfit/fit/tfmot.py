@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -93,6 +94,9 @@ class ActivationQuantizer:
 
     def quantize(self, x: Any) -> Any:
         """Fake quantize x with the range as it stands, which also clamps it."""
+        return _rectified(self._quantized, x) if self._rectified and self._top is None else self._quantized(x)
+
+    def _quantized(self, x: Any) -> Any:
         import tensorflow as tf
 
         # An output that is always zero has no range; XLA's kernel would divide by it.
@@ -106,6 +110,19 @@ class ActivationQuantizer:
 
     def range(self) -> tuple[float, float]:
         return float(self.low.numpy()), float(self.high.numpy())
+
+
+def _rectified(quantized: Callable, x: Any) -> Any:
+    """quantized(x), and backwards as a ReLU: twice as fast as fake quantization's own way back, which adds up what
+    the ends of the range would get. Values beyond the upper end still learn; there are few, as the range follows.
+    """
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def forward(x: Any) -> Any:
+        return quantized(x), lambda upstream: tf.raw_ops.ReluGrad(gradients=upstream, features=x)
+
+    return forward(x)
 
 
 def quantize_fixed(x: Any, scale: float, zero_point: int) -> Any:

@@ -125,7 +125,7 @@ def _transpose_conv2d(at: OperatorReader) -> None:
     size = ir.window_output_size(made[1:3], window, **forward)
     if size != source.shape[1:3]:
         raise at.refuse(
-            f"makes {made[1:3]} of {source.shape[1:3]}, where {size} would be read; convert the model again"
+            f"makes {made[1:3]} of {source.shape[1:3]}, expected an input of {size}; convert the model again"
         )
     same = _PADDINGS[at.option("padding")] == "SAME"
     padding = ir.transpose_padding(size, window, stride, made[1:3], same)

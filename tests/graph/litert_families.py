@@ -151,7 +151,17 @@ FAMILIES = {
     "reshape": reshape,
 }
 
-PLANE_STEPS = ("conv2d", "depthwise_conv2d", "average pool", "max pool", "add", "requantize", "relu", "pad")
+PLANE_STEPS = (
+    "conv2d",
+    "transpose_conv2d",
+    "depthwise_conv2d",
+    "average pool",
+    "max pool",
+    "add",
+    "requantize",
+    "relu",
+    "pad",
+)
 
 
 def chain(seed: int) -> ir.Graph:
