@@ -3,9 +3,9 @@
 
 A unit is a set of channel positions that live and die as one. A convolution's or dense layer's output channels are new
 units; depthwise, pooling, normalization and activation hand their input's units on; a depthwise multiplier repeats
-them, a flatten tiles them (and what makes a plane of a flat tensor joins them), a concatenation strings them together, an Add or a Multiply joins two, a grouped convolution
-joins the k-th channels of its groups, and the calls of a shared layer join all theirs. Units that reach a model input
-or output are fixed.
+them, a flatten tiles them (and what makes a plane of a flat tensor joins them), a concatenation strings them together,
+an Add or a Multiply joins two, a grouped convolution joins the k-th channels of its groups, and the calls of a shared
+layer join all theirs. Units that reach a model input or output are fixed.
 
 A dead unit is 0 wherever it is seen. Behind an activation like sigmoid it is not: it *leaks*. A kernel that would see
 that fixes the unit; a Multiply whose other side is 0 makes it 0 again.
@@ -35,11 +35,13 @@ class Group:
 
     Args:
         name: the layer that makes them, or several joined by "+" where an Add ties them.
-        units: unit numbers, int64 [channels].
+        units: unit numbers, int64 [units].
+        times: how many channels of its makers a unit stands for at least: 1, or a grouped convolution's groups.
     """
 
     name: str
     units: np.ndarray
+    times: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +239,10 @@ def _groups(topology: Topology, roots: Mapping[str, np.ndarray], fixed: set[int]
     for unit in sorted(set(makers) - fixed):
         groups.setdefault(tuple(makers[unit]), []).append(unit)
     names = Names()
-    return tuple(Group(names.unique(_group_name(topology, own)), np.array(units)) for own, units in groups.items())
+    return tuple(
+        Group(names.unique(_group_name(topology, own)), np.array(units), min(times for _, times in own))
+        for own, units in groups.items()
+    )
 
 
 def _group_name(topology: Topology, makers: tuple[tuple[str, int], ...]) -> str:

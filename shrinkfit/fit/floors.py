@@ -109,6 +109,6 @@ def _floor(group, topology, channels, excluded, least, default) -> Floor:
             how = "" if name in makers and len(makers) == 1 else f"coupled with '{name}', "
             return Floor(full, f"{how}excluded by '{excluded[name]}'")
     width = max((least.get(name, default) for name in makers), default=default)
-    if width >= full:
-        return Floor(full, f"all {full} channels are within minimum_width {width}")
-    return Floor(width, f"minimum_width {width}")
+    if width >= full * group.times:
+        return Floor(full, f"all {full * group.times} channels are within minimum_width {width}")
+    return Floor(-(-width // group.times), f"minimum_width {width}")

@@ -37,6 +37,11 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
         return clones.setdefault(id(layer), made)
 
     small = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    for node in topology.nodes.values():
+        if node.kind == "affine":  # its numbers are no settings where it was adapted
+            numbers: dict[str, Any] = {}
+            node.layer.save_own_variables(numbers)
+            clones[id(node.layer)].load_own_variables(numbers)
     full = {node.name: canonical_weights(node) for node in topology.nodes.values()}
     weights = slice_weights(topology, channels, full, alive)
     for node in topology.nodes.values():

@@ -146,6 +146,17 @@ def _rescaling(call, inputs) -> list[Node]:
     return [_node(call, "affine", inputs, line)]
 
 
+def _normalization(call, inputs) -> list[Node]:
+    """Keras's preprocessing layer, adapted or given its numbers: (x - mean) / deviation."""
+    layer, width = call.layer, call.shape[-1]
+    mean, variance = (np.asarray(value, np.float64).reshape(-1) for value in (layer.mean, layer.variance))
+    if getattr(layer, "invert", False) or not {mean.size, variance.size} <= {1, width}:
+        raise UnsupportedLayerError(f"layer '{call.name}': Normalization over axis {layer.axis}, expected the last one")
+    # Keras's epsilon, which no configuration changes for this.
+    factor = np.broadcast_to(1 / np.maximum(np.sqrt(variance), 1e-7), (width,))
+    return [_node(call, "affine", inputs, {"factor": factor, "shift": -mean * factor})]
+
+
 def _relu(call, inputs) -> list[Node]:
     layer = call.layer
     max_value, slope = getattr(layer, "max_value", None), float(getattr(layer, "negative_slope", 0) or 0)
@@ -258,6 +269,7 @@ _READERS: dict[str, Callable] = {
     "Dense": _dense,
     "BatchNormalization": _batch_norm,
     "Rescaling": _rescaling,
+    "Normalization": _normalization,
     "ReLU": _relu,
     "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
     "ELU": _sloped("elu", "alpha"),

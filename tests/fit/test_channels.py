@@ -10,6 +10,8 @@ from shrinkfit.fit.channels import couple
 from shrinkfit.fit.instruments import bake
 from shrinkfit.fit.prune import select, widths_of
 from shrinkfit.fit.rebuild import smaller_model
+from shrinkfit.graph import simulate
+from shrinkfit.read.keras_model import read_keras
 from shrinkfit.read.topology import read_topology
 from tests.keras_models import MODELS, MORE_MODELS, as_list, inputs_for, trained
 
@@ -109,3 +111,18 @@ def test_channels_of_a_plane_made_of_a_flat_tensor_are_units():
 def test_the_calls_of_a_shared_layer_are_one():
     channels = couple(read_topology(MORE_MODELS["shared_layers"]()))
     assert [len(g.units) for g in channels.groups] == [8]
+
+
+def test_what_a_normalization_layer_has_learned_goes_along():
+    x = inputs_for(MODELS["ds_cnn"](), 64) * 3 + 5
+    normalization = layers.Normalization()
+    normalization.adapt(x)
+    model = keras.Sequential([keras.Input((16, 10)), normalization, layers.Conv1D(8, 3), layers.Conv1D(3, 1)])
+    topology = read_topology(model)
+    channels = couple(topology)
+    small = smaller_model(model, topology, channels, np.ones(channels.count, bool))
+    np.testing.assert_allclose(np.asarray(small(x)), np.asarray(model(x)), atol=1e-4)
+    graph = read_keras(model, x)
+    got = simulate.run(graph, simulate.quantize(graph.tensors[graph.inputs[0]], x))
+    error = simulate.dequantize(graph.tensors[graph.outputs[0]], got) - np.asarray(model(x))
+    assert error.std() < 0.05 * np.asarray(model(x)).std()

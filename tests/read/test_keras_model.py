@@ -92,7 +92,10 @@ def nested_subclass():
             "layer 'c': activation 'exponential'.*use one of",
         ),
         (with_layer(lambda: layers.ReLU(max_value=3, name="r")), "layer 'r': only ReLU"),
-        (with_layer(lambda: layers.GRU(3, name="g")), r"layer 'g' \(GRU\) is not supported"),
+        (
+            with_layer(lambda: layers.Reshape((8, 18)), lambda: layers.GRU(3, name="g")),
+            r"layer 'g' \(GRU\) is not supported",
+        ),
         (with_layer(lambda: layers.Conv2DTranspose(3, 3, dilation_rate=2, name="t")), "layer 't': dilation"),
         (
             with_layer(lambda: layers.UpSampling2D(2, interpolation="bicubic", name="u")),
