@@ -36,10 +36,10 @@ def sparse_nodes(topology: Topology, patterns: Sequence[str] | None) -> tuple[No
     able = [node for node in topology.nodes.values() if _has_block_rows(node)]
     if patterns is None:
         return tuple(able)
-    names = list(dict.fromkeys(node.layer.name for node in able))
+    names = list(dict.fromkeys(node.call for node in able))
     kind = f"dense layer or 1x1 convolution of at least {BLOCK} input channels"
     chosen = {n for pattern in patterns for n in layers_that_match(pattern, names, "sparsity_layers", kind)}
-    return tuple(node for node in able if node.layer.name in chosen)
+    return tuple(node for node in able if node.call in chosen)
 
 
 def _has_block_rows(node: Node) -> bool:
