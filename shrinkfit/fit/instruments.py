@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.keras_versions import is_tf_keras
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.read.nodes import canonical_weights, keras_axes
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology, keras_value
+from shrinkfit.read.topology import Node, Topology
 
 _MAKERS = ("make_train_function", "make_test_function", "make_predict_function")
 
@@ -26,6 +28,7 @@ class Instruments:
         model: the Keras model, patched while `attached`.
         topology, stages: of that model.
         variables: of this fit.
+        distiller: mixes a teacher into the loss, if it has one.
         running: whether the training that these instruments belong to still runs. Keras tells nobody when a fit()
             ends by an exception; the first use of the model after that takes the patches off.
     Attributes:
@@ -38,9 +41,10 @@ class Instruments:
         topology: Topology,
         stages: tuple[Stage, ...],
         variables: FitVariables,
+        distiller: Distiller | None = None,
         running: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.model, self.variables = model, variables
+        self.model, self.variables, self.distiller = model, variables, distiller
         self.phase = FLOAT
         self._topology, self._stages = topology, stages
         self._running = running
@@ -56,8 +60,12 @@ class Instruments:
         forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
         for layer, nodes in self._nodes_by_layer().items():
             self._patch(layer, "call", _unconverted(forward.call_of(layer, nodes)))
+        self._patch(self.model, "call", _unconverted(forward.counting(self.model.call)))
         step = self.model.train_step
         self._patch(self.model, "train_step", _telling(forward, step, is_tf_keras(self.model)))
+        if self.distiller is not None and self.distiller.teacher is not None:
+            loss = self.distiller.loss_of(self.model.compute_loss, lambda: bool(forward.training))
+            self._patch(self.model, "compute_loss", loss)
         self._retrace()
         for name in _MAKERS:
             self._patch(self.model, name, getattr(self.model, name))
@@ -150,13 +158,12 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
         keep = alive[channels.of_node[node.name]]
         if keep.all():
             continue
-        for role, variable in node.variables.items():
+        for role, before in canonical_weights(node).items():
             # A normalization without gamma would give (0 - mean) / deviation.
             if role in ("kernel", "bias", "gamma", "beta", "mean"):
-                before = keras_value(variable)
                 after = zeroed(node, role, before, keep)
                 if not np.array_equal(before, after):
-                    variable.assign(after)
+                    node.variables[role].assign(keras_axes(node, role, after))
 
 
 def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
@@ -165,8 +172,3 @@ def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.nda
         keep = keep.reshape(value.shape[-2:])
     # A product would keep NaN and the sign of zero.
     return np.where(keep, value, np.zeros((), value.dtype))
-
-
-def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
-    """Node name -> role -> the variable's value with Keras's own axes."""
-    return {node.name: {r: keras_value(v) for r, v in node.variables.items()} for node in topology.nodes.values()}

@@ -10,7 +10,8 @@ import numpy as np
 
 from shrinkfit.fit.channels import Channels
 from shrinkfit.fit.instruments import zeroed
-from shrinkfit.read.topology import Topology, keras_value
+from shrinkfit.read.nodes import canonical, keras_axes, keras_value
+from shrinkfit.read.topology import Topology
 
 # Adagrad and Ftrl divide by these, which never begin at zero; beside a gradient of zero they move nothing.
 _DIVISORS = ("_accumulators", "accumulator")
@@ -34,7 +35,8 @@ def zero_slots(optimizer: Any, topology: Topology, channels: Channels, alive: np
             for slot in slots_of(optimizer, variable):
                 count += 1
                 if not keep.all():
-                    slot.assign(zeroed(node, role, keras_value(slot), keep))
+                    value = canonical(node, role, keras_value(slot))
+                    slot.assign(keras_axes(node, role, zeroed(node, role, value, keep)))
     return count
 
 
