@@ -136,14 +136,24 @@ def block_lengths(kernel: np.ndarray, incoming: np.ndarray, outgoing: np.ndarray
         float [blocks, outputs that stay]; the last block may hold fewer than BLOCK inputs.
     """
     left = kernel[incoming][:, outgoing]
-    rows = np.pad(left, ((0, -len(left) % BLOCK), (0, 0)))
-    return np.sqrt((rows.reshape(-1, BLOCK, rows.shape[1]) ** 2).sum(axis=1))
+    blocks = -(-len(left) // BLOCK)
+    rows = np.pad(left, ((0, blocks * BLOCK - len(left)), (0, 0)))
+    return np.sqrt((rows.reshape(blocks, BLOCK, rows.shape[1]) ** 2).sum(axis=1))
 
 
 def least_blocks(lengths: np.ndarray, share: float) -> np.ndarray:
-    """Which blocks make the share, the shortest first; bool in the shape of lengths."""
+    """Which blocks make the share, the shortest first; bool in the shape of lengths.
+
+    The longest block of each output channel stays: a channel without any would be constant, export would drop it, and
+    the blocks of the layer behind it would no longer lie where they were counted.
+    """
     zero = np.zeros(lengths.size, bool)
-    zero[np.argsort(lengths, axis=None, kind="stable")[: round(share * lengths.size)]] = True
+    if not lengths.size:
+        return zero.reshape(lengths.shape)
+    lengths = lengths.copy()
+    lengths[lengths.argmax(axis=0), np.arange(lengths.shape[1])] = np.inf
+    count = min(round(share * lengths.size), int(np.isfinite(lengths).sum()))
+    zero[np.argsort(lengths, axis=None, kind="stable")[:count]] = True
     return zero.reshape(lengths.shape)
 
 
