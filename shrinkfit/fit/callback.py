@@ -327,7 +327,8 @@ class FitDevice(keras.callbacks.Callback):
         self.history = [h for h in self.history if h["epoch"] < epoch] + [record]
         record["sparsity"] = self._sparsity.update(epoch, self._alive)
         phase = self._schedule.phase_at(epoch)
-        if narrowed or (phase != FLOAT and self._instruments.phase == FLOAT):
+        sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
+        if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
             self._beside.start_anew()
         self._enter_phase(phase)
 
@@ -351,7 +352,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def after_epoch_end(self, epoch: int) -> None:
         """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
-        if epoch < self._schedule.settled and self._beside.stopped_early(epoch):
+        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.stopped_early(epoch):
             self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -372,7 +373,6 @@ class FitDevice(keras.callbacks.Callback):
         if remembered is not None:
             self._instruments.variables.restore(remembered)
         self._put_zeros()
-        self._sparsity.bake()
         self._finished = digest(self._fitting)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
@@ -390,6 +390,7 @@ class FitDevice(keras.callbacks.Callback):
             "alive": self._alive.astype(int).tolist(),
             "first": self._first,
             "history": self.history,
+            "teacher": self._instruments.distiller.state() if self._instruments.distiller else None,
             **self._instruments.variables.state(),
         }
 
@@ -397,6 +398,9 @@ class FitDevice(keras.callbacks.Callback):
         self._take(np.array(state["alive"], bool))
         self._first, self.history = state["first"], state["history"]
         self._instruments.variables.restore(state)
+        if state.get("teacher") is not None and self._instruments.distiller is not None:
+            self._instruments.distiller.restore(self._fitting, state["teacher"])
+            self._instruments.attach()
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
             self._fitting._initial_epoch = state["epoch"]
 
@@ -408,6 +412,7 @@ class FitDevice(keras.callbacks.Callback):
         """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
         self._instruments.variables.set_alive(self._alive)
         bake(self._topology, self._channels, self._alive)
+        self._sparsity.bake()
         zero_slots(self._fitting.optimizer, self._topology, self._channels, self._alive)
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
