@@ -89,7 +89,11 @@ class Operators:
         """Adds it, unless it is so large that the emulation would take long."""
         op = kind(name="op", inputs=("x",), outputs=("y",), **self.weights(shape, channels), **fields)
         out = op.output_shape((1, *source))
-        small = op.macs(out) <= LARGEST_MACS and np.prod(out) <= LARGEST_VALUES and np.prod(source) <= LARGEST_VALUES
+        small = (
+            op.macs(out, (1, *source)) <= LARGEST_MACS
+            and np.prod(out) <= LARGEST_VALUES
+            and np.prod(source) <= LARGEST_VALUES
+        )
         if small:
             same = {name: getattr(op, name) for name in ("kernel", "bias", "kernel_scales")}
             self.add(kind, [self.source(source)], [self.tensor(out[1:])], **same, **fields)
@@ -102,6 +106,26 @@ class Operators:
             channels, out = self.one_of(1, 2, 3, *(self.pick(2, 96) for _ in range(4))), self.pick(1, 96)
             window = self.window(size, kernel)
             if self.weighted(ir.Conv2D, (*size, channels), (out, *kernel, channels), out, **window):
+                return
+
+    def grouped(self) -> None:
+        while True:
+            size, groups = self.plane(), self.one_of(2, 2, 3, 4, self.pick(2, 32))
+            kernel = self.one_of((1, 1), (1, 1), (3, 3), (3, 3), (3, 1), (5, 1), (1, 3), (5, 5))
+            read, out = self.pick(1, 24), groups * self.pick(1, 24)
+            window = self.window(size, kernel)
+            if self.weighted(ir.Conv2D, (*size, groups * read), (out, *kernel, read), out, **window):
+                return
+
+    def transposed(self) -> None:
+        while True:
+            size, channels, out = self.plane(), self.pick(1, 64), self.pick(1, 64)
+            kernel = self.one_of((2, 2), (3, 3), (3, 3), (4, 4), (5, 5), (1, 1), (3, 1), (4, 1))
+            stride = self.one_of((2, 2), (2, 2), (2, 1), (1, 1), (3, 3))
+            output_size = tuple(n * s for n, s in zip(size, stride, strict=True))
+            padding = ir.transpose_padding(size, kernel, stride, output_size, same=self.one_of(True, True, False))
+            fields = {"stride": stride, "output_size": output_size, "padding": padding}
+            if self.weighted(ir.TransposeConv2D, (*size, channels), (out, *kernel, channels), out, **fields):
                 return
 
     def depthwise(self) -> None:
@@ -302,6 +326,8 @@ class Operators:
 # operators that call it. A new kernel takes a line here and one in price/cycles_*.COUNTS.
 KINDS: dict[str, int] = {
     "conv": 90,
+    "grouped": 90,
+    "transposed": 60,
     "depthwise": 90,
     "dense": 50,
     "max_pool": 40,

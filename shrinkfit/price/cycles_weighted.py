@@ -60,7 +60,12 @@ def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
         ("filled", channels, part_taps - part_inside),
     ]
     gathered = len(rows) * len(parts) + len(rows_to_copy) * whole
-    counts = {"gathered": gathered, "gathered_rows": gathered * height}
+    return {"gathered": gathered, "gathered_rows": gathered * height} | _moved(pieces)
+
+
+def _moved(pieces: list[tuple[str, int, int]]) -> Counts:
+    """Pieces of so many bytes, so many times each, that are copied or filled."""
+    counts: Counts = {}
     for what, size, count in pieces:
         places = {"": 1, "_words": size // 4, "_tails": int(size % 4 > 0), "_tail_bytes": size % 4}
         for place, times in places.items():
@@ -71,15 +76,19 @@ def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp: two pixels by two channels; an odd last pixel or channel is done twice."""
     w = Window(op, graph)
-    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
-    words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
+    pairs = -(-w.pixels // 2)
     rows, columns = w.inside(0), w.inside(1)
     gathered = _gathered(w, rows, columns)
     if w.pixels % 2:
         last = _gathered(w, rows[-1:], columns[-1:])
         gathered = {name: count + last[name] for name, count in gathered.items()}
-    return gathered | {
-        "call": 1,
+    return gathered | {"call": 1} | _multiplied(w.taps * w.channels, w.out_channels, pairs)
+
+
+def _multiplied(row: int, outputs: int, pairs: int) -> Counts:
+    """Pairs of windows of `row` bytes each, widened and multiplied with the kernels of all outputs."""
+    words, blocks = -(-row // 4), pairs * -(-outputs // 2)
+    return {
         "pixel_pairs": pairs,
         "blocks": blocks,
         "block_word_pairs": blocks * (words // 2),
@@ -90,9 +99,20 @@ def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     }
 
 
+def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_grouped_conv2d_s8_dsp: as conv2d_dsp group after group, every window copied tap by tap."""
+    w, read = Window(op, graph), op.kernel.shape[3]
+    groups, rows, columns = w.channels // read, w.inside(0), w.inside(1)
+    pairs = groups * -(-w.pixels // 2)
+    inside = groups * (sum(rows) * sum(columns) + w.pixels % 2 * rows[-1] * columns[-1])
+    moved = _moved([("copied", read, inside), ("filled", read, 2 * pairs * w.taps - inside)])
+    counts = {"call": 1, "groups": groups, "gathered_rows": 2 * pairs * w.kernel[0]}
+    return counts | moved | _multiplied(w.taps * read, w.out_channels // groups, pairs)
+
+
 def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
-    """sf_conv2d_s8: one output at a time."""
-    w = Window(op, graph)
+    """sf_conv2d_s8, sf_grouped_conv2d_s8: one output at a time."""
+    w, read = Window(op, graph), op.kernel.shape[3]
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
@@ -102,8 +122,27 @@ def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
         "kernel_rows": outputs * w.kernel[0],
         "taps": on,
         "padding_taps": outputs * w.taps - on,
-        "macs": on * w.channels,
-        "padding_macs": (outputs * w.taps - on) * w.channels,
+        "macs": on * read,
+        "padding_macs": (outputs * w.taps - on) * read,
+    }
+
+
+def transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph) -> Counts:
+    """sf_transpose_conv2d_s8: one output at a time, the taps that reach it."""
+    (_, *size, channels), (_, *out, outputs) = (graph.tensors[name].shape for name in (*op.inputs, *op.outputs))
+    rows, columns = (
+        sum((at - tap) % step == 0 and 0 <= at - tap < n * step for at in range(cut, cut + m) for tap in range(k))
+        for n, m, k, step, cut in zip(size, out, op.window, op.stride, (op.padding.top, op.padding.left), strict=True)
+    )
+    taps = rows * columns * outputs
+    return {
+        "call": 1,
+        "rows": out[0],
+        "pixels": prod(out),
+        "outputs": prod(out) * outputs,
+        "tap_rows": rows * out[1] * outputs,
+        "taps": taps,
+        "macs": taps * channels,
     }
 
 
@@ -203,6 +242,9 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
     "sf_conv2d_s8": conv2d,
+    "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
+    "sf_grouped_conv2d_s8": conv2d,
+    "sf_transpose_conv2d_s8": transpose_conv2d,
     "sf_depthwise_s8_dsp": depthwise_dsp,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
