@@ -105,7 +105,7 @@ class FitDevice(keras.callbacks.Callback):
         quantize: bool = True,
         minimum_width: int | Mapping[str, int] = flooring.MINIMUM_WIDTH,
         width_multiple: int = 2,
-        prune_epochs: tuple[float, float] = (0.1, 0.6),
+        prune_epochs: tuple[float, float] = (0.1, 0.35),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
         distill: float = 0.0,
@@ -280,6 +280,7 @@ class FitDevice(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
+        self._sparsity.bake()  # momentum has moved what is masked
         if self._instruments.distiller is not None:
             self._require_teaching()
         costs = self._pricer.costs(self._widths)

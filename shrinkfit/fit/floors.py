@@ -97,18 +97,18 @@ def layers_that_match(pattern: str, names: Sequence[str], what: str, kind: str =
 
 def _layer_names(topology: Topology, kinds: Sequence[str] = ()) -> list[str]:
     nodes = [node for node in topology.nodes.values() if not kinds or node.kind in kinds]
-    return list(dict.fromkeys(node.layer.name for node in nodes))
+    return list(dict.fromkeys(node.call for node in nodes))
 
 
 def _floor(group, topology, channels, excluded, least, default) -> Floor:
     full = len(group.units)
-    makers = {node.layer.name for node in makers_of(group, topology, channels)}
-    for node in sorted(topology.nodes.values(), key=lambda node: node.layer.name not in makers):
-        name = node.layer.name
+    makers = {node.call for node in makers_of(group, topology, channels)}
+    for node in sorted(topology.nodes.values(), key=lambda node: node.call not in makers):
+        name = node.call
         if name in excluded and np.isin(channels.of_node[node.name], group.units).any():
             how = "" if name in makers and len(makers) == 1 else f"coupled with '{name}', "
             return Floor(full, f"{how}excluded by '{excluded[name]}'")
     width = max((least.get(name, default) for name in makers), default=default)
-    if width >= full:
-        return Floor(full, f"all {full} channels are within minimum_width {width}")
-    return Floor(width, f"minimum_width {width}")
+    if width >= full * group.times:
+        return Floor(full, f"all {full * group.times} channels are within minimum_width {width}")
+    return Floor(-(-width // group.times), f"minimum_width {width}")

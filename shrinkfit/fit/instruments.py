@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,9 @@ from shrinkfit.fit.channels import Channels
 from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.read.nodes import canonical_weights, keras_axes
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology, keras_value
+from shrinkfit.read.topology import Node, Topology
 
 
 class Instruments:
@@ -52,6 +53,7 @@ class Instruments:
         forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
         for layer, nodes in self._nodes_by_layer().items():
             self._patch(layer, "call", forward.call_of(layer, nodes))
+        self._patch(self.model, "call", forward.counting(self.model.call))
         self._patch(self.model, "train_step", _telling(forward, self.model.train_step))
         if self.distiller is not None and self.distiller.teacher is not None:
             loss = self.distiller.loss_of(self.model.compute_loss, lambda: forward.training)
@@ -115,18 +117,13 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
     """Write the masks into the model's own weights: pruned channels become zero."""
     for node in topology.nodes.values():
         keep = alive[channels.of_node[node.name]]
-        for role, variable in node.variables.items():
+        for role, value in canonical_weights(node).items():
             # A normalization without gamma would give (0 - mean) / deviation.
             if role in ("kernel", "bias", "gamma", "beta", "mean"):
-                variable.assign(_zeroed(node, role, keras_value(variable), keep))
+                node.variables[role].assign(keras_axes(node, role, _zeroed(node, role, value, keep)))
 
 
 def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
     if node.kind == "depthwise" and role == "kernel":
         return value * keep.reshape(value.shape[-2:])
     return value * keep
-
-
-def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
-    """Node name -> role -> the variable's value with Keras's own axes."""
-    return {node.name: {r: keras_value(v) for r, v in node.variables.items()} for node in topology.nodes.values()}

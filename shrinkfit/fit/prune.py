@@ -16,6 +16,8 @@ from shrinkfit.fit.channels import Channels, Group
 
 # A group may lose this share of the importance that it keeps for a width that the kernels like.
 SMALL_LOSS = 0.01
+# Of a group's worth that counts as left when all is gone.
+SMALLEST_SHARE = 1e-6
 Costs = dict[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
@@ -68,7 +70,7 @@ def narrow(
     Args:
         groups: what can be narrowed.
         widths: channels that each group has now.
-        worth: float [units], importance; within a group the least worth goes first.
+        worth: float [units], importance, not negative; within a group the least worth goes first.
         limits: resource -> limit.
         cost_of: widths -> costs of the model with these widths.
         minimum: no group gets narrower than this; for all groups, or one for each.
@@ -78,7 +80,8 @@ def narrow(
         The new widths and one record per group that was narrowed.
     """
     least = least_widths(groups, minimum)
-    lost = [np.concatenate(([0.0], np.cumsum(np.sort(worth[g.units])))) for g in groups]
+    ascending = [np.sort(worth[g.units]) for g in groups]
+    lost = [_losses(values, len(values) - width) for values, width in zip(ascending, widths, strict=True)]
     before, costs, causes = widths, cost_of(widths), {}
     while excess := over(costs, limits):
         best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, least, multiple)
@@ -90,12 +93,31 @@ def narrow(
         widths = _with(widths, index, width)
     widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
     if prefer > 1:
-        widths = _preferred(groups, before, widths, lost, limits, cost_of, least, prefer)
+        widths = _preferred(ascending, before, widths, limits, cost_of, least, prefer)
     return widths, _records(groups, before, widths, causes, over(cost_of(before), limits), cost_of)
 
 
 def _with(widths: Widths, index: int, width: int) -> Widths:
     return (*widths[:index], width, *widths[index + 1 :])
+
+
+def _losses(worth: np.ndarray, gone: int) -> np.ndarray:
+    """What it costs to have the first 0, 1, ... all of a group's channels gone, float64 [channels + 1].
+
+    First-order importance holds for one channel at a time; the next ones matter more, as the layer has
+    less left that can stand in for them. So a channel counts as its worth over the share of the
+    present worth that is left when it goes: -total * log(1 - share lost), which no layer can pay to the end.
+
+    Args:
+        worth: float [channels], ascending.
+        gone: how many of them, the first ones, are gone already.
+    """
+    alive = worth[gone:]
+    total = float(alive.sum())
+    if total <= 0:
+        return np.zeros(len(worth) + 1)
+    left = np.append(1 - np.cumsum(alive[:-1]) / total, 0.0)
+    return np.concatenate((np.zeros(gone + 1), -total * np.log(np.maximum(left, SMALLEST_SHARE))))
 
 
 def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths:
@@ -115,14 +137,14 @@ def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths
         widths = best
 
 
-def _preferred(groups, before, widths, lost, limits, cost_of, least, prefer) -> Widths:
+def _preferred(ascending, before, widths, limits, cost_of, least, prefer) -> Widths:
     """Narrowed groups on multiples of `prefer`: up where there is room, down where next to nothing is lost by it."""
-    kept = [float(lost[i][-1] - lost[i][len(g.units) - w]) for i, (g, w) in enumerate(zip(groups, widths, strict=True))]
+    kept = [float(values[len(values) - width :].sum()) for values, width in zip(ascending, widths, strict=True)]
     odd = [i for i, w in enumerate(widths) if w < before[i] and w % prefer]
     for index in odd:
         down = widths[index] // prefer * prefer
-        goes, gone = len(groups[index].units) - down, len(groups[index].units) - widths[index]
-        free = lost[index][goes] - lost[index][gone] <= SMALL_LOSS * kept[index]
+        goes, gone = len(ascending[index]) - down, len(ascending[index]) - widths[index]
+        free = ascending[index][gone:goes].sum() <= SMALL_LOSS * kept[index]
         if free and down >= max(least[index], prefer) and not over(cost_of(_with(widths, index, down)), limits):
             widths = _with(widths, index, down)
     for index in sorted((i for i, w in enumerate(widths) if w < before[i]), key=lambda i: -kept[i]):

@@ -97,7 +97,7 @@ def layer_records(
             epochs: [first, last] epoch in which its channels went, or None.
             reason: the resource that most of them went for, or why they stayed.
     """
-    last = {node.layer.name: node for node in topology.nodes.values()}
+    last = {node.call: node for node in topology.nodes.values()}
     groups = {int(u): group.name for group in channels.groups for u in group.units}
     went: dict[str, list[Mapping[str, Any]]] = {}
     for record in (record for epoch in history for record in epoch["pruned"]):
@@ -108,7 +108,7 @@ def layer_records(
         units = channels.of_node[last[name].name]
         own = list(dict.fromkeys(groups[int(u)] for u in units if int(u) in groups))
         narrowed = [record for group in own for record in went.get(group, [])]
-        makes = any(node.kind in MAKERS and node.layer.name == name for node in topology.nodes.values())
+        makes = any(node.kind in MAKERS and node.call == name for node in topology.nodes.values())
         record = {"layer": name, "kind": costs["kind"], "makes_channels": makes, "width_before": len(units)}
         record["width_after"] = int(alive[units].sum())
         for resource in ("flops", "flash_bytes", "ram_bytes"):

@@ -36,10 +36,10 @@ def sparse_nodes(topology: Topology, patterns: Sequence[str] | None) -> tuple[No
     able = [node for node in topology.nodes.values() if _has_block_rows(node)]
     if patterns is None:
         return tuple(able)
-    names = list(dict.fromkeys(node.layer.name for node in able))
+    names = list(dict.fromkeys(node.call for node in able))
     kind = f"dense layer or 1x1 convolution of at least {BLOCK} input channels"
     chosen = {n for pattern in patterns for n in layers_that_match(pattern, names, "sparsity_layers", kind)}
-    return tuple(node for node in able if node.layer.name in chosen)
+    return tuple(node for node in able if node.call in chosen)
 
 
 def _has_block_rows(node: Node) -> bool:
@@ -136,14 +136,24 @@ def block_lengths(kernel: np.ndarray, incoming: np.ndarray, outgoing: np.ndarray
         float [blocks, outputs that stay]; the last block may hold fewer than BLOCK inputs.
     """
     left = kernel[incoming][:, outgoing]
-    rows = np.pad(left, ((0, -len(left) % BLOCK), (0, 0)))
-    return np.sqrt((rows.reshape(-1, BLOCK, rows.shape[1]) ** 2).sum(axis=1))
+    blocks = -(-len(left) // BLOCK)
+    rows = np.pad(left, ((0, blocks * BLOCK - len(left)), (0, 0)))
+    return np.sqrt((rows.reshape(blocks, BLOCK, rows.shape[1]) ** 2).sum(axis=1))
 
 
 def least_blocks(lengths: np.ndarray, share: float) -> np.ndarray:
-    """Which blocks make the share, the shortest first; bool in the shape of lengths."""
+    """Which blocks make the share, the shortest first; bool in the shape of lengths.
+
+    The longest block of each output channel stays: a channel without any would be constant, export would drop it, and
+    the blocks of the layer behind it would no longer lie where they were counted.
+    """
     zero = np.zeros(lengths.size, bool)
-    zero[np.argsort(lengths, axis=None, kind="stable")[: round(share * lengths.size)]] = True
+    if not lengths.size:
+        return zero.reshape(lengths.shape)
+    lengths = lengths.copy()
+    lengths[lengths.argmax(axis=0), np.arange(lengths.shape[1])] = np.inf
+    count = min(round(share * lengths.size), int(np.isfinite(lengths).sum()))
+    zero[np.argsort(lengths, axis=None, kind="stable")[:count]] = True
     return zero.reshape(lengths.shape)
 
 

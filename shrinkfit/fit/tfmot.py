@@ -125,11 +125,12 @@ def _rectified(quantized: Callable, x: Any) -> Any:
     return forward(x)
 
 
-def quantize_probabilities(x: Any) -> Any:
-    """Softmax's output on its fixed grid: 0 to 255/256 in steps of 1/256."""
+def quantize_fixed(x: Any, scale: float, zero_point: int) -> Any:
+    """x on the int8 grid of a given scale, such as softmax's: 0 to 255/256 in steps of 1/256."""
     import tensorflow as tf
 
-    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=0.0, max=255 / 256)
+    low, high = ((step - zero_point) * scale for step in (-128, 127))
+    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=low, max=high)
     return tf.cast(y, x.dtype)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from shrinkfit.fit.channels import MAKERS, Channels
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights
+from shrinkfit.read.topology import Node, Topology, canonical_weights
 
 
 class FitVariables:
@@ -88,11 +88,11 @@ class FitVariables:
 
         Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
         """
+        import tensorflow as tf
+
         weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
         for name, quantizer in self.kernels.items():
-            node = self._topology.nodes[name]
-            rounded = quantizer.quantize(node.variables["kernel"].value).numpy()
-            weights[name]["kernel"] = canonical(node, "kernel", rounded)
+            weights[name]["kernel"] = quantizer.quantize(tf.constant(weights[name]["kernel"], tf.float32)).numpy()
         return weights
 
 

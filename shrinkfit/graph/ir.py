@@ -31,6 +31,7 @@ from shrinkfit.graph.base import (
     window_output_size,
 )
 from shrinkfit.graph.operators import (
+    LITERT_FUNCTIONS,
     TABLE_FUNCTIONS,
     Add,
     Conversion,
@@ -66,7 +67,7 @@ from shrinkfit.graph.operators_weighted import Conv2D, Dense, DepthwiseConv2D, T
 
 # fmt: off
 __all__ = [
-    "GATES", "INT32_MAX", "INT8_MAX", "INT8_MIN", "TABLE_FUNCTIONS",
+    "GATES", "INT32_MAX", "INT8_MAX", "INT8_MIN", "LITERT_FUNCTIONS", "TABLE_FUNCTIONS",
     "Activated", "Add", "AssignVariable", "Concat", "Conv2D", "Conversion", "Convert", "Dense", "DepthwiseConv2D",
     "Dequantize", "Elementwise", "Graph", "GraphError", "Mean", "Mul", "Op", "Pad", "Padding", "Passing", "Pool2D",
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",

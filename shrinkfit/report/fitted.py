@@ -14,6 +14,8 @@ from rich.text import Text
 from shrinkfit.report.plots import plot_widths
 from shrinkfit.report.table import LIMIT_TITLES, number, plain_table
 
+# Terminals of less columns get fewer of the table's.
+_WIDE = 120
 # Cost of a layer -> the column's title; the totals' titles are LIMIT_TITLES'.
 _COLUMNS = {"flops": "FLOPs", "flash_bytes": "flash", "ram_bytes": "RAM"}
 
@@ -27,14 +29,15 @@ def summary(fit: Any, print_fn: Callable[[str], Any] | None = None) -> None:
     Raises:
         ShrinkfitError: nothing was fitted yet.
     """
-    report = fit_report(fit.records())
+    records = fit.records()
     if print_fn is None:
-        Console().print(report)
+        console = Console()
+        console.print(fit_report(records, wide=console.width >= _WIDE))
         return
     console = Console(width=140, color_system=None)
     with console.capture() as capture:
-        console.print(report)
-    print_fn(capture.get())
+        console.print(fit_report(records))
+    print_fn("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def plot_fit(fit: Any, path: str | Path) -> Path:
@@ -51,29 +54,31 @@ def plot_fit(fit: Any, path: str | Path) -> Path:
     return plot_widths(path, *widths)
 
 
-def fit_report(records: Mapping[str, Any]) -> Group:
+def fit_report(records: Mapping[str, Any], *, wide: bool = True) -> Group:
     """The table of `summary`.
 
     Args:
         records: of FitDevice.records().
+        wide: with every cost of each layer, or with its FLOPs only, for 80 columns.
     """
     heading = f"{records['model']} on {records['device']}, {records['epochs']} epochs"
-    parts: list[Any] = [_layers(records["layers"], heading), "", _totals(records)]
+    parts: list[Any] = [_layers(records["layers"], heading, wide), "", _totals(records)]
     if records["sparsity"]:
         parts += ["", _sparse(records["sparsity"])]
     return Group(*parts)
 
 
-def _layers(layers: Sequence[Mapping[str, Any]], heading: str) -> Table:
+def _layers(layers: Sequence[Mapping[str, Any]], heading: str, wide: bool) -> Table:
     caption = "flash: weights and parameters; RAM: arena alive while the layer runs; epochs count from 1"
-    table = plain_table(heading, caption)
+    columns = _COLUMNS if wide else {"flops": _COLUMNS["flops"]}
+    table = plain_table(heading, caption if wide else "epochs count from 1")
     table.add_column("layer", overflow="ellipsis", no_wrap=True)
-    for header in ("channels", "gone", *_COLUMNS.values(), "epochs"):
+    for header in ("channels", "gone", *columns.values(), "epochs"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("why")
+    table.add_column("why", ratio=1)
     for layer in layers:
         gone = layer["width_before"] - layer["width_after"]
-        costs = (_change(layer[f"{name}_before"], layer[f"{name}_after"]) for name in _COLUMNS)
+        costs = (_change(layer[f"{name}_before"], layer[f"{name}_after"]) for name in columns)
         widths = _change(layer["width_before"], layer["width_after"])
         table.add_row(layer["layer"], widths, str(gone or ""), *costs, _span(layer["epochs"]), _why(layer["reason"]))
     return table

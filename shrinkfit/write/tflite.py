@@ -230,6 +230,8 @@ def _table(place: Place) -> None:
     op, s = place.op, place.schema
     from shrinkfit.graph.tables import function_table
 
+    if op.function not in ir.LITERT_FUNCTIONS:
+        raise ExportError(f"table '{op.name}': LiteRT has no int8 kernel for {op.function}, and .tflite has no tables")
     if not np.array_equal(op.table, function_table(op.function, place.sources[0], place.targets[0], op.alpha)):
         raise ExportError(f"table '{op.name}' is not what LiteRT computes for {op.function}; .tflite has no tables")
     code, version, options = {

@@ -62,3 +62,10 @@ def test_select_keeps_the_most_important_of_those_alive():
     worth = np.arange(32.0)
     kept = select(GROUPS, (3, 16), worth, alive)
     assert np.flatnonzero(kept[:16]).tolist() == [12, 13, 14] and kept[16:].all()
+
+
+def test_a_layer_is_dearer_the_less_of_it_is_left():
+    """Group b is worth a little less, but not so little that one step may leave it with hardly any channels."""
+    worth = np.concatenate((np.full(16, 1.0), np.full(16, 0.8)))
+    even = narrow(GROUPS, FULL, worth, {"flops": 1600}, lambda w: {"flops": 100 * sum(w)}, minimum=1, multiple=1)[0]
+    assert sum(even) == 16 and min(even) >= 6

@@ -171,7 +171,7 @@ def prelu(net: Net) -> None:
 
 
 def table(net: Net) -> None:
-    source, function = net.source(), net.choice(ir.TABLE_FUNCTIONS)
+    source, function = net.source(), net.choice(ir.LITERT_FUNCTIONS)
     if function == "logistic":
         target = net.tensor(source.shape, 1 / 256, -128)
     elif function == "tanh":
