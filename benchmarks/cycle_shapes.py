@@ -110,21 +110,23 @@ class Operators:
 
     def grouped(self) -> None:
         while True:
-            size, groups = self.plane(), self.one_of(2, 2, 3, 4, self.pick(2, 32))
-            kernel = self.one_of((1, 1), (1, 1), (3, 3), (3, 3), (3, 1), (5, 1), (1, 3), (5, 5))
-            read, out = self.pick(1, 24), groups * self.pick(1, 24)
-            window = self.window(size, kernel)
-            if self.weighted(ir.Conv2D, (*size, groups * read), (out, *kernel, read), out, **window):
+            size, kernel = self.plane(), self.one_of((1, 1), (3, 3), (3, 3), (3, 1), (1, 5))
+            groups, read, made = self.one_of(2, 2, 4, 8), self.pick(1, 24), self.pick(1, 24)
+            shape, window = (groups * made, *kernel, read), self.window(size, kernel)
+            if self.weighted(ir.Conv2D, (*size, groups * read), shape, groups * made, **window):
                 return
 
     def transposed(self) -> None:
         while True:
-            size, channels, out = self.plane(), self.pick(1, 64), self.pick(1, 64)
-            kernel = self.one_of((2, 2), (3, 3), (3, 3), (4, 4), (5, 5), (1, 1), (3, 1), (4, 1))
-            stride = self.one_of((2, 2), (2, 2), (2, 1), (1, 1), (3, 3))
-            output_size = tuple(n * s for n, s in zip(size, stride, strict=True))
-            padding = ir.transpose_padding(size, kernel, stride, output_size, same=self.one_of(True, True, False))
-            fields = {"stride": stride, "output_size": output_size, "padding": padding}
+            size, kernel = (self.pick(1, 16), self.pick(1, 16)), self.one_of((2, 2), (3, 3), (3, 3), (4, 4), (1, 5))
+            stride = self.one_of((1, 1), (2, 2), (2, 2), (1, 2))
+            channels, out = self.pick(1, 48), self.pick(1, 48)
+            full = [(n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)]
+            # SAME: the output is the input times the stride, or all where the kernel is shorter.
+            cut = [max(0, k - s) if self.one_of(0, 1) else 0 for k, s in zip(kernel, stride, strict=True)]
+            padding = ir.Padding(cut[0] // 2, cut[0] - cut[0] // 2, cut[1] // 2, cut[1] - cut[1] // 2)
+            left = [n - c for n, c in zip(full, cut, strict=True)]
+            fields = {"stride": stride, "padding": padding, "output_size": left}
             if self.weighted(ir.TransposeConv2D, (*size, channels), (out, *kernel, channels), out, **fields):
                 return
 
@@ -326,7 +328,7 @@ class Operators:
 # operators that call it. A new kernel takes a line here and one in price/cycles_*.COUNTS.
 KINDS: dict[str, int] = {
     "conv": 90,
-    "grouped": 90,
+    "grouped": 60,
     "transposed": 60,
     "depthwise": 90,
     "dense": 50,

@@ -44,10 +44,13 @@ class Window:
         )
 
 
-def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
-    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside."""
+def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: bool = False) -> Counts:
+    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside.
+
+    tap_by_tap: whether neighbouring taps are never copied together.
+    """
     (height, width), channels = window.kernel, window.channels
-    parts = [n for n in columns if n < width or not window.has_whole_rows]
+    parts = [n for n in columns if n < width or tap_by_tap or not window.has_whole_rows]
     whole = len(columns) - len(parts)
     rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
     part_taps = len(rows) * height * len(parts) * width
@@ -60,12 +63,7 @@ def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
         ("filled", channels, part_taps - part_inside),
     ]
     gathered = len(rows) * len(parts) + len(rows_to_copy) * whole
-    return {"gathered": gathered, "gathered_rows": gathered * height} | _moved(pieces)
-
-
-def _moved(pieces: list[tuple[str, int, int]]) -> Counts:
-    """Pieces of so many bytes, so many times each, that are copied or filled."""
-    counts: Counts = {}
+    counts = {"gathered": gathered, "gathered_rows": gathered * height}
     for what, size, count in pieces:
         places = {"": 1, "_words": size // 4, "_tails": int(size % 4 > 0), "_tail_bytes": size % 4}
         for place, times in places.items():
@@ -73,22 +71,16 @@ def _moved(pieces: list[tuple[str, int, int]]) -> Counts:
     return counts
 
 
-def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
-    """sf_conv2d_s8_dsp: two pixels by two channels; an odd last pixel or channel is done twice."""
-    w = Window(op, graph)
-    pairs = -(-w.pixels // 2)
+def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
+    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
+    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
+    words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
     rows, columns = w.inside(0), w.inside(1)
-    gathered = _gathered(w, rows, columns)
+    gathered = _gathered(w, rows, columns, tap_by_tap)
     if w.pixels % 2:
-        last = _gathered(w, rows[-1:], columns[-1:])
+        last = _gathered(w, rows[-1:], columns[-1:], tap_by_tap)
         gathered = {name: count + last[name] for name, count in gathered.items()}
-    return gathered | {"call": 1} | _multiplied(w.taps * w.channels, w.out_channels, pairs)
-
-
-def _multiplied(row: int, outputs: int, pairs: int) -> Counts:
-    """Pairs of windows of `row` bytes each, widened and multiplied with the kernels of all outputs."""
-    words, blocks = -(-row // 4), pairs * -(-outputs // 2)
-    return {
+    return gathered | {
         "pixel_pairs": pairs,
         "blocks": blocks,
         "block_word_pairs": blocks * (words // 2),
@@ -99,20 +91,24 @@ def _multiplied(row: int, outputs: int, pairs: int) -> Counts:
     }
 
 
+def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_s8_dsp."""
+    return {"call": 1} | _two_by_two(Window(op, graph))
+
+
 def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
-    """sf_grouped_conv2d_s8_dsp: as conv2d_dsp group after group, every window copied tap by tap."""
-    w, read = Window(op, graph), op.kernel.shape[3]
-    groups, rows, columns = w.channels // read, w.inside(0), w.inside(1)
-    pairs = groups * -(-w.pixels // 2)
-    inside = groups * (sum(rows) * sum(columns) + w.pixels % 2 * rows[-1] * columns[-1])
-    moved = _moved([("copied", read, inside), ("filled", read, 2 * pairs * w.taps - inside)])
-    counts = {"call": 1, "groups": groups, "gathered_rows": 2 * pairs * w.kernel[0]}
-    return counts | moved | _multiplied(w.taps * read, w.out_channels // groups, pairs)
+    """sf_grouped_conv2d_s8_dsp: group after group."""
+    w = Window(op, graph)
+    groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
+    w.out_channels //= groups
+    counts = _two_by_two(w, tap_by_tap=True)
+    return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
 
 
 def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8, sf_grouped_conv2d_s8: one output at a time."""
-    w, read = Window(op, graph), op.kernel.shape[3]
+    w = Window(op, graph)
+    channels = op.kernel.shape[3]
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
@@ -122,28 +118,32 @@ def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
         "kernel_rows": outputs * w.kernel[0],
         "taps": on,
         "padding_taps": outputs * w.taps - on,
-        "macs": on * read,
-        "padding_macs": (outputs * w.taps - on) * read,
+        "macs": on * channels,
+        "padding_macs": (outputs * w.taps - on) * channels,
     }
 
 
 def transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph) -> Counts:
-    """sf_transpose_conv2d_s8: one output at a time, the taps that reach it."""
-    (_, *size, channels), (_, *out, outputs) = (graph.tensors[name].shape for name in (*op.inputs, *op.outputs))
-    rows, columns = (
-        sum((at - tap) % step == 0 and 0 <= at - tap < n * step for at in range(cut, cut + m) for tap in range(k))
-        for n, m, k, step, cut in zip(size, out, op.window, op.stride, (op.padding.top, op.padding.left), strict=True)
-    )
-    taps = rows * columns * outputs
+    """sf_transpose_conv2d_s8: every output gathers the inputs that reach it."""
+    (_, *size, channels) = graph.tensors[op.inputs[0]].shape
+    axes = zip(op.output_size, (op.padding.top, op.padding.left), op.stride, op.window, size, strict=True)
+    rows, columns = (sum(_reaching(n + cut, *axis) for n in range(out)) for out, cut, *axis in axes)
+    height, width = op.output_size
     return {
         "call": 1,
-        "rows": out[0],
-        "pixels": prod(out),
-        "outputs": prod(out) * outputs,
-        "tap_rows": rows * out[1] * outputs,
-        "taps": taps,
-        "macs": taps * channels,
+        "rows": height,
+        "pixels": height * width,
+        "outputs": height * width * op.channels,
+        "kernel_rows": rows * width * op.channels,
+        "taps": rows * columns * op.channels,
+        "macs": rows * columns * op.channels * channels,
     }
+
+
+def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
+    """How many taps bring an input to the place `at` of the full output, as find_taps in sf_transpose_conv2d.c."""
+    first = at % stride + max(0, at // stride - size + 1) * stride
+    return max(0, -(-(min(at + 1, kernel) - first) // stride))
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
