@@ -76,6 +76,16 @@ typedef struct sf_conv2d_params {
     sf_window window;
 } sf_conv2d_params;
 
+/* As the convolution's, but the channels fall into groups: group_outputs output channels after the
+ * other read the same group_inputs input channels, the next ones the next, and a row has the
+ * weights of one group. */
+typedef struct sf_grouped_conv2d_params {
+    const int8_t *kernel;
+    sf_output_stage stage;
+    sf_window window;
+    uint16_t group_inputs, group_outputs;
+} sf_grouped_conv2d_params;
+
 /* kernel: [out_channels][kernel_height * kernel_width]; output channel
  * c * depth_multiplier + m reads input channel c. */
 typedef struct sf_depthwise_params {
@@ -264,6 +274,18 @@ typedef struct sf_pad_params {
 void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
+
+/* As the convolution; scratch: 4-byte aligned, sf_grouped_conv2d_dsp_scratch_bytes() long. */
+void sf_grouped_conv2d_s8(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
+                          void *scratch);
+void sf_grouped_conv2d_s8_dsp(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
+                              void *scratch);
+uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
+
+/* Input pixel (y, x) adds its share to the outputs (y * stride_height + i - pad_top, x *
+ * stride_width + j - pad_left) of every tap (i, j). Dilation is 1; the bias has no zero_point
+ * folded in, since outputs differ in how many taps reach them. */
+void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
 /* As the convolution; scratch: 4-byte aligned, sf_depthwise_dsp_scratch_bytes() long. */
 void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch);

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shrinkfit.price.cost import price
     from shrinkfit.read.keras_model import read_keras
     from shrinkfit.read.tflite import read_tflite
+    from shrinkfit.report.fitted import plot_fit, summary
     from shrinkfit.write.export import export
 
 _HOMES = {
@@ -31,10 +32,12 @@ _HOMES = {
     "devices": ("shrinkfit.device", "devices"),
     "export": ("shrinkfit.write.export", "export"),
     "get_device": ("shrinkfit.device", "get_device"),
+    "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
     "read_keras": ("shrinkfit.read.keras_model", "read_keras"),
     "read_tflite": ("shrinkfit.read.tflite", "read_tflite"),
     "simulate": ("shrinkfit.graph.simulate", "run"),
+    "summary": ("shrinkfit.report.fitted", "summary"),
 }
 _VERB_ROOMS = ("check", "price")
 
@@ -48,10 +51,12 @@ __all__ = [
     "devices",
     "export",
     "get_device",
+    "plot_fit",
     "price",
     "read_keras",
     "read_tflite",
     "simulate",
+    "summary",
 ]
 
 

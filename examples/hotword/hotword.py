@@ -29,7 +29,7 @@ from shrinkfit.audio.synth import synthesize
 from shrinkfit.check.build import find_tool
 from shrinkfit.graph.simulate import quantize, run
 from shrinkfit.report.plots import plot_confusion, plot_epochs
-from shrinkfit.report.table import Figure, budget_table, limit_figures
+from shrinkfit.report.table import Figure, budget_table, limit_figures, number
 
 DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
@@ -156,7 +156,7 @@ def show(report, fit, out):
         *limit_figures(fit.cost, fit.budget),
         Figure("cycles per inference", report["costs"]["cycles"]),
     ]
-    was = ", ".join(f"{name} {value:,}" for name, value in report["before"].items())
+    was = ", ".join(f"{name} {number(value)}" for name, value in report["before"].items())
     console.rule(f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips")
     console.print(budget_table(figures))
     console.print(f"output bytes that differ from the simulator's: {exact['differences']}")

@@ -14,7 +14,7 @@ from shrinkfit.check.emulate import Api, Profile
 from shrinkfit.errors import CheckError
 
 # As write/export.py counts it.
-REPORT_FORMAT = 2
+REPORT_FORMAT = 3
 
 
 @dataclass(frozen=True)

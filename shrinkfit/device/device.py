@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shrinkfit.device.budget import Budget, positive
+from shrinkfit.device.budget import Budget, Limit, positive, share_of
 from shrinkfit.errors import BudgetError
 
 # Arm's architecture: v7E-M always has the DSP instructions, v6-M, v7-M and v8-M baseline never do.
@@ -20,7 +20,13 @@ _DSP_BY_CORE = {
     "cortex-m7": True,
 }
 _WHOLE = {"clock_hz": "hertz", "flash_bytes": "bytes", "ram_bytes": "bytes", "ram_total_bytes": "bytes"}
-_REAL = {"active_ua_per_mhz": "microamperes per MHz", "flops_per_second": "FLOPs per second"}
+_REAL = {
+    "active_ua_per_mhz": "microamperes per MHz",
+    "flops_per_second": "FLOPs per second",
+    "supply_volts": "volts",
+}
+# Of a battery-driven board, where the part does not say.
+SUPPLY_VOLTS = 3.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Device:
         ram_total_bytes: all RAM; ram_bytes where it is left out.
         active_ua_per_mhz: supply current per MHz while running from flash.
         flops_per_second: the compute that shrinkfit plans with, FLOPs = 2 x MACs.
+        supply_volts: for energy; 3.0 V where it is left out.
         sources: field name -> where the figure was read.
         aliases: other names for the same part.
         notes: what is missing or disputed.
@@ -58,6 +65,7 @@ class Device:
     ram_total_bytes: int | None = None
     active_ua_per_mhz: float | None = None
     flops_per_second: float | None = None
+    supply_volts: float | None = None
     sources: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     aliases: tuple[str, ...] = field(default=(), compare=False)
     notes: str = field(default="", compare=False, repr=False)
@@ -90,37 +98,92 @@ class Device:
 
     def budget(
         self,
-        ram_bytes: int | None = None,
-        flash_bytes: int | None = None,
-        flops: float | None = None,
+        ram_bytes: Limit | None = None,
+        flash_bytes: Limit | None = None,
+        flops: Limit | None = None,
         inferences_per_second: float = 1.0,
+        *,
+        latency_ms: Limit | None = None,
+        energy_uj: float | None = None,
+        reserve_ram_bytes: int = 0,
+        reserve_flash_bytes: int = 0,
     ) -> Budget:
         """The limits of one inference on this part; what is given takes the place of the part's own figure.
+
+        A limit is a number, or text such as "50%": that share of the part's memory without what is reserved, of
+        its FLOP/s, or of the time between two inferences.
 
         Args:
             ram_bytes, flash_bytes: bytes, at most what the part holds where that is known.
             flops: FLOPs per inference; flops_per_second / inferences_per_second where it is left out.
             inferences_per_second: how often the model runs.
+            latency_ms: milliseconds per inference, at most 1000 / inferences_per_second; no limit where left out.
+            energy_uj: microjoules per inference; no limit where it is left out.
+            reserve_ram_bytes, reserve_flash_bytes: what the application keeps for itself: buffers, stack, code.
 
         Raises:
-            BudgetError: a limit is not positive, or the part holds less.
+            BudgetError: a limit is not positive, the part holds less, a share or a reserve is of a figure that is
+                not known, or latency or energy cannot be told without the part's clock or current.
         """
         rate = positive(inferences_per_second, "inferences_per_second", "runs a second", whole=False)
-        if flops is None and self.flops_per_second is not None:
-            flops = self.flops_per_second / rate
-        budget = Budget(ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops)
-        self._check_within("ram_bytes", budget.ram_bytes, self.ram_total_bytes)
-        self._check_within("flash_bytes", budget.flash_bytes, self.flash_bytes)
         # Where the contiguous part of the RAM is unknown, all of it is still an upper bound.
         own_ram_bytes = self.ram_bytes if self.ram_bytes is not None else self.ram_total_bytes
-        return Budget(
-            ram_bytes=own_ram_bytes if ram_bytes is None else ram_bytes,
-            flash_bytes=self.flash_bytes if flash_bytes is None else flash_bytes,
-            flops=flops,
-        )
+        own = {
+            "ram_bytes": self._left("ram_bytes", own_ram_bytes, reserve_ram_bytes),
+            "flash_bytes": self._left("flash_bytes", self.flash_bytes, reserve_flash_bytes),
+            "flops": None if self.flops_per_second is None else self.flops_per_second / rate,
+        }
+        asked = {"ram_bytes": ram_bytes, "flash_bytes": flash_bytes, "flops": flops, "latency_ms": latency_ms}
+        of = own | {"latency_ms": 1000 / rate}
+        given = {name: self._absolute(name, value, of[name]) for name, value in asked.items() if value is not None}
+        budget = Budget(**given, energy_uj=energy_uj)
+        self._check_within("ram_bytes", budget.ram_bytes, self.ram_total_bytes, reserve_ram_bytes)
+        self._check_within("flash_bytes", budget.flash_bytes, self.flash_bytes, reserve_flash_bytes)
+        self._check_time(budget, rate)
+        return Budget(**(own | given), energy_uj=energy_uj)
 
-    def _check_within(self, what: str, asked: int | None, held: int | None) -> None:
-        if asked is not None and held is not None and asked > held:
+    def _left(self, what: str, held: int | None, reserve: int) -> int | None:
+        """What an application leaves of a memory."""
+        if not isinstance(reserve, str) and reserve == 0:
+            return held
+        reserve = positive(reserve, f"reserve_{what}", "bytes", whole=True)
+        if held is not None and reserve >= held:
             raise BudgetError(
-                f"budget {what} is {asked}, but {self.name} holds {held}; ask for less or name a larger device"
+                f"reserve_{what} is {reserve}, but {self.name} holds {held}: nothing is left for the model; "
+                "reserve less or name a larger device"
+            )
+        if held is None:
+            raise BudgetError(
+                f"reserve_{what} is {reserve}, but it is not known what {self.name} holds; leave it out and give "
+                f"{what}, the model's own limit"
+            )
+        return held - reserve
+
+    def _absolute(self, what: str, asked: Limit, of: float | None) -> float:
+        share = share_of(asked, f"budget {what}")
+        if share is None:
+            return asked
+        if of is None:
+            raise BudgetError(f"budget {what} is {asked!r} of a figure of {self.name} that is not known; give a number")
+        return int(share * of) if what.endswith("_bytes") else share * of
+
+    def _check_within(self, what: str, asked: int | None, held: int | None, reserve: int) -> None:
+        if asked is not None and held is not None and asked > held - reserve:
+            left = f"{held}" if not reserve else f"{held}, of which {reserve} are reserved"
+            raise BudgetError(
+                f"budget {what} is {asked}, but {self.name} holds {left}; ask for less or name a larger device"
+            )
+
+    def _check_time(self, budget: Budget, rate: float) -> None:
+        needs = {"latency_ms": "clock_hz", "energy_uj": "active_ua_per_mhz"}
+        for limit, figure in needs.items():
+            if getattr(budget, limit) is not None and getattr(self, figure) is None:
+                raise BudgetError(
+                    f"a limit on {limit} needs the {figure} of {self.name}, which is not known; name another device, "
+                    f"or pass a shrinkfit.Device with {figure}"
+                )
+        if budget.latency_ms is not None and budget.latency_ms > 1000 / rate:
+            raise BudgetError(
+                f"budget latency_ms is {budget.latency_ms:g}, but {rate:g} inferences a second leave "
+                f"{1000 / rate:g} ms for each; ask for less or lower inferences_per_second"
             )

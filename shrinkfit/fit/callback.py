@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,18 +12,22 @@ import numpy as np
 
 from shrinkfit.device import Device, get_device
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
+from shrinkfit.fit import floors as flooring
 from shrinkfit.fit import prune as pruning
+from shrinkfit.fit import records as recording
 from shrinkfit.fit.backup import Backups, digest
 from shrinkfit.fit.beside import Beside, find_beside
 from shrinkfit.fit.channels import couple, slice_weights
+from shrinkfit.fit.distill import Distiller, checked_distill
 from shrinkfit.fit.forward import FLOAT
-from shrinkfit.fit.importance import magnitude
+from shrinkfit.fit.importance import Measure, checked_measure, measure
 from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
 from shrinkfit.fit.pricing import Pricer
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
 from shrinkfit.fit.slots import zero_slots
+from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.fit.zeros import alive_in_weights
 from shrinkfit.graph.ir import Graph
@@ -32,6 +37,8 @@ from shrinkfit.read.keras_model import lower
 from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import canonical_weights, read_topology
 
+# Widths that the kernels like: they read a kernel's inputs by fours and compute output channels by pairs.
+KERNEL_WIDTH = 4
 # What to do about a resource that is over its limit.
 _ADVICE = {
     "ram_bytes": "make the input smaller, stride or pool earlier, or choose a part with more RAM",
@@ -54,19 +61,35 @@ class FitDevice(keras.callbacks.Callback):
         inferences_per_second: shares the device's FLOP/s among inferences.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
-            batches) or "magnitude" (the length of a channel's kernel).
+            batches), "magnitude" (the length of a channel's kernel), "batch_norm" (|gamma| of the normalization behind
+            it; magnitude where there is none) or a function of a `fit.importance.LayerView` that returns an array
+            [channels] of numbers of at least 0, compared across layers.
+        exclude: names of layers, or patterns such as "stem*", that keep all their channels, and with them the layers
+            that are coupled with them.
         quantize: whether to train with fake quantization; without it, export needs calibration data.
-        minimum_width: no layer gets narrower than this many channels.
-        width_multiple: wide layers keep a multiple of this many channels.
+        minimum_width: no layer gets narrower than this many channels; or layer name or pattern -> its own minimum.
+        width_multiple: wide layers keep a multiple of this many channels, and end on a multiple of 4 where that costs
+            next to no importance: the kernels take inputs by fours.
         prune_epochs: (begin, end) as shares of the epochs: the limits tighten from the model's own
             costs to the budget between them, after tfmot's PolynomialDecay.
         quantize_from, freeze_from: shares of the epochs; from there on kernels and activations are
             fake quantized, and batch statistics stay as they are.
+        distill: share of a teacher in the training loss, 0 to 1; see `fit.distill.Distiller`. Evaluation keeps the
+            model's own loss.
+        teacher: a trained Keras model with the same input and output; None for a copy of the model as it is when
+            pruning begins.
+        temperature: of the softmax that distillation compares.
+        block_sparsity: share of the blocks of four input channels that becomes zero in dense layers and 1x1
+            convolutions, from the end of pruning on. No kernel of the C skips them yet: it saves nothing today.
+        sparsity_layers: names or patterns of these layers; None for all.
         verbose: 1 prints a line whenever channels go.
     Attributes:
         model: after fit(): the smaller, plain Keras model.
         graph: after fit(): the integer graph that export writes.
-        history: one dict per epoch: epoch, phase, costs, limits (of that epoch), widths, pruned.
+        history: one dict per epoch: epoch, phase, costs, limits (of that epoch), widths, metrics; pruned (a record per
+            group that was narrowed: see `fit.records.narrowings`), held (group -> why it gives no more) and instead
+            (layer -> why another importance than the one asked for was used) of that epoch's narrowing;
+            sparsity (layer -> blocks, zero, share) and distill, where they are on.
         budget: the limits at the end.
     Raises:
         BudgetError: a limit is not positive, or the model cannot meet it.
@@ -83,13 +106,19 @@ class FitDevice(keras.callbacks.Callback):
         flops: float | None = None,
         inferences_per_second: float = 1.0,
         prune: bool = True,
-        importance: str = "taylor",
+        importance: str | Measure = "taylor",
+        exclude: Sequence[str] = (),
         quantize: bool = True,
-        minimum_width: int = 4,
+        minimum_width: int | Mapping[str, int] = flooring.MINIMUM_WIDTH,
         width_multiple: int = 2,
-        prune_epochs: tuple[float, float] = (0.1, 0.6),
+        prune_epochs: tuple[float, float] = (0.1, 0.35),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
+        distill: float = 0.0,
+        teacher: Any = None,
+        temperature: float = 4.0,
+        block_sparsity: float = 0.0,
+        sparsity_layers: Sequence[str] | None = None,
         verbose: int = 0,
     ) -> None:
         super().__init__()
@@ -98,12 +127,17 @@ class FitDevice(keras.callbacks.Callback):
             ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops, inferences_per_second=inferences_per_second
         )
         self.prune, self.quantize = prune, quantize
-        self.importance = _one_of(importance, "importance", ("taylor", "magnitude"))
-        self.minimum_width = at_least_one(minimum_width, "minimum_width")
+        self.importance = checked_measure(importance)
+        self.exclude = flooring.checked_exclude(exclude)
+        self.minimum_width = flooring.checked_minimum(minimum_width)
         self.width_multiple = at_least_one(width_multiple, "width_multiple")
         self.prune_epochs = window(prune_epochs, "prune_epochs")
         self.quantize_from = share(quantize_from, "quantize_from")
         self.freeze_from = max(share(freeze_from, "freeze_from"), self.quantize_from)
+        self.distill, self.temperature = checked_distill(distill, temperature)
+        self.teacher = teacher
+        self.block_sparsity = checked_sparsity(block_sparsity)
+        self.sparsity_layers = sparsity_layers
         self.verbose = verbose
         self.history: list[dict[str, Any]] = []
         self._fitting: Any = None  # the model given to fit()
@@ -158,6 +192,46 @@ class FitDevice(keras.callbacks.Callback):
         with self._instruments.applied():
             return self._fitting.predict(x, batch_size=batch_size, verbose=0)
 
+    def records(self) -> dict[str, Any]:
+        """What the fit did, in plain numbers, strings, lists and dicts.
+
+        Returns:
+            model, device: names; epochs: how many; layers: see `fit.records.layer_records`; before, after: costs by
+            resource, of the model as it was given and as it is now; limits: at the end; sparsity: layer -> blocks,
+            zero, share.
+        Raises:
+            ShrinkfitError: no model was given to fit() yet.
+        """
+        if not self.history:
+            raise ShrinkfitError("this FitDevice has no records: pass it to model.fit(callbacks=[...]) first")
+        first = pruning.widths_of(self._channels, np.ones(self._channels.count, bool))
+        before, after = self._pricer.cost(first), self._pricer.cost(self._widths)
+        held = recording.held(self._channels.groups, self._widths, self._floors)
+        layers = recording.layer_records(self._topology, self._channels, before, after, self._alive, held, self.history)
+        return {
+            "model": self._fitting.name,
+            "device": self.device.name,
+            "epochs": len(self.history),
+            "layers": layers,
+            "before": before.as_costs(),
+            "after": after.as_costs(),
+            "limits": self.budget.limits(),
+            "sparsity": self.history[-1]["sparsity"],
+        }
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print a table of what became of each layer and why; see `shrinkfit.summary`."""
+        # Rooms import only downwards; the package's public names are open to all of them.
+        from shrinkfit import summary
+
+        summary(self, print_fn)
+
+    def plot_widths(self, path: str | Path) -> Path:
+        """Write a PNG of each layer's width before and after; see `shrinkfit.plot_fit`."""
+        from shrinkfit import plot_fit
+
+        return plot_fit(self, path)
+
     # --- Keras hooks; fit/beside.py puts them before all other callbacks', and those named after_... behind them ---
 
     def set_model(self, model: Any) -> None:
@@ -179,17 +253,29 @@ class FitDevice(keras.callbacks.Callback):
         self._pricer = Pricer(self._topology, self._stages, self._channels, self.device)
         self._take(alive_in_weights(self._topology, self._channels))
         self._first = self._pricer.costs(self._widths)
+        self._floors = flooring.floors(self._topology, self._channels, self.exclude, self.minimum_width)
         self._refuse_the_impossible()
+        sparse = sparse_nodes(self._topology, self.sparsity_layers) if self.block_sparsity else ()
         with scope_of(self._fitting):
             variables = FitVariables(
                 self._topology,
                 self._stages,
                 self._channels,
                 quantize=self.quantize,
-                tap=self.prune and self.importance == "taylor",
+                tap=self.prune and (self.importance == "taylor" or callable(self.importance)),
+                sparse=sparse,
             )
+        self._sparsity = BlockSparsity(
+            self._stages,
+            self._channels,
+            sparse,
+            variables.kernel_masks,
+            final=self.block_sparsity,
+            begin=self._schedule.prune_end,
+            end=self._schedule.last_change,
+        )
         self._instruments = Instruments(
-            self._fitting, self._topology, self._stages, variables, running=self._beside.running
+            self._fitting, self._topology, self._stages, variables, self._distiller(), self._beside.running
         )
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
         self._instruments.attach()
@@ -208,29 +294,34 @@ class FitDevice(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._next_epoch = epoch
         limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
-        records = [asdict(r) for r in self._narrow(limits)] if self.prune else []
-        again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
+        self._take_teacher(epoch)
+        again = [r for h in self.history if h["epoch"] == epoch for r in h["pruned"]]  # begun, resumed from a backup
         self.history = [h for h in self.history if h["epoch"] < epoch]
-        self.history.append(
-            {"epoch": epoch, "limits": limits, "pruned": [r for h in again for r in h["pruned"]] + records}
-        )
+        self.history.append({"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}})
+        if self.prune:
+            self.history[-1] |= self._narrow(epoch, limits)
         phase = self._schedule.phase_at(epoch)
-        if records or (phase != FLOAT and self._instruments.phase == FLOAT):
+        if self.history[-1]["pruned"] or (phase != FLOAT and self._instruments.phase == FLOAT):
             self._beside.start_anew()
+        self.history[-1]["pruned"] = again + self.history[-1]["pruned"]
+        self.history[-1]["sparsity"] = self._sparsity.update(epoch, self._alive)
         self._enter_phase(phase)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
         bake(self._topology, self._channels, self._alive)  # whatever other callbacks have put there
+        self._sparsity.bake()  # momentum has moved what is masked
+        if self._instruments.distiller is not None:
+            self._require_teaching()
         costs = self._pricer.costs(self._widths)
         self.history[-1] |= {
             "phase": self._instruments.phase,
-            "costs": {r: costs[r] for r in pruning.RESOURCES},
+            "costs": {r: costs[r] for r in pruning.RESOURCES if r in costs},
             "widths": {g.name: w for g, w in zip(self._channels.groups, self._widths, strict=True)},
             "metrics": {name: float(value) for name, value in logs.items()},
         }
-        logs.update({name: float(costs[name]) for name in pruning.RESOURCES})
+        logs.update({name: float(costs[name]) for name in pruning.RESOURCES if name in costs})
         self._next_epoch = epoch + 1
         self._remembered[digest(self._fitting)] = self._instruments.variables.state()
 
@@ -257,6 +348,7 @@ class FitDevice(keras.callbacks.Callback):
         if remembered is not None:
             self._instruments.variables.restore(remembered)
         self._put_zeros()
+        self._sparsity.bake()
         self._finished = digest(self._fitting)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
@@ -313,42 +405,75 @@ class FitDevice(keras.callbacks.Callback):
             self._instruments.phase = phase
             self._instruments.attach()
 
+    # --- the teacher ---
+
+    def _distiller(self) -> Distiller | None:
+        if not self.distill:
+            return None
+        settings = {"share": self.distill, "temperature": self.temperature, "teacher": self.teacher}
+        return Distiller(self._fitting, self._topology, self._stages, **settings)
+
+    def _take_teacher(self, epoch: int) -> None:
+        distiller = self._instruments.distiller
+        if distiller is not None and distiller.teacher is None and epoch >= self._schedule.prune_begin:
+            distiller.take_copy(self._fitting)
+            self._instruments.attach()
+
+    def _require_teaching(self) -> None:
+        distiller = self._instruments.distiller
+        try:
+            distiller.require_used()
+        except ShrinkfitError:
+            self._release()
+            raise
+        if distiller.teacher is not None:
+            self.history[-1]["distill"] = distiller.record
+
     # --- pruning ---
 
-    def _narrow(self, limits: dict[str, float]) -> list[pruning.Pruned]:
-        worth = self._instruments.variables.take_importance()
+    def _narrow(self, epoch: int, limits: dict[str, float]) -> dict[str, Any]:
+        """Narrow groups until the limits hold; what history says about it."""
+        groups, stages = self._channels.groups, self._stages
+        taps = self._instruments.variables.take_taps()
         if not pruning.over(self._pricer.costs(self._widths), limits):
-            return []
-        if worth is None:  # asked for, or no step was taken yet
-            weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
-            worth = magnitude(self._stages, self._channels, weights)
-        groups = self._channels.groups
+            return {}
+        weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
+        worth, instead = measure(self.importance, stages, self._channels, weights, taps, self._alive)
         self._pricer.ram_limit = limits.get("ram_bytes")
-        self._widths, records = pruning.narrow(
+        self._widths, pruned = pruning.narrow(
             groups,
             self._widths,
             worth,
             limits,
             self._pricer.costs,
-            minimum=self.minimum_width,
+            minimum=tuple(floor.width for floor in self._floors),
             multiple=self.width_multiple,
+            prefer=KERNEL_WIDTH if epoch >= self._schedule.prune_end else 1,
         )
-        self._alive = pruning.select(groups, self._widths, worth, self._alive)
+        before, self._alive = self._alive, pruning.select(groups, self._widths, worth, self._alive)
         self._put_zeros()
         if self.verbose:
-            for r in records:
-                print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {r.saved:,.0f} {r.resource}")
-        return records
+            for r in pruned:
+                saved = f"{r.saved[r.resource]:,.0f} {r.resource}"
+                print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {saved}")
+        return {
+            "pruned": recording.narrowings(pruned, epoch, self._topology, self._channels, worth, before, self._alive),
+            "held": recording.held(groups, self._widths, self._floors),
+            "instead": instead,
+        }
 
     def _refuse_the_impossible(self) -> None:
         limits = self.budget.limits()
-        groups = self._channels.groups
-        least = pruning.least_widths(groups, self.minimum_width) if self.prune else self._widths
+        least = tuple(floor.width for floor in self._floors) if self.prune else self._widths
         excess = pruning.over(self._pricer.costs(least), limits)
         if not excess:
             return
         costs, resource = self._pricer.costs(least), max(excess, key=lambda r: excess[r] / limits[r])
-        how = f"with every prunable layer at {self.minimum_width} channels" if self.prune else "with prune=False"
+        how = "with prune=False"
+        if self.prune:
+            plain = isinstance(self.minimum_width, int) and not self.exclude
+            how = f"at {self.minimum_width} channels" if plain else "as narrow as minimum_width and exclude allow"
+            how = f"with every prunable layer {how}"
         cause = self._pricer.cause(least, resource)
         raise BudgetError(
             f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
@@ -381,9 +506,3 @@ class FitDevice(keras.callbacks.Callback):
         return False
 
     _implements_test_batch_hooks = _implements_predict_batch_hooks = _implements_train_batch_hooks
-
-
-def _one_of(value: str, what: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ShrinkfitError(f"{what} is {value!r}, expected {' or '.join(map(repr, known))}")
-    return value

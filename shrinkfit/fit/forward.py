@@ -8,14 +8,15 @@ normalization's gamma and beta, and a ReLU is left to the clamp of the fake quan
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from shrinkfit.fit.channels import MAKERS
 from shrinkfit.fit.keras_versions import tensor_of
-from shrinkfit.fit.tfmot import quantize_probabilities
+from shrinkfit.fit.tfmot import quantize_fixed
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Padding
+from shrinkfit.read.nodes import WEIGHTED
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node
 
@@ -23,6 +24,8 @@ from shrinkfit.read.topology import Node
 FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
 # Importance is gathered on one sample in so many: a quarter tells the channels apart as well as all do.
 TAP_EVERY = 4
+# What makes new values of old ones without a scale of its own.
+ROUNDING = ("average_pool", "upsample")
 
 
 class Forward:
@@ -32,7 +35,8 @@ class Forward:
         stages: of the model.
         variables: the fit's.
         phase: FLOAT, QUANTIZED or FROZEN.
-        whole: whether probabilities are rounded too; training would take the logarithm of one rounded to 0.
+        whole: whether probabilities that the model gives out are rounded too; training would take the logarithm of
+            one rounded to 0.
     Attributes:
         training: how many training steps are being traced, 0 for none; layers such as Conv2D are not told.
     """
@@ -46,36 +50,74 @@ class Forward:
         self._by_key = {stage.key: stage for stage in stages}
         self._ending_at = {stage.last.name: stage for stage in stages}
         self._starting_at = {stage.head.name: stage for stage in stages}
-        weighted = [stage for stage in stages if stage.kind in (*MAKERS, "depthwise")]
+        weighted = [stage for stage in stages if stage.kind in WEIGHTED]
         self._biased_at = {(stage.batch_norm or stage.head).name: stage for stage in weighted}
         clamped = [stage for stage in stages if stage.relu is not None and stage.key in variables.activations]
         self._clamped_at = {stage.relu.name for stage in clamped} if phase != FLOAT else set()
+        # Replicas of a distributed step are traced by a thread each.
+        self._turns = threading.local()
 
-    def call_of(self, layer: Any, nodes: list[Node]) -> Callable:
-        """What takes the place of `layer.call`; nodes: the layer's, in their order."""
+    def counting(self, original: Callable) -> Callable:
+        """What takes the place of `model.call`: a layer's calls are told apart by their order within the model's."""
 
-        def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            def original(x: Any, owner: Any = layer, **changed: Any) -> Any:
-                return type(layer).call(owner, x, *args, **(kwargs | changed))
-
-            value = self._quantized_model_inputs(nodes[0], inputs)
-            for node in nodes:
-                value = self._compute(node, value, original, len(nodes) == 1)
-                stage = self._ending_at.get(node.name)
-                if stage is not None:
-                    value = self._boundary(stage, self._tapped(stage, value))
-            return value
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._turns.of_layer = {}
+            return original(*args, **kwargs)
 
         return call
 
-    def _compute(self, node: Node, x: Any, original: Callable, alone: bool) -> Any:
-        if node.kind in ("conv", "depthwise", "dense"):
-            return self._weighted(node, x)
+    def _turn(self, layer: Any, calls: int) -> int:
+        if calls == 1:
+            return 0
+        if not hasattr(self._turns, "of_layer"):
+            self._turns.of_layer = {}
+        turn = self._turns.of_layer.get(id(layer), 0)
+        self._turns.of_layer[id(layer)] = turn + 1
+        return turn % calls
+
+    def call_of(self, layer: Any, nodes: list[Node]) -> Callable:
+        """What takes the place of `layer.call`; nodes: the layer's, in their order, those of all its calls."""
+        chains: dict[str, list[Node]] = {}
+        for node in nodes:
+            chains.setdefault(node.call, []).append(node)
+        chains = list(chains.values())
+
+        def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            chain = chains[self._turn(layer, len(chains))]
+            own = {node.name for node in chain}
+            outside = [name for node in chain for name in node.inputs if name not in own]
+            # A merging layer gets a list; an operation such as a + b gets one argument each.
+            listed = isinstance(inputs, (list, tuple))
+            given = list(inputs) if listed else [inputs, *args[: len(outside) - 1]]
+            more = args if listed else args[len(given) - 1 :]
+
+            def original(xs: list[Any], owner: Any = layer, **changed: Any) -> Any:
+                return type(layer).call(owner, *([xs] if listed else xs), *more, **(kwargs | changed))
+
+            values = dict(zip(outside, given, strict=True))
+            for node in chain:
+                xs = self._quantized_model_inputs(node, [values[name] for name in node.inputs])
+                value = self._compute(node, xs, original, len(chain) == 1)
+                stage = self._ending_at.get(node.name)
+                if stage is not None:
+                    value = self._boundary(stage, self._tapped(stage, value))
+                values[node.name] = value
+            return values[chain[-1].name]
+
+        return call
+
+    def _compute(self, node: Node, xs: list[Any], original: Callable, alone: bool) -> Any:
+        if node.kind in WEIGHTED:
+            return self._weighted(node, xs[0])
         if node.kind == "batch_norm":
-            return self._normalized(node, x, original)
+            return self._normalized(node, xs[0], original)
         if node.name in self._clamped_at:
-            return x
-        return original(x) if alone else node.layer.activation(x)
+            return xs[0]
+        if alone:
+            return original(xs)
+        if node.kind in ("add", "multiply"):  # a link of a chain
+            return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
+        return xs[0] if node.kind == "identity" else node.layer.activation(xs[0])
 
     # --- kernels ---
 
@@ -87,7 +129,8 @@ class Forward:
             y = ops.matmul(x, kernel)
         else:
             x, settings = _window(node, x)
-            apply = ops.depthwise_conv if node.kind == "depthwise" else ops.conv
+            apply = {"conv": ops.conv, "conv_transpose": ops.conv_transpose, "depthwise": ops.depthwise_conv}[node.kind]
+            kernel = _with_output_last(node, kernel)  # back to Keras's axes
             y = apply(x, kernel, data_format="channels_last", **settings)
         bias = node.variables.get("bias")
         error = self._bias_error(node)
@@ -101,6 +144,7 @@ class Forward:
         from keras import ops
 
         kernel = ops.convert_to_tensor(node.variables["kernel"], dtype=x.dtype)
+        kernel = _with_output_last(node, self._variables.sparse_kernel(node.name, kernel))
         if self.phase != FLOAT and node.name in self._variables.kernels:
             kernel = self._variables.kernels[node.name].quantize(kernel)
         mask = _cast(self._variables.masks[node.name], kernel)
@@ -120,7 +164,9 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        kernel = tf.reshape(tf.cast(tensor_of(stage.head.variables["kernel"]), tf.float32), (-1, bias.shape[0]))
+        kernel = tf.cast(tensor_of(stage.head.variables["kernel"]), tf.float32)
+        kernel = _with_output_last(stage.head, self._variables.sparse_kernel(stage.head.name, kernel))
+        kernel = tf.reshape(kernel, (-1, bias.shape[0]))
         step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
         rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
         return tf.stop_gradient((rounded - bias) * self._variables.masks[stage.head.name])
@@ -132,8 +178,8 @@ class Forward:
         frozen = {"training": False} if self.phase == FROZEN else {}
         owner = _masked_line(node, mask, error)
         if owner is not None:
-            return original(x, owner, **frozen)
-        y = original(x, **frozen)
+            return original([x], owner, **frozen)
+        y = original([x], **frozen)
         y = y * _cast(mask, y)
         return y if error is None else y + _cast(error, y)
 
@@ -163,14 +209,17 @@ class Forward:
         return through(value)
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
-        """What the integer graph does to this tensor: its own range, its input's, or none."""
-        if stage.kind == "softmax" and self._whole:
-            return quantize_probabilities(value)
-        if not self._observes or stage.kind in ("softmax", "reshape", "zero_pad", "max_pool", "global_max"):
+        """What the integer graph does to this tensor: its own range, LiteRT's own scale, its input's, or none."""
+        if stage.fixed is not None:
+            wanted = self._whole if stage.ends_model else self._observes and self.phase != FLOAT
+            return quantize_fixed(value, *stage.fixed) if wanted else value
+        if not self._observes:
             return value
-        if stage.kind == "average_pool":
-            return value if self.phase == FLOAT else self._quantizer_of(stage).quantize(value)
-        return self._through(stage.key, value)
+        if stage.has_range:
+            return self._through(stage.key, value)
+        if stage.kind in ROUNDING and self.phase != FLOAT:
+            return self._quantized_as(stage, value)
+        return value
 
     def _through(self, key: str, value: Any) -> Any:
         quantizer = self._variables.activations[key]
@@ -178,31 +227,28 @@ class Forward:
             quantizer.observe(value)
         return value if self.phase == FLOAT else quantizer.quantize(value)
 
-    def _quantizer_of(self, stage: Stage) -> Any:
-        while not stage.has_range:
-            stage = self._by_key[stage.inputs[0]]
-        return self._variables.activations[stage.key]
+    def _quantized_as(self, stage: Stage, value: Any) -> Any:
+        """Rounded to the scale that the stage's output has from another one."""
+        source = self._by_key[stage.scale_from]
+        if source.fixed is not None:
+            return quantize_fixed(value, *source.fixed)
+        return self._variables.activations[source.key].quantize(value)
 
     def _scale(self, key: str) -> Any:
         """The int8 scale of a stage's output."""
-        stage = self._by_key[key]
-        while not stage.has_range:
-            if stage.kind == "softmax":
-                return 1 / 256
-            stage = self._by_key[stage.inputs[0]]
-        return self._variables.activations[stage.key].scale()
+        source = self._by_key[self._by_key[key].scale_from]
+        return source.fixed[0] if source.fixed is not None else self._variables.activations[source.key].scale()
 
-    def _quantized_model_inputs(self, node: Node, inputs: Any) -> Any:
+    def _quantized_model_inputs(self, node: Node, xs: list[Any]) -> list[Any]:
         """An InputLayer computes nothing, so its boundary is put where the input is read."""
         stage = self._starting_at.get(node.name)
-        if not self._observes or stage is None or not any(self._by_key[key].kind == "input" for key in stage.inputs):
-            return inputs
-        values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
-        values = [
-            self._through(key, v) if self._by_key[key].kind == "input" else v
-            for key, v in zip(stage.inputs, values, strict=True)
+        if not self._observes or stage is None:
+            return xs
+        sources = [self._by_key[key] for key in stage.inputs]
+        return [
+            self._through(source.key, x) if source.kind == "input" and source.has_range else x
+            for source, x in zip(sources, xs, strict=True)
         ]
-        return values if isinstance(inputs, (list, tuple)) else values[0]
 
 
 class _MaskedLine:
@@ -253,6 +299,13 @@ def _window(node: Node, x: Any) -> tuple[Any, dict[str, Any]]:
         x, padding = ops.pad(x, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
     stride, dilation = node.attributes["stride"][-rank:], node.attributes["dilation"][-rank:]
     return x, {"strides": stride, "dilation_rate": dilation, "padding": padding}
+
+
+def _with_output_last(node: Node, kernel: Any) -> Any:
+    """Keras has a transposed convolution's output channels before its input channels: swap them, or swap them back."""
+    import tensorflow as tf
+
+    return tf.linalg.matrix_transpose(kernel) if node.kind == "conv_transpose" else kernel
 
 
 def _cast(x: Any, like: Any) -> Any:

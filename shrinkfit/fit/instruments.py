@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.keras_versions import is_tf_keras
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.read.nodes import canonical, keras_axes, keras_value
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology, keras_value
+from shrinkfit.read.topology import Node, Topology
 
+# What makes a channel; a normalization without gamma would give (0 - mean) / deviation.
+ZEROED = ("kernel", "bias", "gamma", "beta", "mean")
 _MAKERS = ("make_train_function", "make_test_function", "make_predict_function")
 
 
@@ -28,6 +32,7 @@ class Instruments:
         variables: of this fit.
         running: whether the training that these instruments belong to still runs. Keras tells nobody when a fit()
             ends by an exception; the first use of the model after that takes the patches off.
+        distiller: mixes a teacher into the loss, if it has one.
     Attributes:
         phase: see forward.py; a change takes effect with the next `attach`.
     """
@@ -38,9 +43,10 @@ class Instruments:
         topology: Topology,
         stages: tuple[Stage, ...],
         variables: FitVariables,
+        distiller: Distiller | None = None,
         running: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.model, self.variables = model, variables
+        self.model, self.variables, self.distiller = model, variables, distiller
         self.phase = FLOAT
         self._topology, self._stages = topology, stages
         self._running = running
@@ -56,8 +62,12 @@ class Instruments:
         forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
         for layer, nodes in self._nodes_by_layer().items():
             self._patch(layer, "call", _unconverted(forward.call_of(layer, nodes)))
+        self._patch(self.model, "call", _unconverted(forward.counting(self.model.call)))
         step = self.model.train_step
         self._patch(self.model, "train_step", _telling(forward, step, is_tf_keras(self.model)))
+        if self.distiller is not None and self.distiller.teacher is not None:
+            loss = self.distiller.loss_of(self.model.compute_loss, lambda: forward.training)
+            self._patch(self.model, "compute_loss", loss)
         self._retrace()
         for name in _MAKERS:
             self._patch(self.model, name, getattr(self.model, name))
@@ -151,8 +161,7 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
         if keep.all():
             continue
         for role, variable in node.variables.items():
-            # A normalization without gamma would give (0 - mean) / deviation.
-            if role in ("kernel", "bias", "gamma", "beta", "mean"):
+            if role in ZEROED:
                 before = keras_value(variable)
                 after = zeroed(node, role, before, keep)
                 if not np.array_equal(before, after):
@@ -162,11 +171,6 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
 def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """A variable's value (or that of anything of its shape) with zeros in the output channels that do not stay."""
     if node.kind == "depthwise" and role == "kernel":
-        keep = keep.reshape(value.shape[-2:])
+        keep = keep.reshape(canonical(node, role, value).shape[-2:])
     # A product would keep NaN and the sign of zero.
-    return np.where(keep, value, np.zeros((), value.dtype))
-
-
-def keras_weights(topology: Topology) -> Mapping[str, dict[str, np.ndarray]]:
-    """Node name -> role -> the variable's value with Keras's own axes."""
-    return {node.name: {r: keras_value(v) for r, v in node.variables.items()} for node in topology.nodes.values()}
+    return keras_axes(node, role, np.where(keep, canonical(node, role, value), 0.0)).astype(value.dtype)

@@ -6,14 +6,18 @@ Works on widths: the price of a model depends on how many channels a group keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from shrinkfit.device import RESOURCES as RESOURCES
 from shrinkfit.fit.channels import Channels, Group
 
-RESOURCES = ("ram_bytes", "flash_bytes", "flops")
+# A group may lose this share of the importance that it keeps for a width that the kernels like.
+SMALL_LOSS = 0.01
+# Of a group's worth that counts as left when all is gone.
+SMALLEST_SHARE = 1e-6
 Costs = dict[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
@@ -26,15 +30,17 @@ class Pruned:
     Args:
         group: the group's name.
         before, after: its widths.
-        resource: the resource that was furthest over its limit then.
-        saved: what the narrowing saved of it, in its own unit.
+        resource: the resource that was furthest over its limit while it was narrowed.
+        over: resource -> how far the model was over its limit before any group was narrowed.
+        saved: resource -> what this narrowing saved of it, in its own unit, after those recorded before it.
     """
 
     group: str
     before: int
     after: int
     resource: str
-    saved: float
+    over: dict[str, float]
+    saved: dict[str, float]
 
 
 def over(costs: Costs, limits: Limits) -> dict[str, float]:
@@ -42,9 +48,10 @@ def over(costs: Costs, limits: Limits) -> dict[str, float]:
     return {r: costs[r] - limit for r, limit in limits.items() if costs[r] > limit}
 
 
-def least_widths(groups: tuple[Group, ...], minimum: int) -> Widths:
-    """The narrowest that pruning may go."""
-    return tuple(min(minimum, len(g.units)) for g in groups)
+def least_widths(groups: tuple[Group, ...], minimum: int | Sequence[int]) -> Widths:
+    """The narrowest that pruning may go; minimum: for all groups, or one for each."""
+    each = [minimum] * len(groups) if isinstance(minimum, int) else minimum
+    return tuple(min(least, len(g.units)) for least, g in zip(each, groups, strict=True))
 
 
 def narrow(
@@ -54,36 +61,63 @@ def narrow(
     limits: Limits,
     cost_of: Callable[[Widths], Costs],
     *,
-    minimum: int,
+    minimum: int | Sequence[int],
     multiple: int,
+    prefer: int = 1,
 ) -> tuple[Widths, list[Pruned]]:
     """Narrow groups, the least worth per saved share first, until the limits hold or nothing can go.
 
     Args:
         groups: what can be narrowed.
         widths: channels that each group has now.
-        worth: float [units], importance; within a group the least worth goes first.
+        worth: float [units], importance, not negative; within a group the least worth goes first.
         limits: resource -> limit.
         cost_of: widths -> costs of the model with these widths.
-        minimum: no group gets narrower than this.
+        minimum: no group gets narrower than this; for all groups, or one for each.
         multiple: groups at least 4 times as wide as this keep a multiple of it, which the kernels like.
+        prefer: narrowed groups end on a multiple of this where that costs next to no importance.
     Returns:
-        The new widths and one record per group and resource.
+        The new widths and one record per group that was narrowed.
     """
-    lost = [np.concatenate(([0.0], np.cumsum(np.sort(worth[g.units])))) for g in groups]
-    before, costs, records = widths, cost_of(widths), []
+    least = least_widths(groups, minimum)
+    ascending = [np.sort(worth[g.units]) for g in groups]
+    lost = [_losses(values, len(values) - width) for values, width in zip(ascending, widths, strict=True)]
+    before, costs, causes = widths, cost_of(widths), {}
     while excess := over(costs, limits):
-        best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, minimum, multiple)
+        best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, least, multiple)
         if best is None:
             break
-        index, width, new_costs = best
+        index, width, costs = best
         resource = max(excess, key=lambda r: excess[r] / max(limits[r], 1))
-        saved = costs[resource] - new_costs[resource]
-        records.append(Pruned(groups[index].name, widths[index], width, resource, saved))
-        widths = (*widths[:index], width, *widths[index + 1 :])
-        costs = new_costs
+        causes.setdefault(index, []).append(resource)
+        widths = _with(widths, index, width)
     widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
-    return widths, _merged(records, {g.name: w for g, w in zip(groups, widths, strict=True)})
+    if prefer > 1:
+        widths = _preferred(ascending, before, widths, limits, cost_of, least, prefer)
+    return widths, _records(groups, before, widths, causes, over(cost_of(before), limits), cost_of)
+
+
+def _with(widths: Widths, index: int, width: int) -> Widths:
+    return (*widths[:index], width, *widths[index + 1 :])
+
+
+def _losses(worth: np.ndarray, gone: int) -> np.ndarray:
+    """What it costs to have the first 0, 1, ... all of a group's channels gone, float64 [channels + 1].
+
+    First-order importance holds for one channel at a time; the next ones matter more, as the layer has
+    less left that can stand in for them. So a channel counts as its worth over the share of the
+    present worth that is left when it goes: -total * log(1 - share lost), which no layer can pay to the end.
+
+    Args:
+        worth: float [channels], ascending.
+        gone: how many of them, the first ones, are gone already.
+    """
+    alive = worth[gone:]
+    total = float(alive.sum())
+    if total <= 0:
+        return np.zeros(len(worth) + 1)
+    left = np.append(1 - np.cumsum(alive[:-1]) / total, 0.0)
+    return np.concatenate((np.zeros(gone + 1), -total * np.log(np.maximum(left, SMALLEST_SHARE))))
 
 
 def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths:
@@ -93,7 +127,7 @@ def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths
         for index, group in enumerate(groups):
             step = multiple if len(group.units) >= 4 * multiple else 1
             width = min(widths[index] + step, before[index])
-            wider = (*widths[:index], width, *widths[index + 1 :])
+            wider = _with(widths, index, width)
             gone, back = len(group.units) - widths[index], len(group.units) - width
             worth = lost[index][gone] - lost[index][back]
             if worth > best_worth and not over(cost_of(wider), limits):
@@ -103,14 +137,31 @@ def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths
         widths = best
 
 
-def _cheapest(groups, widths, lost, costs, limits, excess, cost_of, minimum, multiple):
+def _preferred(ascending, before, widths, limits, cost_of, least, prefer) -> Widths:
+    """Narrowed groups on multiples of `prefer`: up where there is room, down where next to nothing is lost by it."""
+    kept = [float(values[len(values) - width :].sum()) for values, width in zip(ascending, widths, strict=True)]
+    odd = [i for i, w in enumerate(widths) if w < before[i] and w % prefer]
+    for index in odd:
+        down = widths[index] // prefer * prefer
+        goes, gone = len(ascending[index]) - down, len(ascending[index]) - widths[index]
+        free = ascending[index][gone:goes].sum() <= SMALL_LOSS * kept[index]
+        if free and down >= max(least[index], prefer) and not over(cost_of(_with(widths, index, down)), limits):
+            widths = _with(widths, index, down)
+    for index in sorted((i for i, w in enumerate(widths) if w < before[i]), key=lambda i: -kept[i]):
+        up = min((widths[index] // prefer + 1) * prefer, before[index])
+        if up % prefer == 0 and not over(cost_of(_with(widths, index, up)), limits):
+            widths = _with(widths, index, up)
+    return widths
+
+
+def _cheapest(groups, widths, lost, costs, limits, excess, cost_of, least, multiple):
     """(group index, its new width, the model's new costs) with the least worth lost per share saved."""
     best, best_price = None, np.inf
     for index, group in enumerate(groups):
-        width = _next_width(len(group.units), widths[index], minimum, multiple)
+        width = _next_width(len(group.units), widths[index], least[index], multiple)
         if width is None:
             continue
-        new_costs = cost_of((*widths[:index], width, *widths[index + 1 :]))
+        new_costs = cost_of(_with(widths, index, width))
         saved = _saved_share(costs, new_costs, limits, excess)
         gone, goes = len(group.units) - widths[index], len(group.units) - width
         price = (lost[index][goes] - lost[index][gone]) / max(saved, 1e-9)
@@ -131,25 +182,27 @@ def _saved_share(costs: Costs, new_costs: Costs, limits: Limits, excess: dict[st
     return share
 
 
-def _next_width(full: int, width: int, minimum: int, multiple: int) -> int | None:
+def _next_width(full: int, width: int, least: int, multiple: int) -> int | None:
     step = multiple if full >= 4 * multiple else 1
-    new = (width - 1) // step * step
-    new = max(new, min(minimum, full))
+    new = max((width - 1) // step * step, least)
     return new if new < width else None
 
 
-def _merged(records: list[Pruned], widths: dict[str, int]) -> list[Pruned]:
-    """One record per group, down to the width that it ended with, under the resource that narrowed it most."""
-    merged: list[Pruned] = []
-    for name in dict.fromkeys(r.group for r in records):
-        own = [r for r in records if r.group == name]
-        if widths[name] == own[0].before:
+def _records(groups, before, after, causes, excess, cost_of) -> list[Pruned]:
+    """One record per narrowed group, in the order in which they were first narrowed; what they saved adds up."""
+    records, widths, costs = [], before, cost_of(before)
+    for index in dict.fromkeys((*causes, *range(len(groups)))):
+        if after[index] == before[index]:
             continue
-        resources = [r.resource for r in own]
-        resource = max(resources, key=resources.count)
-        saved = sum(r.saved for r in own if r.resource == resource and r.after >= widths[name])
-        merged.append(Pruned(name, own[0].before, widths[name], resource, saved))
-    return merged
+        widths = _with(widths, index, after[index])
+        new_costs = cost_of(widths)
+        saved = {r: costs[r] - new_costs[r] for r in costs if r != "ram_excess"}
+        # A group that was narrowed only to make room for a better width of another has no cause of its own.
+        own = causes.get(index) or [r for resources in causes.values() for r in resources]
+        resource = max(own, key=own.count)
+        records.append(Pruned(groups[index].name, before[index], after[index], resource, excess, saved))
+        costs = new_costs
+    return records
 
 
 def select(groups: tuple[Group, ...], widths: Widths, worth: np.ndarray, alive: np.ndarray) -> np.ndarray:

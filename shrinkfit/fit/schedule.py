@@ -37,6 +37,16 @@ class Schedule:
         quantized = 0 if self.quantize_from is None else int(self.quantize_from * self.epochs)
         return max(self.prune_end, quantized)
 
+    @property
+    def prune_begin(self) -> int:
+        """The epoch from which the limits tighten."""
+        return int(self.prune_epochs[0] * self.epochs)
+
+    @property
+    def last_change(self) -> int:
+        """The epoch from which the arithmetic stays as it is: what is to settle by then ends here."""
+        return min(int(self.freeze_from * self.epochs), self.epochs - 1)
+
     def limits_at(self, epoch: int, first: Costs, final: Limits) -> Limits:
         """This epoch's limits: tfmot's sparsity schedule, read as the share of each cost that has to be gone.
 
@@ -45,7 +55,7 @@ class Schedule:
             first: the costs before anything was pruned.
             final: the budget.
         """
-        begin, end = int(self.prune_epochs[0] * self.epochs), self.prune_end
+        begin, end = self.prune_begin, self.prune_end
         limits = {}
         for resource, limit in final.items():
             share = polynomial_decay(max(0.0, 1 - limit / first[resource]), begin, end, epoch)

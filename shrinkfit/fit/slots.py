@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
-from shrinkfit.fit.instruments import zeroed
-from shrinkfit.read.topology import Topology, keras_value
+from shrinkfit.fit.instruments import ZEROED, zeroed
+from shrinkfit.read.nodes import keras_value
+from shrinkfit.read.topology import Topology
 
 # Adagrad and Ftrl divide by these, which never begin at zero; beside a gradient of zero they move nothing.
 _DIVISORS = ("_accumulators", "accumulator")
@@ -33,7 +34,7 @@ def zero_slots(optimizer: Any, topology: Topology, channels: Channels, alive: np
         for role, variable in node.variables.items():
             for slot in slots_of(optimizer, variable):
                 count += 1
-                if not keep.all():
+                if role in ZEROED and not keep.all():
                     slot.assign(zeroed(node, role, keras_value(slot), keep))
     return count
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -106,6 +107,9 @@ class ActivationQuantizer:
 
     def quantize(self, x: Any) -> Any:
         """Fake quantize x with the range as it stands, which also clamps it."""
+        return _rectified(self._quantized, x) if self._rectified and self._top is None else self._quantized(x)
+
+    def _quantized(self, x: Any) -> Any:
         import tensorflow as tf
 
         # An output that is always zero has no range; XLA's kernel would divide by it.
@@ -128,11 +132,25 @@ class ActivationQuantizer:
             variable.assign(value)
 
 
-def quantize_probabilities(x: Any) -> Any:
-    """Softmax's output on its fixed grid: 0 to 255/256 in steps of 1/256."""
+def _rectified(quantized: Callable, x: Any) -> Any:
+    """quantized(x), and backwards as a ReLU: twice as fast as fake quantization's own way back, which adds up what
+    the ends of the range would get. Values beyond the upper end still learn; there are few, as the range follows.
+    """
     import tensorflow as tf
 
-    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=0.0, max=255 / 256)
+    @tf.custom_gradient
+    def forward(x: Any) -> Any:
+        return quantized(x), lambda upstream: tf.raw_ops.ReluGrad(gradients=upstream, features=x)
+
+    return forward(x)
+
+
+def quantize_fixed(x: Any, scale: float, zero_point: int) -> Any:
+    """x on the int8 grid of a given scale, such as softmax's: 0 to 255/256 in steps of 1/256."""
+    import tensorflow as tf
+
+    low, high = ((step - zero_point) * scale for step in (-128, 127))
+    y = tf.quantization.fake_quant_with_min_max_args(tf.cast(x, tf.float32), min=low, max=high)
     return tf.cast(y, x.dtype)
 
 

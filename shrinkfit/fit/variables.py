@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.fit.channels import MAKERS, Channels
-from shrinkfit.fit.keras_versions import tensor_of
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Topology, canonical, canonical_weights
+from shrinkfit.read.topology import Node, Topology, canonical_weights
 
 
 class FitVariables:
@@ -24,15 +24,24 @@ class FitVariables:
         topology, stages, channels: of one model.
         quantize: whether ranges are observed and kernels quantized at all.
         tap: whether to gather the first-order importance of channels.
+        sparse: nodes whose kernels get zero blocks.
     Attributes:
         masks: node name -> float32 [channels], 1 or 0.
         activations: key of a stage with a range -> its quantizer.
         kernels: node name -> its kernel's quantizer.
-        taps: stage key -> float32 [channels], importance gathered since the last `take_importance`.
+        kernel_masks: node name -> float32 in the kernel's shape, 0 in its zero blocks.
+        taps: stage key -> float32 [channels], importance gathered since the last `take_taps`.
     """
 
     def __init__(
-        self, topology: Topology, stages: tuple[Stage, ...], channels: Channels, *, quantize: bool, tap: bool
+        self,
+        topology: Topology,
+        stages: tuple[Stage, ...],
+        channels: Channels,
+        *,
+        quantize: bool,
+        tap: bool,
+        sparse: Sequence[Node] = (),
     ) -> None:
         import tensorflow as tf
 
@@ -50,18 +59,29 @@ class FitVariables:
         made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
         self.taps = {stage.key: _tap(stage.last.shape[-1]) for stage in made}
 
+        self.kernel_masks = {
+            node.name: tf.Variable(tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks")
+            for node in sparse
+        }
+
+    def sparse_kernel(self, name: str, kernel: Any) -> Any:
+        """The kernel tensor of a node with zeros in its zero blocks."""
+        import tensorflow as tf
+
+        mask = self.kernel_masks.get(name)
+        return kernel if mask is None else kernel * tf.cast(mask, kernel.dtype)
+
     def set_alive(self, alive: np.ndarray) -> None:
         """Mask the channels whose unit is not alive; bool [units]."""
         for name, mask in self.masks.items():
             mask.assign(alive[self._channels.of_node[name]].astype(np.float32))
 
-    def take_importance(self) -> np.ndarray | None:
-        """First-order importance per unit, float64 [units], and start anew; None where no step was taken since."""
-        worth = np.zeros(self._channels.count)
-        for key, tap in self.taps.items():
-            np.add.at(worth, self._channels.of_node[key], tap.numpy().astype(np.float64))
+    def take_taps(self) -> dict[str, np.ndarray] | None:
+        """First-order importance by stage key, float64 [channels], and start anew; None where no step was taken."""
+        taken = {key: tap.numpy().astype(np.float64) for key, tap in self.taps.items()}
+        for tap in self.taps.values():
             tap.assign(np.zeros(tap.shape, np.float32))
-        return worth if worth.any() else None
+        return taken if any(values.any() for values in taken.values()) else None
 
     def state(self) -> dict[str, Any]:
         """Ranges and importance as plain numbers for JSON, which keeps every bit of them; masks belong to the fit.
@@ -91,11 +111,11 @@ class FitVariables:
 
         Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
         """
+        import tensorflow as tf
+
         weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
         for name, quantizer in self.kernels.items():
-            node = self._topology.nodes[name]
-            rounded = quantizer.quantize(tensor_of(node.variables["kernel"])).numpy()
-            weights[name]["kernel"] = canonical(node, "kernel", rounded)
+            weights[name]["kernel"] = quantizer.quantize(tf.constant(weights[name]["kernel"], tf.float32)).numpy()
         return weights
 
 

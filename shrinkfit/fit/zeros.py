@@ -6,7 +6,10 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
-from shrinkfit.read.topology import Node, Topology, keras_value
+from shrinkfit.read.nodes import canonical_weights
+from shrinkfit.read.topology import Node, Topology
+
+MAKES = ("kernel", "bias", "gamma", "beta")
 
 
 def alive_in_weights(topology: Topology, channels: Channels) -> np.ndarray:
@@ -35,7 +38,7 @@ def alive_in_weights(topology: Topology, channels: Channels) -> np.ndarray:
 def _nonzero(node: Node) -> np.ndarray:
     """Whether anything of a node's own is not zero, bool [channels]."""
     found = np.zeros(node.shape[-1], bool)
-    for role, variable in node.variables.items():
-        if role in ("kernel", "bias", "gamma", "beta"):
-            found |= (keras_value(variable).reshape(-1, node.shape[-1]) != 0).any(axis=0)
+    for role, value in canonical_weights(node).items():
+        if role in MAKES:
+            found |= (value.reshape(-1, node.shape[-1]) != 0).any(axis=0)
     return found

@@ -128,6 +128,23 @@ def same_padding(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[i
     return Padding(*edges)
 
 
+def transpose_padding(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], output_size: tuple[int, int], same: bool
+) -> Padding:
+    """What a transposed convolution cuts from its full output: the SAME or VALID padding of the convolution whose
+    gradient it is, which reads the output (TensorFlow's conv2d_transpose, LiteRT's TRANSPOSE_CONV).
+
+    Args:
+        size, kernel, stride, output_size: (height, width); size is the input's.
+        same: SAME if true, else VALID.
+    """
+    read = same_padding(output_size, kernel, stride) if same else Padding()
+    edges = []
+    for n, k, s, o, first in zip(size, kernel, stride, output_size, (read.top, read.left), strict=True):
+        edges += [first, max((n - 1) * s + k - first - o, 0)]
+    return Padding(*edges)
+
+
 def window_output_size(
     size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
 ) -> tuple[int, int]:
@@ -176,8 +193,8 @@ class Op:
                 tensor.dtype == "int8", f"{self.where}: '{tensor.name}' is {tensor.dtype}, and {self.kind} is for int8"
             )
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
-        """Multiply-accumulates for one run. FLOPs = 2 x MACs."""
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
+        """Multiply-accumulates for one run, from the shapes of the first output and input. FLOPs = 2 x MACs."""
         return 0
 
     @property

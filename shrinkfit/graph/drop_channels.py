@@ -39,7 +39,7 @@ def drop_channels(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         the graph (itself, if there is nothing to drop) and one record per weighted operator that got smaller.
     """
     known = intervals(graph)
-    readings = {op.name: _reading(op, graph, known) for op in graph.ops if op.kind in ("conv2d", "dense")}
+    readings = {op.name: _reading(op, graph, known) for op in graph.ops if _mixes(op, graph)}
     barred: set[str] = set()
     while True:
         dropped = _droppable(graph, readings, barred)
@@ -56,10 +56,17 @@ def drop_channels(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         barred |= differing
 
 
+def _mixes(op: ir.Op, graph: ir.Graph) -> bool:
+    """Does every output channel read every input channel? Those of a grouped convolution do not, and all stay."""
+    if op.kind == "conv2d":
+        return op.groups(graph.tensors[op.inputs[0]].shape) == 1
+    return op.kind in ("transpose_conv2d", "dense")
+
+
 def _reading(op: ir.Weighted, graph: ir.Graph, known: Channels) -> _Reading:
     source = graph.tensors[op.inputs[0]]
     kernel = op.kernel.reshape(op.channels, -1, source.shape[-1]).astype(np.int64)
-    seen = tap_patterns(op, source) if isinstance(op, ir.Windowed) else np.ones((1, 1), bool)
+    seen = tap_patterns(op, source)
     low, high = known[source.name]
     # One pattern at a time: kernels are large and patterns few.
     first = np.einsum("t,otc->oc", seen[0].astype(np.int64), kernel)
@@ -93,7 +100,7 @@ def _droppable(graph: ir.Graph, readings: dict[str, _Reading], barred: set[str])
 
 def _take_back(op: ir.Op, graph: ir.Graph, readings, barred: set[str], dropped: Channels) -> None:
     """Keep what this operator needs: in place, only ever from dropped to kept."""
-    if op.kind in ("conv2d", "dense"):
+    if op.name in readings:
         kept = ~dropped[op.outputs[0]]
         dropped[op.inputs[0]] &= readings[op.name].indifferent[kept].all(axis=0) & (op.name not in barred)
         return
@@ -137,7 +144,7 @@ def _reshape_groups(op: ir.Reshape, graph: ir.Graph) -> dict[str, np.ndarray] | 
 
 
 # For each kind, the group of every channel: a group goes from all tensors together or stays in all.
-# Kinds that are neither here nor convolution or dense keep all that they read and write.
+# Kinds that are neither here nor mix all channels keep all that they read and write.
 _GROUPS = {
     "depthwise_conv2d": _depthwise_groups,
     "pool2d": _alike,
@@ -150,7 +157,7 @@ _GROUPS = {
 
 
 def _without(graph: ir.Graph, dropped: Channels, readings: dict[str, _Reading]) -> ir.Graph:
-    ops = [_SHRINK[op.kind](op, dropped, readings) if op.kind in _SHRINK else op for op in graph.ops]
+    ops = [_shrunk(op, dropped, readings) for op in graph.ops]
     tensors = {
         name: replace(tensor, shape=(*tensor.shape[:-1], int(np.count_nonzero(~dropped[name]))))
         for name, tensor in graph.tensors.items()
@@ -158,7 +165,13 @@ def _without(graph: ir.Graph, dropped: Channels, readings: dict[str, _Reading]) 
     return replace(graph, tensors=tensors, ops=tuple(ops))
 
 
-def _shrink_weighted(op: ir.Weighted, dropped: Channels, readings: dict[str, _Reading]) -> ir.Weighted:
+def _shrunk(op: ir.Op, dropped: Channels, readings: dict[str, _Reading]) -> ir.Op:
+    if op.name in readings:
+        return _shrink_mixing(op, dropped, readings)
+    return _SHRINK[op.kind](op, dropped) if op.kind in _SHRINK else op
+
+
+def _shrink_mixing(op: ir.Weighted, dropped: Channels, readings: dict[str, _Reading]) -> ir.Weighted:
     gone, kept = dropped[op.inputs[0]], ~dropped[op.outputs[0]]
     # Still inside int32: |share| is at most 255 times what the kernel loses, see check_accumulator.
     bias = op.bias + readings[op.name].shares[:, gone].sum(axis=1)
@@ -166,7 +179,7 @@ def _shrink_weighted(op: ir.Weighted, dropped: Channels, readings: dict[str, _Re
     return replace(op, kernel=kernel, bias=bias[kept].astype(np.int32), kernel_scales=op.kernel_scales[kept])
 
 
-def _shrink_depthwise(op: ir.DepthwiseConv2D, dropped: Channels, readings) -> ir.DepthwiseConv2D:
+def _shrink_depthwise(op: ir.DepthwiseConv2D, dropped: Channels) -> ir.DepthwiseConv2D:
     kept = ~dropped[op.outputs[0]]
     inputs = np.count_nonzero(~dropped[op.inputs[0]])
     return replace(
@@ -178,13 +191,11 @@ def _shrink_depthwise(op: ir.DepthwiseConv2D, dropped: Channels, readings) -> ir
     )
 
 
-def _shrink_reshape(op: ir.Reshape, dropped: Channels, readings) -> ir.Reshape:
+def _shrink_reshape(op: ir.Reshape, dropped: Channels) -> ir.Reshape:
     return replace(op, shape=(*op.shape[:-1], int(np.count_nonzero(~dropped[op.outputs[0]]))))
 
 
 _SHRINK = {
-    "conv2d": _shrink_weighted,
-    "dense": _shrink_weighted,
     "depthwise_conv2d": _shrink_depthwise,
     "reshape": _shrink_reshape,
 }

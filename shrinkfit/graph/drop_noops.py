@@ -17,7 +17,12 @@ from shrinkfit.graph.edit import Rewrite, bypassed, producers, readers, rebuilt,
 from shrinkfit.graph.intervals import intervals
 
 # Operators that do nothing but write their outputs. Others (variables, calls) stay even if nobody reads them.
-PURE = ("conv2d", "depthwise_conv2d", "dense", "pool2d", "mean", "add", "softmax", "pad", "reshape", "requantize")
+# fmt: off
+PURE = (
+    "conv2d", "depthwise_conv2d", "transpose_conv2d", "dense", "pool2d", "mean", "add", "softmax", "pad", "reshape",
+    "requantize",
+)
+# fmt: on
 
 Step = tuple[ir.Graph, Rewrite] | None
 

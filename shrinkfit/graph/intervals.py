@@ -53,21 +53,40 @@ def _constant_range(tensor: ir.Tensor, low: int, high: int) -> np.ndarray:
     return np.repeat(np.array([[low], [high]], np.int64), tensor.shape[-1], axis=1)
 
 
-def tap_patterns(op: ir.Windowed, source: ir.Tensor) -> np.ndarray:
-    """Which taps of the window fall on the input rather than on padding: bool [patterns, taps].
+def tap_patterns(op: ir.Weighted, source: ir.Tensor) -> np.ndarray:
+    """Which taps of the kernel find an input element rather than padding or nothing: bool [patterns, taps].
 
-    One row for each combination that occurs at some output position, taps in row-major order.
+    One row for each combination that occurs at some output position, taps in row-major order; one row of one tap for
+    an operator without a window.
     """
-    size = ir.window_output_size(source.shape[1:3], op.window, op.stride, op.dilation, op.padding)
+    if not isinstance(op, ir.Windowed | ir.TransposeConv2D):
+        return np.ones((1, 1), bool)
+    find = _transposed_taps if isinstance(op, ir.TransposeConv2D) else _windowed_taps
+    rows, columns = (np.unique(taps, axis=0) for taps in find(op, source.shape[1:3]))
+    return (rows[:, None, :, None] & columns[None, :, None, :]).reshape(-1, prod(op.window))
+
+
+def _windowed_taps(op: ir.Windowed, size: tuple[int, int]) -> list[np.ndarray]:
+    """For rows and columns bool [outputs, taps]: does the tap lie on the input?"""
+    counts = ir.window_output_size(size, op.window, op.stride, op.dilation, op.padding)
     before = (op.padding.top, op.padding.left)
-    axes = []
+    found = []
     for n, count, taps, stride, dilation, pad in zip(
-        source.shape[1:3], size, op.window, op.stride, op.dilation, before, strict=True
+        size, counts, op.window, op.stride, op.dilation, before, strict=True
     ):
         at = np.arange(count)[:, None] * stride + np.arange(taps) * dilation - pad
-        axes.append(np.unique((at >= 0) & (at < n), axis=0))
-    rows, columns = axes
-    return (rows[:, None, :, None] & columns[None, :, None, :]).reshape(-1, prod(op.window))
+        found.append((at >= 0) & (at < n))
+    return found
+
+
+def _transposed_taps(op: ir.TransposeConv2D, size: tuple[int, int]) -> list[np.ndarray]:
+    """For rows and columns bool [outputs, taps]: does the tap bring an input's share?"""
+    before = (op.padding.top, op.padding.left)
+    found = []
+    for n, count, taps, stride, cut in zip(size, op.output_size, op.window, op.stride, before, strict=True):
+        at = np.arange(count)[:, None] + cut - np.arange(taps)
+        found.append((at % stride == 0) & (at >= 0) & (at < n * stride))
+    return found
 
 
 def accumulator_ends(op: ir.Weighted, source: ir.Tensor, interval: np.ndarray) -> np.ndarray:
@@ -79,10 +98,13 @@ def accumulator_ends(op: ir.Weighted, source: ir.Tensor, interval: np.ndarray) -
         positive, negative = np.maximum(kernel, 0), np.minimum(kernel, 0)
         taps = positive * low + negative * high, positive * high + negative * low
     else:
-        kernel = op.kernel.reshape(op.channels, -1, source.shape[-1]).astype(np.int64)
+        groups = source.shape[-1] // op.kernel.shape[-1]
+        kernel = op.kernel.reshape(groups, op.channels // groups, -1, op.kernel.shape[-1]).astype(np.int64)
+        low, high = (ends.reshape(groups, 1, -1, 1) for ends in (low, high))
         positive, negative = np.maximum(kernel, 0), np.minimum(kernel, 0)
-        taps = (positive @ low + negative @ high).T, (positive @ high + negative @ low).T
-    seen = tap_patterns(op, source) if isinstance(op, ir.Windowed) else np.ones((1, 1), bool)
+        ends = positive @ low + negative @ high, positive @ high + negative @ low
+        taps = [end.reshape(op.channels, -1).T for end in ends]
+    seen = tap_patterns(op, source)
     least, greatest = (seen.astype(np.int64) @ ends for ends in taps)
     return op.bias + np.stack([least.min(axis=0), greatest.max(axis=0)])
 
@@ -103,7 +125,7 @@ def _double_rounded(op, target, ends, multipliers, shifts) -> np.ndarray:
     return np.where(fits, scaled, _activation_range(op, target))
 
 
-def _windowed(op: ir.Windowed, sources, target, known) -> np.ndarray:
+def _convolution(op: ir.Weighted, sources, target, known) -> np.ndarray:
     ends = accumulator_ends(op, sources[0], known[0])
     return _double_rounded(op, target, ends, *split_scales(op.effective_scales(sources[0], target)))
 
@@ -168,8 +190,9 @@ def _reshape(op: ir.Reshape, sources, target, known) -> np.ndarray:
 
 
 _RULES: dict[str, Callable] = {
-    "conv2d": _windowed,
-    "depthwise_conv2d": _windowed,
+    "conv2d": _convolution,
+    "depthwise_conv2d": _convolution,
+    "transpose_conv2d": _convolution,
     "dense": _dense,
     "pool2d": _pool2d,
     "mean": _mean,

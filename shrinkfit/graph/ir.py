@@ -27,9 +27,11 @@ from shrinkfit.graph.base import (
     frozen_array,
     require,
     same_padding,
+    transpose_padding,
     window_output_size,
 )
 from shrinkfit.graph.operators import (
+    LITERT_FUNCTIONS,
     TABLE_FUNCTIONS,
     Add,
     Conversion,
@@ -61,16 +63,17 @@ from shrinkfit.graph.operators_layout import (
     Transpose,
 )
 from shrinkfit.graph.operators_state import GATES, AssignVariable, ReadVariable, Svdf, UnidirectionalLstm
-from shrinkfit.graph.operators_weighted import Conv2D, Dense, DepthwiseConv2D, Weighted, Windowed
+from shrinkfit.graph.operators_weighted import Conv2D, Dense, DepthwiseConv2D, TransposeConv2D, Weighted, Windowed
 
 # fmt: off
 __all__ = [
-    "GATES", "INT32_MAX", "INT8_MAX", "INT8_MIN", "TABLE_FUNCTIONS",
+    "GATES", "INT32_MAX", "INT8_MAX", "INT8_MIN", "LITERT_FUNCTIONS", "TABLE_FUNCTIONS",
     "Activated", "Add", "AssignVariable", "Concat", "Conv2D", "Conversion", "Convert", "Dense", "DepthwiseConv2D",
     "Dequantize", "Elementwise", "Graph", "GraphError", "Mean", "Mul", "Op", "Pad", "Padding", "Passing", "Pool2D",
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",
     "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "Transpose",
-    "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "same_padding", "window_output_size",
+    "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "same_padding", "transpose_padding",
+    "window_output_size",
 ]
 # fmt: on
 
@@ -164,7 +167,9 @@ class Graph:
         return tuple(self.tensors[name] for name in op.outputs)
 
     def op_macs(self, op: Op) -> int:
-        return op.macs(self.tensors[op.outputs[0]].shape) if op.outputs else 0
+        if not (op.inputs and op.outputs):
+            return 0
+        return op.macs(self.tensors[op.outputs[0]].shape, self.tensors[op.inputs[0]].shape)
 
     @property
     def macs(self) -> int:

@@ -45,9 +45,30 @@ def exact_dot(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def _conv2d(op: ir.Conv2D, sources, targets, values) -> np.ndarray:
     x = padded(planes(values[0]), op.padding, sources[0].zero_point)
     patches = windows(x, op.window, op.stride, op.dilation)
-    rows = patches.reshape(*patches.shape[:3], -1).astype(np.int16) - sources[0].zero_point
-    acc = exact_dot(rows, op.kernel.reshape(op.channels, -1).T) + op.bias
-    return _requantize_channels(acc, op, sources[0], targets[0])
+    groups = op.groups(sources[0].shape)
+    parts = [
+        exact_dot(part.reshape(*part.shape[:3], -1).astype(np.int16) - sources[0].zero_point, kernel.T)
+        for part, kernel in zip(
+            np.split(patches, groups, axis=-1),
+            op.kernel.reshape(groups, op.channels // groups, -1),
+            strict=True,
+        )
+    ]
+    return _requantize_channels(np.concatenate(parts, axis=-1) + op.bias, op, sources[0], targets[0])
+
+
+def _transpose_conv2d(op: ir.TransposeConv2D, sources, targets, values) -> np.ndarray:
+    x = planes(values[0]).astype(np.int16) - sources[0].zero_point
+    spans = [(n - 1) * s + 1 for n, s in zip(x.shape[1:3], op.stride, strict=True)]
+    first = op.padding.top, op.padding.left
+    size = [max(n + k - 1, p + out) for n, k, p, out in zip(spans, op.window, first, op.output_size, strict=True)]
+    acc = np.zeros((len(x), *size, op.channels), np.int64)
+    for i in range(op.window[0]):
+        for j in range(op.window[1]):
+            share = exact_dot(x, op.kernel[:, i, j].T)
+            acc[:, i : i + spans[0] : op.stride[0], j : j + spans[1] : op.stride[1]] += share
+    kept = tuple(slice(p, p + out) for p, out in zip(first, op.output_size, strict=True))
+    return _requantize_channels(acc[:, *kept] + op.bias, op, sources[0], targets[0])
 
 
 def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources, targets, values) -> np.ndarray:
@@ -64,4 +85,9 @@ def _dense(op: ir.Dense, sources, targets, values) -> np.ndarray:
     return clamp(scaled, op, targets[0].zero_point)
 
 
-KERNELS = {"conv2d": _conv2d, "depthwise_conv2d": _depthwise_conv2d, "dense": _dense}
+KERNELS = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise_conv2d,
+    "transpose_conv2d": _transpose_conv2d,
+    "dense": _dense,
+}

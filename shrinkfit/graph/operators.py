@@ -138,7 +138,9 @@ class Softmax(Op):
         )
 
 
-TABLE_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu")
+# LiteRT's own, and those that LiteRT has no int8 kernel for: these have tables by the same arithmetic, and no .tflite.
+LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu")
+TABLE_FUNCTIONS = (*LITERT_FUNCTIONS, "hard_sigmoid", "silu", "gelu", "elu", "selu", "softplus", "softsign")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,7 +149,7 @@ class Table(Op):
 
     Args:
         function: one of TABLE_FUNCTIONS; with alpha what a .tflite file says instead of the table.
-        alpha: the slope of leaky_relu below zero.
+        alpha: the slope of leaky_relu below zero, or elu's lowest value with its sign changed.
         table: int8 [256], from `tables.function_table` by LiteRT's arithmetic.
     """
 

@@ -100,7 +100,7 @@ class Svdf(Activated):
         )
         return (1, self.bias.size)
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
         return self.feature_kernel.size + self.time_kernel.size
 
 
@@ -171,5 +171,5 @@ class UnidirectionalLstm(Op):
         )
         return (1, shape[1], self.units)
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
         return output_shape[1] * prod((4, self.units, self.units + self.input_kernels.shape[2]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators with kernels: convolution, depthwise convolution, dense."""
+"""Operators with kernels: convolutions of all kinds, dense."""
 
 from __future__ import annotations
 
@@ -100,7 +100,11 @@ class Windowed(Weighted):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Conv2D(Windowed):
-    """Convolution; kernel [output, height, width, input] (OHWI). LiteRT CONV_2D, double rounding."""
+    """Convolution; kernel [output, height, width, input] (OHWI). LiteRT CONV_2D, double rounding.
+
+    Where the kernel has fewer input channels than the tensor, the convolution is grouped: with G = their quotient
+    output channel o reads the input channels of group o // (outputs / G).
+    """
 
     kind: ClassVar[str] = "conv2d"
 
@@ -110,13 +114,30 @@ class Conv2D(Windowed):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         height, width = self._spatial(shape)
-        require(
-            shape[3] == self.kernel.shape[3],
-            f"conv2d '{self.name}': input has {shape[3]} channels, the kernel expects {self.kernel.shape[3]}",
-        )
+        self.groups(shape)
         return (shape[0], height, width, self.channels)
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
+    def groups(self, shape: tuple[int, ...]) -> int:
+        """How many groups its channels fall into, for an input of this shape.
+
+        Raises:
+            GraphError: input or output channels cannot be divided into such groups.
+        """
+        read = self.kernel.shape[3]
+        require(
+            read >= 1 and shape[3] % read == 0,
+            f"conv2d '{self.name}': input has {shape[3]} channels, the kernel expects {read} or, for a grouped "
+            "convolution, a multiple of that",
+        )
+        groups = shape[3] // read
+        require(
+            self.channels % groups == 0,
+            f"conv2d '{self.name}': {self.channels} output channels cannot be divided into {groups} groups "
+            f"({shape[3]} input channels, of which each output reads {read})",
+        )
+        return groups
+
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
         return prod(output_shape[1:3]) * self.kernel.size
 
 
@@ -144,8 +165,62 @@ class DepthwiseConv2D(Windowed):
         )
         return (shape[0], height, width, self.channels)
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
         return prod(output_shape[1:3]) * self.kernel.size
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TransposeConv2D(Weighted):
+    """Transposed convolution; kernel [output, height, width, input] (OHWI). LiteRT TRANSPOSE_CONV, double rounding.
+
+    Input pixel (y, x) adds its share to the outputs (y * stride + i - padding.top, x * stride + j - padding.left) of
+    every tap (i, j).
+
+    Args:
+        stride: (height, width).
+        padding: what is cut at each edge of the full output, whose size is (input - 1) * stride + kernel.
+        output_size: (height, width); where it reaches beyond what the full output leaves, the last rows and columns
+            have the bias alone, and padding.bottom or padding.right is 0.
+    """
+
+    kind: ClassVar[str] = "transpose_conv2d"
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    output_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.kernel.ndim == 4, f"{self.where}: kernel has shape {self.kernel.shape}, expected OHWI")
+        for name in ("stride", "output_size"):
+            object.__setattr__(self, name, tuple(int(n) for n in getattr(self, name)))
+            require(min(getattr(self, name)) >= 1, f"{self.where}: {name} is {getattr(self, name)}, expected 1 or more")
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return self.kernel.shape[1:3]
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        require_plane(self, shape)
+        require(
+            shape[3] == self.kernel.shape[3],
+            f"{self.where}: input has {shape[3]} channels, the kernel expects {self.kernel.shape[3]}",
+        )
+        p = self.padding
+        edges = (p.top, p.bottom), (p.left, p.right)
+        for axis, n, k, s, out, (first, last) in zip(
+            ("height", "width"), shape[1:3], self.window, self.stride, self.output_size, edges, strict=True
+        ):
+            full = (n - 1) * s + k
+            expected = max(full - first - out, 0)
+            require(
+                first < full and last == expected,
+                f"{self.where}: of a full {axis} of {full}, {first} cut before and {last} behind do not leave "
+                f"{out}; expected {expected} behind",
+            )
+        return (shape[0], *self.output_size, self.channels)
+
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
+        return prod(input_shape[1:3]) * self.kernel.size
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -161,5 +236,5 @@ class Dense(Weighted):
         )
         return (*shape[:-1], self.channels)
 
-    def macs(self, output_shape: tuple[int, ...]) -> int:
+    def macs(self, output_shape: tuple[int, ...], input_shape: tuple[int, ...]) -> int:
         return prod(output_shape[:-1]) * self.kernel.size

@@ -21,7 +21,7 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
     Args:
         function: one of ir.TABLE_FUNCTIONS.
         source, target: the tensors read and written, for their scales and zero points.
-        alpha: leaky_relu's slope below zero.
+        alpha: leaky_relu's slope below zero, elu's alpha.
     Returns:
         int8 [256].
     Raises:
@@ -35,7 +35,8 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
         elif function == "hard_swish":
             steps = _hard_swish(values, source.scale, target.scale)
         else:
-            steps = _by_float(_FLOATS[function], values, source.scale, target.scale)
+            own = (lambda x: _elu(x, alpha)) if function == "elu" else _FLOATS[function]
+            steps = _by_float(own, values, source.scale, target.scale)
     return np.clip(steps + target.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
 
 
@@ -44,7 +45,26 @@ def _logistic(x: float) -> float:
     return float(np.float32(1) / (np.float32(1) + np.float32(math.exp(min(-x, 700.0)))))
 
 
-_FLOATS = {"logistic": _logistic, "tanh": math.tanh}
+def _elu(x: float, alpha: float) -> float:
+    return x if x > 0 else alpha * math.expm1(x)
+
+
+def _selu(x: float) -> float:
+    """Klambauer et al., Self-Normalizing Neural Networks, 2017, with Keras's digits."""
+    return 1.0507009873554805 * _elu(x, 1.6732632423543772)
+
+
+# All but the first two by the real function in double precision.
+_FLOATS = {
+    "logistic": _logistic,
+    "tanh": math.tanh,
+    "hard_sigmoid": lambda x: min(max(x + 3, 0.0), 6.0) / 6,
+    "silu": lambda x: x / (1 + math.exp(min(-x, 700.0))),
+    "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
+    "selu": _selu,
+    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    "softsign": lambda x: x / (1 + abs(x)),
+}
 
 
 def _by_float(function, values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:

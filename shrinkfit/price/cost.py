@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shrinkfit.device import Budget, Device, get_device
+from shrinkfit.device import RESOURCES, Budget, Device, get_device
+from shrinkfit.device.device import SUPPLY_VOLTS
+from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, roots
+from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import word
 from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
 from shrinkfit.read.source import is_tflite, read_source
-
-RESOURCES = ("ram_bytes", "flash_bytes", "flops")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class LayerCost:
             constants that it is the first to read.
         macs, flops: for one inference; FLOPs = 2 x MACs.
         arena_live_bytes: tensors and scratch alive while it runs.
+        cycles: of a Cortex-M4, by the cycle model; None where its kernel was not measured.
     """
 
     name: str
@@ -41,6 +44,7 @@ class LayerCost:
     macs: int
     flops: int
     arena_live_bytes: int
+    cycles: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Cost:
         code_bytes: the rest of the flash.
         peak_layer: the operator with the most live bytes.
         layers: one per operator in the order in which they run; reshapes cost nothing and are left out.
+        cycles: for one inference, by the cycle model; None where a kernel was not measured.
+        latency_ms: cycles at the device's clock; None where one of the two is not known.
+        energy_uj: supply current x voltage in that time; None where cycles or current are not known.
+        cycles_source: where the cycles come from, or what is missing.
     """
 
     device: str
@@ -71,18 +79,38 @@ class Cost:
     code_bytes: int
     peak_layer: str
     layers: tuple[LayerCost, ...]
+    cycles: int | None = None
+    latency_ms: float | None = None
+    energy_uj: float | None = None
+    cycles_source: str = ""
 
-    def as_costs(self) -> dict[str, int]:
-        """The resources that a budget can bound, by name."""
-        return {name: getattr(self, name) for name in RESOURCES}
+    def as_costs(self) -> dict[str, float]:
+        """The resources that a budget can bound, by name; those of them that are known."""
+        return {name: getattr(self, name) for name in RESOURCES if getattr(self, name) is not None}
 
-    def against(self, budget: Budget) -> tuple[tuple[str, int, int | None], ...]:
-        """(resource, cost, limit or None) for every resource."""
+    def require(self, resources: Iterable[str]) -> None:
+        """Nothing where all of these resources are known.
+
+        Raises:
+            BudgetError: one is not; says why.
+        """
+        missing = [name for name in resources if getattr(self, name) is None]
+        if missing:
+            why = self.cycles_source if self.cycles is None else f"{self.device}'s clock or supply current is not known"
+            raise BudgetError(f"{' and '.join(missing)} cannot be limited: {why}; leave that limit out")
+
+    def against(self, budget: Budget) -> tuple[tuple[str, float, float | None], ...]:
+        """(resource, cost, limit or None) for every resource that is known.
+
+        Raises:
+            BudgetError: there is a limit for one that is not.
+        """
         limits = budget.limits()
+        self.require(limits)
         return tuple((name, value, limits.get(name)) for name, value in self.as_costs().items())
 
-    def over(self, budget: Budget) -> dict[str, tuple[int, int]]:
-        """Resource -> (cost, limit), for those over their limit."""
+    def over(self, budget: Budget) -> dict[str, tuple[float, float]]:
+        """Resource -> (cost, limit), for those over their limit; errors as `against`."""
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
@@ -107,8 +135,10 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses."""
     dsp = bool(device.dsp)
     memory = plan(graph, scratch_sizes(graph, dsp))
-    constants = _constants_by_op(graph)
-    layers = tuple(_layer(graph, op, dsp, memory, constants) for op in graph.ops if op.kind != "reshape")
+    constants, time = _constants_by_op(graph), estimate(graph, device)
+    layers = tuple(
+        _layer(graph, op, dsp, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
+    )
     # A constant that is an output of the model belongs to no layer.
     unread = sum(word(n) for n in flash_tensors(graph).values()) - sum(constants.values())
     data = sum(layer.bytes for layer in layers) + reset_data_bytes(graph) + unread
@@ -126,7 +156,22 @@ def price_graph(graph: Graph, device: Device) -> Cost:
         code_bytes=code,
         peak_layer=memory.peak_op,
         layers=layers,
+        cycles=time.total,
+        latency_ms=_latency_ms(time.total, device),
+        energy_uj=_energy_uj(time.total, device),
+        cycles_source=time.source,
     )
+
+
+def _latency_ms(cycles: int | None, device: Device) -> float | None:
+    return None if cycles is None or device.clock_hz is None else 1e3 * cycles / device.clock_hz
+
+
+def _energy_uj(cycles: int | None, device: Device) -> float | None:
+    """Microamperes per MHz are picocoulombs per cycle, whatever the clock."""
+    if cycles is None or device.active_ua_per_mhz is None:
+        return None
+    return 1e-6 * cycles * device.active_ua_per_mhz * (device.supply_volts or SUPPLY_VOLTS)
 
 
 def _constants_by_op(graph: Graph) -> dict[str, int]:
@@ -138,7 +183,7 @@ def _constants_by_op(graph: Graph) -> dict[str, int]:
     return found
 
 
-def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan, constants: dict[str, int]) -> LayerCost:
+def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan, constants: dict[str, int], cycles: int | None) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
@@ -149,4 +194,5 @@ def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan, constants: dict[str, i
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],
+        cycles=cycles,
     )

@@ -18,7 +18,7 @@ class Kernel:
         function: name in the generated C; where a DSP variant exists, sf_select.h maps it.
         symbol: the function that is linked.
         params: name of its parameter struct.
-        sources: the runtime's files that hold the scalar and the DSP variant.
+        sources: the runtime's files that hold the scalar and the DSP variant, and headers that only these need.
         takes_scratch: whether the function has an argument for scratch, needed or not.
         scratch_bytes: RAM that it needs besides its tensors, aligned to 4.
         data_bytes: packed weights, bias, multipliers, shifts and the structs of all its calls, in flash.

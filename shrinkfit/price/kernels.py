@@ -27,6 +27,7 @@ SOFTMAX_MAX_DEPTH = 4095
 STRUCT_BYTES = (
     {
         "sf_conv2d_params": 52,
+        "sf_grouped_conv2d_params": 56,
         "sf_depthwise_params": 56,
         "sf_dense_params": 32,
         "sf_pool_params": 30,
@@ -155,6 +156,11 @@ def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape
     return (4 if lies_in_a_row and inside else 5) * row
 
 
+def grouped_conv2d_dsp_scratch_bytes(op: ir.Conv2D) -> int:
+    """Twin of sf_grouped_conv2d_dsp_scratch_bytes."""
+    return 5 * word(op.kernel[0].size)
+
+
 def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, out_shape: tuple[int, ...]) -> int:
     """Twin of sf_depthwise_dsp_scratch_bytes."""
     kernel_height, kernel_width = op.window
@@ -182,13 +188,16 @@ def _stage_bytes(op: ir.Weighted) -> int:
     return 8 * op.channels + word(op.channels)
 
 
-def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.Weighted, dsp: bool) -> Kernel:
+def _weighted(
+    name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.Weighted, dsp: bool, shared: tuple[str, ...] = ()
+) -> Kernel:
+    """shared: headers that the DSP variant needs besides sf_dsp.h."""
     params = f"{name}_params"
     return Kernel(
         function=name,
         symbol=f"{name}_s8_dsp" if dsp else f"{name}_s8",
         params=params,
-        sources=(f"{name}.c", f"{name}_dsp.c") if dsp else (f"{name}.c",),
+        sources=(f"{name}.c", f"{name}_dsp.c", *shared) if dsp else (f"{name}.c",),
         takes_scratch=scratch_bytes is not None,
         scratch_bytes=(scratch_bytes or 0) if dsp else 0,
         data_bytes=word(weight_bytes) + _stage_bytes(op) + word(STRUCT_BYTES[params]),
@@ -197,8 +206,17 @@ def _weighted(name: str, weight_bytes: int, scratch_bytes: int | None, op: ir.We
 
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    weight_bytes = op.channels * word(op.kernel[0].size)
-    return _weighted("sf_conv2d", weight_bytes, conv2d_dsp_scratch_bytes(op, in_shape, out_shape), op, dsp)
+    weight_bytes, shared = op.channels * word(op.kernel[0].size), ("sf_conv2d_dsp.h",)
+    if op.groups(in_shape) > 1:
+        scratch_bytes = grouped_conv2d_dsp_scratch_bytes(op)
+        return _weighted("sf_grouped_conv2d", weight_bytes, scratch_bytes, op, dsp, shared)
+    return _weighted("sf_conv2d", weight_bytes, conv2d_dsp_scratch_bytes(op, in_shape, out_shape), op, dsp, shared)
+
+
+def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
+    symbol, params = "sf_transpose_conv2d_s8", "sf_conv2d_params"
+    data_bytes = op.channels * word(op.kernel[0].size) + _stage_bytes(op) + word(STRUCT_BYTES[params])
+    return Kernel(symbol, symbol, params, ("sf_transpose_conv2d.c",), False, 0, data_bytes)
 
 
 def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
@@ -239,6 +257,7 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
 _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
     {
         "conv2d": _conv2d,
+        "transpose_conv2d": _transpose_conv2d,
         "depthwise_conv2d": _depthwise,
         "dense": _dense,
         "pool2d": _pool2d,

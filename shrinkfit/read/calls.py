@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One layer, called once.
+    """One call of a layer.
 
     Args:
-        name: the layer's name.
+        name: unique: the layer's name, behind that of the sub-model it is in; a second call ends in ":2".
         kind: the name of the layer's class.
         layer: the layer, with its settings and variables as attributes.
         inputs: names of the calls whose outputs it reads.
         shape: output shape without the batch; an open dimension is None.
-        sources: the symbolic tensors that it reads.
-        output: the symbolic tensor that it gives.
+        runs: the object whose `call` Keras runs: the layer itself, or a wrapper around it.
         output_range: (smallest, largest) that the training learned for the output.
         inner_range: the same for what stands before the layer's own activation.
     """
@@ -33,8 +33,7 @@ class Call:
     layer: Any
     inputs: tuple[str, ...]
     shape: tuple[int | None, ...]
-    sources: tuple[Any, ...]
-    output: Any
+    runs: Any
     output_range: Range | None = None
     inner_range: Range | None = None
 
@@ -52,7 +51,7 @@ def read_calls(model: Any) -> Calls:
     """The calls of a Keras 3 or tf_keras model.
 
     Raises:
-        UnsupportedLayerError: it is neither, or its graph is not known, or a layer is shared.
+        UnsupportedLayerError: it is neither, or its graph is not known.
     """
     return generation(model).read_calls(model)
 
@@ -75,15 +74,57 @@ def ordered_nodes(nodes_by_depth: dict[int, list]) -> list[Any]:
     return [node for depth in sorted(nodes_by_depth, reverse=True) for node in nodes_by_depth[depth]]
 
 
-def check_called_once(layers: Iterable[Any]) -> None:
-    seen: set[int] = set()
-    for layer in layers:
-        if id(layer) in seen:
-            raise UnsupportedLayerError(
-                f"layer '{layer.name}' is applied more than once; shared layers are not supported yet: "
-                "give each place a layer of its own"
-            )
-        seen.add(id(layer))
+class Names:
+    """Makes the names of calls unique: what is called again has a number behind its name."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def unique(self, name: str) -> str:
+        number, made = 1, name
+        while made in self._taken:
+            number += 1
+            made = f"{name}:{number}"
+        self._taken.add(made)
+        return made
+
+
+Seen = dict[str, tuple[list[Any], Any]]
+
+
+@contextmanager
+def watched(calls: Iterable[Call], wanted: set[str]) -> Iterator[Seen]:
+    """While the model runs once, eagerly: name of a wanted call -> (what it read, what it gave)."""
+    by_layer: dict[int, list[Call]] = {}
+    for call in calls:
+        by_layer.setdefault(id(call.runs), []).append(call)
+    seen: Seen = {}
+    owners = [own[0].runs for own in by_layer.values() if any(call.name in wanted for call in own)]
+    before = [owner.__dict__.get("call") for owner in owners]
+    for owner in owners:
+        # Past Keras's __setattr__, which would track what it is given as part of the model.
+        owner.__dict__["call"] = _watching(owner.call, iter(by_layer[id(owner)]), wanted, seen)
+    try:
+        yield seen
+    finally:
+        for owner, method in zip(owners, before, strict=True):
+            if method is None:
+                del owner.__dict__["call"]
+            else:
+                owner.__dict__["call"] = method
+
+
+def _watching(original: Callable, own: Iterator[Call], wanted: set[str], seen: Seen) -> Callable:
+    """Keras makes a layer's calls in the order in which they were read."""
+
+    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        output = original(inputs, *args, **kwargs)
+        name = next(own).name
+        if name in wanted:
+            seen[name] = (list(inputs) if isinstance(inputs, (list, tuple)) else [inputs, *args]), output
+        return output
+
+    return call
 
 
 def no_input_shape(model: Any) -> UnsupportedLayerError:

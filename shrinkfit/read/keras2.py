@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tf_keras (Keras 2) models: their calls, with tfmot's wrappers taken off, and values of their tensors."""
+"""tf_keras (Keras 2) models: their calls, with tfmot's wrappers taken off, and a way to run them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from shrinkfit.read.calls import (
-    Call,
-    Calls,
-    check_called_once,
-    no_input_shape,
-    ordered_nodes,
-    single_output,
-    subclassed,
-)
+from shrinkfit.read.calls import Call, Calls, Names, no_input_shape, ordered_nodes, single_output, subclassed
 from shrinkfit.read.tfmot_wrappers import unwrap
 
 
@@ -28,36 +20,36 @@ def read_calls(model: Any) -> Calls:
         sequential = any(cls.__name__ == "Sequential" for cls in type(model).__mro__)
         raise no_input_shape(model) if sequential else subclassed(model)
     nodes = ordered_nodes(model._nodes_by_depth)
-    check_called_once(node.layer for node in nodes)
     plain = {id(node.layer): unwrap(node.layer) for node in nodes}
+    names, made = Names(), {}
 
     def maker(tensor: Any) -> str:
-        return plain[id(tensor._keras_history[0])].layer.name
+        layer, index, _ = tensor._keras_history
+        return made[id(layer), index]
 
     def call(node: Any) -> Call:
         output = single_output(node.layer, tf.nest.flatten(node.outputs))
         sources = () if node.is_input else tuple(tf.nest.flatten(node.keras_inputs))
         found = plain[id(node.layer)]
+        name = names.unique(found.layer.name)
+        made[id(node.layer), output._keras_history[1]] = name
         return Call(
-            name=found.layer.name,
+            name=name,
             kind=found.kind,
             layer=found.layer,
             inputs=tuple(maker(t) for t in sources),
             shape=tuple(output.shape[1:]),
-            sources=sources,
-            output=output,
+            runs=node.layer,
             output_range=found.output_range,
             inner_range=found.inner_range,
         )
 
-    ends = (tuple(maker(t) for t in tf.nest.flatten(tensors)) for tensors in (model.inputs, model.outputs))
-    return Calls(tuple(call(node) for node in nodes), *ends)
+    calls = tuple(call(node) for node in nodes)
+    return Calls(calls, *(tuple(maker(t) for t in tf.nest.flatten(ends)) for ends in (model.inputs, model.outputs)))
 
 
-def evaluator(model: Any, tensors: Sequence[Any]) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """A function from a float batch to the values that these symbolic tensors have at inference."""
+def run(model: Any, batch: Sequence[np.ndarray]) -> None:
+    """Run a model eagerly, at inference; batch: one array per input, in the model's order."""
     import tensorflow as tf
-    import tf_keras
 
-    probe = tf_keras.Model(model.inputs, list(tensors))
-    return lambda batch: [np.asarray(v) for v in tf.nest.flatten(probe(tf.constant(batch), training=False))]
+    model(tf.nest.pack_sequence_as(model._nested_inputs, [tf.constant(x) for x in batch]), training=False)

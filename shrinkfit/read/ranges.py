@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Padding
-from shrinkfit.read.calls import Range, generation
+from shrinkfit.read.calls import Range, generation, watched
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology, keras_value
 
@@ -30,55 +29,88 @@ def learned_ranges(topology: Topology, stages: tuple[Stage, ...]) -> dict[str, R
     return ranges
 
 
-def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], data: np.ndarray) -> dict[str, Range]:
-    """Smallest and largest value of these stages over the data, float [n, *input shape]; stages without a range of
-    their own are passed over."""
-    shape = topology.nodes[topology.inputs[0]].shape
-    if len(topology.inputs) != 1:
-        raise ShrinkfitError(f"model '{topology.name}' has {len(topology.inputs)} inputs; calibration takes one yet")
-    if data.ndim != len(shape) + 1 or data.shape[1:] != shape or len(data) == 0:
-        raise ShrinkfitError(f"calibration has shape {data.shape}, expected (n, {', '.join(map(str, shape))})")
-    if not np.all(np.isfinite(data)):
-        raise ShrinkfitError("calibration holds NaN or infinite values; clean it first")
-    taps = _taps(topology, stages)
+def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], data: Any) -> dict[str, Range]:
+    """Smallest and largest value of these stages over the data; stages without a range of their own are passed over.
+
+    Args:
+        data: float [n, *input shape]; for a model with several inputs a list of such arrays in their order, or a
+            dict by their names.
+    """
+    arrays = _checked(topology, data)
     ranges: dict[str, Range] = {}
-    if any(stage.kind == "input" for stage in stages):
-        ranges[topology.inputs[0]] = (float(data.min()), float(data.max()))
-    if not taps:
+    entering = {stage.key for stage in stages if stage.kind == "input"}
+    for name, array in zip(topology.inputs, arrays, strict=True):
+        if name in entering:
+            ranges[name] = (float(array.min()), float(array.max()))
+    tapped = [stage for stage in stages if stage.has_range and stage.kind != "input"]
+    if not tapped:
         return ranges
-    values_of = generation(model).evaluator(model, [tensor for tensor, _ in taps.values()])
-    for start in range(0, len(data), CALIBRATION_BATCH):
-        values = values_of(data[start : start + CALIBRATION_BATCH].astype(np.float32))
-        for (key, (_, finish)), value in zip(taps.items(), values, strict=True):
-            low, high = ranges.get(key, (np.inf, -np.inf))
-            value = finish(value)
-            ranges[key] = (min(low, float(value.min())), max(high, float(value.max())))
+    wanted = {stage.last.call for stage in tapped}
+    for start in range(0, len(arrays[0]), CALIBRATION_BATCH):
+        with watched(topology.calls.values(), wanted) as seen:
+            batch = [array[start : start + CALIBRATION_BATCH].astype(np.float32) for array in arrays]
+            generation(model).run(model, batch)
+        for stage in tapped:
+            value = _value(topology, stage.last, *seen[stage.last.call])
+            low, high = ranges.get(stage.key, (np.inf, -np.inf))
+            ranges[stage.key] = (min(low, float(value.min())), max(high, float(value.max())))
     return ranges
 
 
-def _taps(topology: Topology, stages: tuple[Stage, ...]) -> dict[str, tuple[Any, Callable]]:
-    """Ranged stage key -> (symbolic tensor of the model, what makes the stage's output of its value).
+def _checked(topology: Topology, data: Any) -> list[np.ndarray]:
+    """One array per input of the model."""
+    names = topology.inputs
+    if isinstance(data, Mapping):
+        if set(data) != set(names):
+            raise ShrinkfitError(
+                f"calibration has {', '.join(map(repr, data))}, expected {', '.join(map(repr, names))}"
+            )
+        arrays = [np.asarray(data[name]) for name in names]
+    elif isinstance(data, (list, tuple)) and len(names) > 1:
+        arrays = [np.asarray(x) for x in data]
+    else:
+        arrays = [np.asarray(data)]
+    if len(arrays) != len(names):
+        raise ShrinkfitError(
+            f"model '{topology.name}' has {len(names)} inputs and calibration {len(arrays)} arrays; pass a list with "
+            "one array per input, or a dict by their names"
+        )
+    for name, array in zip(names, arrays, strict=True):
+        shape = topology.nodes[name].shape
+        which = "calibration" if len(names) == 1 else f"calibration of input '{name}'"
+        if array.ndim != len(shape) + 1 or array.shape[1:] != shape or len(array) == 0:
+            raise ShrinkfitError(f"{which} has shape {array.shape}, expected (n, {', '.join(map(str, shape))})")
+        if len(array) != len(arrays[0]):
+            raise ShrinkfitError(f"{which} has {len(array)} examples, the first input has {len(arrays[0])}")
+        if not np.all(np.isfinite(array)):
+            raise ShrinkfitError(f"{which} holds NaN or infinite values; clean it first")
+    return arrays
 
-    Parts inside a layer have no tensor: they are computed once more from the layer's input.
-    """
-    taps: dict[str, tuple[Any, Callable]] = {}
-    for stage in stages:
-        node = stage.last
-        if stage.kind == "input" or not stage.has_range:
-            continue
-        call = topology.calls[node.layer.name]
-        if node.name == call.name:
-            taps[stage.key] = call.output, lambda value: value
-        else:
-            taps[stage.key] = call.sources[0], partial(_inner_value, node)
-    return taps
+
+def _value(topology: Topology, target: Node, inputs: list[Any], output: Any) -> np.ndarray:
+    """A node's value in one run; parts inside a layer are computed once more from what the layer read."""
+    if target.name == target.call:
+        return np.asarray(output)
+    parts = [node for node in topology.nodes.values() if node.call == target.call]
+    own = {node.name for node in parts}
+    outside = [name for node in parts for name in node.inputs if name not in own]
+    values = {name: np.asarray(x) for name, x in zip(outside, inputs, strict=False)}
+    for node in parts:
+        values[node.name] = _computed(node, [values[name] for name in node.inputs])
+        if node is target:
+            break
+    return values[target.name]
 
 
-def _inner_value(node: Node, source: np.ndarray) -> np.ndarray:
-    """The product before a layer's own activation, or a separable layer's depthwise half, of the layer's input."""
+def _computed(node: Node, sources: list[np.ndarray]) -> np.ndarray:
+    """A part that is not its layer's last: a product before the layer's own activation, or a link of a chain."""
     from keras import ops
 
-    kernel, settings = keras_value(node.variables["kernel"]), node.attributes
+    if node.kind == "identity":
+        return sources[0]
+    if node.kind in ("add", "multiply"):
+        return sources[0] + sources[1] if node.kind == "add" else sources[0] * sources[1]
+    source, kernel, settings = sources[0], keras_value(node.variables["kernel"]), node.attributes
     if node.kind == "dense":
         value = np.matmul(source, kernel)
     else:
@@ -87,6 +119,6 @@ def _inner_value(node: Node, source: np.ndarray) -> np.ndarray:
         padding = settings["padding"]
         if isinstance(padding, Padding):
             source, padding = np.pad(source, ((0, 0), (padding.left, padding.right), (0, 0))), "valid"
-        apply = ops.depthwise_conv if node.kind == "depthwise" else ops.conv
+        apply = {"depthwise": ops.depthwise_conv, "conv": ops.conv, "conv_transpose": ops.conv_transpose}[node.kind]
         value = np.asarray(apply(source, kernel, strides=stride, padding=padding, dilation_rate=dilation))
     return value + keras_value(node.variables["bias"]) if "bias" in node.variables else value

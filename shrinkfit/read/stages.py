@@ -7,14 +7,22 @@ these outputs and reading makes exactly these tensors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from shrinkfit.read.nodes import WEIGHTED
 from shrinkfit.read.topology import Node, Topology
 
-WEIGHTED = ("conv", "depthwise", "dense")
-# Stages whose output has a range of its own; the others pass their input's scale on, or have a fixed one.
-RANGED = ("input", *WEIGHTED, "batch_norm", "relu", "add", "global_average")
-CAN_CLAMP = (*WEIGHTED, "batch_norm", "add", "max_pool", "average_pool")
+__all__ = ["WEIGHTED", "Stage", "fuse", "stage_of_output"]
+
+# Stages whose output has a range of its own (a table's may be fixed); the others pass their input's scale on.
+RANGED = ("input", *WEIGHTED, "batch_norm", "affine", "relu", "table", "add", "subtract", "multiply", "concat")
+RANGED = (*RANGED, "global_average")
+# LiteRT's own scales: what these give always lies between known ends.
+FIXED = {"softmax": (1 / 256, -128), "logistic": (1 / 256, -128), "hard_sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
+CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "max_pool", "average_pool")
+# These move values or choose among them, so that rounding before them is rounding behind them.
+MOVING = ("reshape", "permute", "zero_pad", "crop", "max_pool", "global_max")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +37,9 @@ class Stage:
         zero_pad: a padding layer folded into the convolution behind it.
         batch_norm, relu: nodes fused behind the head.
         last: the node whose output is the stage's output.
+        scale_from: key of the stage whose range, or fixed scale, the output has: its own, that of what it passes on,
+            or that of the concatenation that alone reads it.
+        ends_model: whether its output is one of the model's.
     """
 
     key: str
@@ -39,10 +50,18 @@ class Stage:
     batch_norm: Node | None
     relu: Node | None
     last: Node
+    scale_from: str = ""
+    ends_model: bool = False
+
+    @property
+    def fixed(self) -> tuple[float, int] | None:
+        """(scale, zero_point) where LiteRT prescribes them."""
+        return FIXED.get(self.head.attributes.get("function", self.kind))
 
     @property
     def has_range(self) -> bool:
-        return self.kind in RANGED
+        """Whether a range is to be learned for it."""
+        return self.kind in RANGED and self.fixed is None and self.scale_from == self.key
 
 
 def fuse(topology: Topology) -> tuple[Stage, ...]:
@@ -63,7 +82,39 @@ def fuse(topology: Topology) -> tuple[Stage, ...]:
         stages.append(stage)
         absorbed.update(members)
         key_of.update(dict.fromkeys(members, stage.key))
-    return tuple(stages)
+    ends = {key_of[name] for name in topology.outputs}
+    return _with_scales(tuple(replace(stage, ends_model=stage.key in ends) for stage in stages))
+
+
+def _with_scales(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    lent = _lent(stages)
+    scale_from: dict[str, str] = {}
+    for stage in stages:
+        if stage.fixed is not None:
+            scale_from[stage.key] = stage.key
+        elif stage.kind in RANGED:
+            scale_from[stage.key] = lent.get(stage.key, stage.key)
+        else:
+            scale_from[stage.key] = scale_from[stage.inputs[0]]
+    return tuple(replace(stage, scale_from=scale_from[stage.key]) for stage in stages)
+
+
+def _lent(stages: tuple[Stage, ...]) -> Mapping[str, str]:
+    """Stage key -> the concatenation whose range it takes because nothing else reads it: joining then only copies."""
+    readers: dict[str, list[Stage]] = {stage.key: [] for stage in stages}
+    for stage in stages:
+        for key in dict.fromkeys(stage.inputs):
+            readers[key].append(stage)
+    lent: dict[str, str] = {}
+    for stage in reversed(stages):
+        if len(readers[stage.key]) != 1 or stage.ends_model:
+            continue
+        (reader,) = readers[stage.key]
+        if reader.kind == "concat":
+            lent[stage.key] = lent.get(reader.key, reader.key)
+        elif reader.kind in MOVING and reader.relu is None and reader.key in lent:
+            lent[stage.key] = lent[reader.key]
+    return lent
 
 
 def stage_of_output(topology: Topology, stages: tuple[Stage, ...], name: str) -> str:

@@ -52,8 +52,9 @@ def _padding(at: OperatorReader, source: ir.Tensor, window, stride, dilation=(1,
     raise at.refuse(f"has padding code {at.option('padding')}; expected SAME or VALID")
 
 
-def _weights(at: OperatorReader, dimensions: int, axis: int) -> dict[str, np.ndarray]:
-    """kernel (as the file has it), bias and scales per channel; `axis` is the kernel's output channel."""
+def _weights(at: OperatorReader, dimensions: int, axis: int, bias_at: int = 2) -> dict[str, np.ndarray]:
+    """kernel (as the file has it), bias and scales per channel; `axis` is the kernel's output channel, `bias_at` the
+    bias's place among the inputs."""
     tensor = at.constant(1, "INT8")
     kernel = at.subgraph.take(tensor)
     if kernel.ndim != dimensions or kernel.size == 0:
@@ -65,13 +66,13 @@ def _weights(at: OperatorReader, dimensions: int, axis: int) -> dict[str, np.nda
     if tensor.zero_points.any():
         raise at.refuse("has a kernel whose zero_point is not 0; int8 kernels are symmetric, convert the model again")
     scales = np.ascontiguousarray(np.broadcast_to(tensor.scales.astype(np.float32), (channels,)))
-    return {"kernel": kernel, "bias": _bias(at, channels), "kernel_scales": scales}
+    return {"kernel": kernel, "bias": _bias(at, channels, bias_at), "kernel_scales": scales}
 
 
-def _bias(at: OperatorReader, channels: int) -> np.ndarray:
-    if not at.has_input(2):
+def _bias(at: OperatorReader, channels: int, position: int) -> np.ndarray:
+    if not at.has_input(position):
         return np.zeros(channels, np.int32)
-    bias = at.values(2, "INT32")
+    bias = at.values(position, "INT32")
     if bias.size != channels:
         raise at.refuse(f"has a bias of shape {bias.shape}, expected ({channels},)")
     return bias.reshape(channels)
@@ -89,10 +90,11 @@ def _conv2d(at: OperatorReader) -> None:
     source, weights = at.source(), _weights(at, 4, 0)
     kernel = weights["kernel"]
     window = _windowed(at, source, kernel.shape[1:3])
-    if kernel.shape[3] != source.shape[3]:
+    channels, read = source.shape[3], kernel.shape[3]
+    if channels % read or kernel.shape[0] % (channels // read):
         raise at.refuse(
-            f"reads {source.shape[3]} channels with a kernel for {kernel.shape[3]}; grouped convolutions are not "
-            "supported, split the layer"
+            f"reads {channels} channels with a kernel for {read} and makes {kernel.shape[0]}, which are no groups of "
+            "equal size; the file is damaged, convert it again"
         )
     target = at.target()
     at.add(ir.Conv2D, (source,), target, **weights, **window, **_activation(at, target))
@@ -110,6 +112,25 @@ def _depthwise_conv2d(at: OperatorReader) -> None:
     target = at.target()
     fields = {**weights, **window, **_activation(at, target), "depth_multiplier": multiplier}
     at.add(ir.DepthwiseConv2D, (source,), target, **fields)
+
+
+def _transpose_conv2d(at: OperatorReader) -> None:
+    source, weights, stride = at.source(2), _weights(at, 4, 0, bias_at=3), _stride(at)
+    window, target = weights["kernel"].shape[1:3], at.target()
+    made = tuple(int(n) for n in at.numbers(0).ravel())
+    if len(source.shape) != 4 or made != target.shape:
+        raise at.refuse(f"makes {made} of {source.shape} for an output of {target.shape}; convert the model again")
+    # As a convolution that reads the output would: LiteRT checks that it makes the input.
+    forward = {"stride": stride, "dilation": (1, 1), "padding": _padding(at, target, window, stride)}
+    size = ir.window_output_size(made[1:3], window, **forward)
+    if size != source.shape[1:3]:
+        raise at.refuse(
+            f"makes {made[1:3]} of {source.shape[1:3]}, expected an input of {size}; convert the model again"
+        )
+    same = _PADDINGS[at.option("padding")] == "SAME"
+    padding = ir.transpose_padding(size, window, stride, made[1:3], same)
+    fields = {"stride": stride, "padding": padding, "output_size": made[1:3]}
+    at.add(ir.TransposeConv2D, (source,), target, **weights, **fields, **_activation(at, target))
 
 
 def _fully_connected(at: OperatorReader) -> None:
@@ -222,6 +243,7 @@ READERS = (
     {
         "CONV_2D": _conv2d,
         "DEPTHWISE_CONV_2D": _depthwise_conv2d,
+        "TRANSPOSE_CONV": _transpose_conv2d,
         "FULLY_CONNECTED": _fully_connected,
         "AVERAGE_POOL_2D": lambda at: _pool2d(at, "average"),
         "MAX_POOL_2D": lambda at: _pool2d(at, "max"),

@@ -202,6 +202,7 @@ def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str,
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("channels")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title("Channels per layer")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
 

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from shrinkfit.price.cost import Cost
 
 UNKNOWN = "?"
-LIMIT_TITLES = {"ram_bytes": ("RAM", "bytes"), "flash_bytes": ("flash", "bytes"), "flops": ("FLOPs", "")}
+LIMIT_TITLES = {
+    "ram_bytes": ("RAM", "bytes"),
+    "flash_bytes": ("flash", "bytes"),
+    "flops": ("FLOPs", ""),
+    "latency_ms": ("latency", "ms"),
+    "energy_uj": ("energy", "µJ"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".rstrip()
 
 
-def _table(title: str = "", caption: str = "") -> Table:
+def plain_table(title: str = "", caption: str = "") -> Table:
+    """An empty table in the house's look."""
     return Table(
         title=title or None,
         caption=caption or None,
@@ -83,7 +90,7 @@ def _share(figure: Figure) -> str:
 
 
 def limit_figures(cost: Any, budget: Budget) -> tuple[Figure, ...]:
-    """One Figure per kind of limit, from any record that has ram_bytes, flash_bytes and flops."""
+    """One Figure per kind of limit, from any record that has a field for each."""
     return tuple(
         Figure(title, getattr(cost, name), getattr(budget, name), unit) for name, (title, unit) in LIMIT_TITLES.items()
     )
@@ -91,7 +98,7 @@ def limit_figures(cost: Any, budget: Budget) -> tuple[Figure, ...]:
 
 def budget_table(figures: Iterable[Figure], title: str = "") -> Table:
     """Each figure beside its limit: what `shrinkfit price` and the examples end with."""
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("")
     for header in ("needs", "limit", "used"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -133,7 +140,7 @@ def device_row(device: Device) -> tuple[str, ...]:
 def device_table(devices: Iterable[Device], *, titles: bool = True) -> Table:
     """What each part holds; unknown figures are "?". titles: with the maker's part numbers, for wide terminals."""
     caption = f"{UNKNOWN}: not known.  RAM: the largest contiguous part, of all where that is more."
-    table = _table(caption=caption)
+    table = plain_table(caption=caption)
     left = ("device", "part", "core", "DSP", "FPU")
     for header in (*left, "MHz", "flash KB", "RAM KB", "µA/MHz", "MFLOP/s"):
         if titles or header != "part":
@@ -151,8 +158,9 @@ def _shape(shape: Sequence[int]) -> str:
 
 def layer_table(cost: Cost) -> Table:
     """One line per layer, with the totals below and the arena's peak marked."""
-    table = _table(
-        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive"
+    table = plain_table(
+        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive; "
+        "cycles: by the cycle model"
     )
     table.add_column("layer", footer="all", overflow="ellipsis", no_wrap=True)
     table.add_column("kind", no_wrap=True)
@@ -162,6 +170,7 @@ def layer_table(cost: Cost) -> Table:
         "bytes": sum(layer.bytes for layer in cost.layers),
         "MACs": cost.macs,
         "FLOPs": cost.flops,
+        "cycles": cost.cycles,
         "arena": cost.arena_bytes,
     }
     for header, total in totals.items():
@@ -169,7 +178,7 @@ def layer_table(cost: Cost) -> Table:
     table.add_column("", style="bold yellow", no_wrap=True)
     table.show_footer = True
     for layer in cost.layers:
-        figures = (layer.weights, layer.bytes, layer.macs, layer.flops, layer.arena_live_bytes)
+        figures = (layer.weights, layer.bytes, layer.macs, layer.flops, layer.cycles, layer.arena_live_bytes)
         peak = "◂ peak" if layer.name == cost.peak_layer else ""
         table.add_row(layer.name, layer.kind, _shape(layer.output_shape), *map(number, figures), peak)
     return table
@@ -185,7 +194,8 @@ def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
         Text(
             f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
             f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
-            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes",
+            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
+            f"cycles: {cost.cycles_source}",
             style="dim",
         ),
     )

@@ -38,8 +38,15 @@ from shrinkfit.write.pack import pack_calls
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
-FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 2
+FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 3
 REPORT = "report.json"
+_SPOKEN = {
+    "ram_bytes": "bytes of RAM",
+    "flash_bytes": "bytes of flash",
+    "flops": "FLOPs an inference",
+    "latency_ms": "ms an inference",
+    "energy_uj": "µJ an inference",
+}
 BUILD = "build"
 
 
@@ -60,12 +67,13 @@ class ExportReport:
     folder: Path
     device: str
     cost: Cost = field(repr=False)
-    limits: dict[str, int]
+    limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
 
     @property
     def held(self) -> bool:
         """Whether the model is within its limits."""
+        self.cost.require(self.limits)
         costs = self.cost.as_costs()
         return all(costs[name] <= limit for name, limit in self.limits.items())
 
@@ -74,13 +82,17 @@ class ExportReport:
         return self.details
 
     def __str__(self) -> str:
-        units = {"ram_bytes": "bytes of RAM", "flash_bytes": "bytes of flash", "flops": "FLOPs an inference"}
         lines = [f"{self.name} for {self.device}: {self.folder}"]
         for resource, value in self.cost.as_costs().items():
-            limit = self.limits.get(resource)
-            of = "" if limit is None else f" of {limit:,}" if value <= limit else f", over the limit of {limit:,}"
-            lines.append(f"  {value:>12,}{of} {units[resource]}")
+            limit, shown = self.limits.get(resource), _figure(value)
+            of = "" if limit is None else f" of {_figure(limit)}"
+            of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
+            lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
         return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
 def export(
@@ -222,7 +234,7 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *needed])
+    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
     return files | {file: text.encode() for file, text in texts.items()}
 
 
@@ -236,7 +248,7 @@ def _tflite(graph: Graph) -> tuple[bytes | None, str]:
         return None, str(error)
 
 
-def _details(model: Model, device: Device, cost: Cost, limits: dict[str, int], files: list[str]) -> dict[str, Any]:
+def _details(model: Model, device: Device, cost: Cost, limits: dict[str, float], files: list[str]) -> dict[str, Any]:
     functions = {layer.op.name: layer.kernel.function for layer in model.layers}
     identifiers = {name: [layer.identifier for layer in model.layers if layer.op.name == name] for name in functions}
     outputs = {op.name: op.outputs for op in model.graph.ops}

@@ -79,8 +79,10 @@ def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[
         multipliers, shifts = dense_multipliers(op, source, target)
     else:
         multipliers, shifts = split_scales(op.effective_scales(source, target))
+    # Outputs of a transposed convolution differ in how many taps reach them.
+    is_folded = not isinstance(op, ir.TransposeConv2D)
     arrays = {
-        "bias": fold_zero_point(op, source.zero_point),
+        "bias": fold_zero_point(op, source.zero_point) if is_folded else op.bias,
         "multiplier": multipliers.astype(np.int32),
         "shift": shifts.astype(np.int8),
     }
@@ -107,13 +109,23 @@ def _window(window, stride, dilation, padding: ir.Padding, source: ir.Tensor, ta
     )
 
 
-def _windowed(params: str, kernel: np.ndarray, op: ir.Windowed, source: ir.Tensor, target: ir.Tensor) -> Packed:
+def _windowed(params: str, kernel: np.ndarray, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> Packed:
     arrays, stage = _stage(op, source, target)
-    window = _window(op.window, op.stride, op.dilation, op.padding, source, target)
+    dilation = getattr(op, "dilation", (1, 1))
+    window = _window(op.window, op.stride, dilation, op.padding, source, target)
     return Packed(params, {"kernel": kernel} | arrays, {"kernel": "kernel", "stage": stage, "window": window})
 
 
 def _conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+    groups = op.groups(sources[0].shape)
+    if groups == 1:
+        return _windowed("sf_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
+    packed = _windowed("sf_grouped_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
+    sizes = {"group_inputs": op.kernel.shape[3], "group_outputs": op.channels // groups}
+    return Packed(packed.params, packed.arrays, packed.fields | sizes)
+
+
+def _transpose_conv2d(op: ir.TransposeConv2D, sources, target: ir.Tensor) -> Packed:
     return _windowed("sf_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
 
 
@@ -149,6 +161,7 @@ def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
 
 _PACKERS: dict[str, Callable[..., Packed]] = {
     "conv2d": _conv2d,
+    "transpose_conv2d": _transpose_conv2d,
     "depthwise_conv2d": _depthwise,
     "dense": _dense,
     "pool2d": _pool2d,

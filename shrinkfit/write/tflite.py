@@ -107,13 +107,18 @@ def _padding_code(place: Place, dilation=(1, 1), may_pad: bool = True) -> int:
             f"{op.kind} '{op.name}' has {op.padding}, which is neither SAME nor VALID, the two that .tflite knows; "
             "a pad of its own in front would count as data"
         )
-    p = op.padding
+    _pad_in_front(place, op.padding)
+    return place.schema.Padding.VALID
+
+
+def _pad_in_front(place: Place, p: ir.Padding) -> None:
+    """Let the operator read its input with rows and columns of the zero_point around it."""
+    op, source = place.op, place.sources[0]
     shape = (1, source.shape[1] + p.top + p.bottom, source.shape[2] + p.left + p.right, source.shape[3])
     padded = place.file.activation(f"{op.name}/padded", shape, source.scale, source.zero_point)
     edges = place.numbers("paddings", [(0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0)])
     place.file.operator("PAD", 2, [*place.inputs, edges], [padded], place.schema.PadOptionsT())
     place.inputs = [padded]
-    return place.schema.Padding.VALID
 
 
 def _windowed_options(place: Place, options):
@@ -135,6 +140,50 @@ def _depthwise_conv2d(place: Place) -> None:
     options = _windowed_options(place, place.schema.DepthwiseConv2DOptionsT())
     options.depthMultiplier = place.op.depth_multiplier
     place.add("DEPTHWISE_CONV_2D", 3, place.weights(place.op.kernel[None], 3, place.op.kernel_scales), options)
+
+
+def _transpose_conv2d(place: Place) -> None:
+    op, s = place.op, place.schema
+    options = s.TransposeConvOptionsT(strideH=op.stride[0], strideW=op.stride[1])
+    options.fusedActivationFunction = place.activation_code()
+    size = place.sources[0].shape[1:3]
+    as_same = ir.transpose_padding(size, op.window, op.stride, op.output_size, same=True) == op.padding
+    if as_same and all(-(-out // step) == n for out, step, n in zip(op.output_size, op.stride, size, strict=True)):
+        options.padding, made, outputs = s.Padding.SAME, place.targets[0].shape, place.outputs
+    else:
+        options.padding = s.Padding.VALID
+        made, outputs = _uncut(place)
+    shape, constants = place.numbers("output_shape", made), place.weights(op.kernel, 0, op.kernel_scales)
+    # Version 3 is the first with a bias, 4 the first with an activation.
+    version = 4 if options.fusedActivationFunction else 3
+    place.file.operator("TRANSPOSE_CONV", version, [shape, constants[0], *place.inputs, constants[1]], outputs, options)
+    if outputs != place.outputs:
+        place.inputs = outputs
+        begin, end = (0, op.padding.top, op.padding.left, 0), (1, *_ends(op), op.channels)
+        edges = [place.numbers(*pair) for pair in (("begin", begin), ("end", end), ("strides", [1] * 4))]
+        place.add("STRIDED_SLICE", 2, edges, s.StridedSliceOptionsT())
+
+
+def _ends(op: ir.TransposeConv2D) -> tuple[int, int]:
+    """The first row and column of the full output behind the operator's own."""
+    return op.padding.top + op.output_size[0], op.padding.left + op.output_size[1]
+
+
+def _uncut(place: Place) -> tuple[tuple[int, ...], list[int]]:
+    """Shape and tensor of what VALID makes. LiteRT lets it reach less than a stride beyond the full output; for more
+    the input gets rows and columns of its zero_point, which add nothing."""
+    op, (height, width) = place.op, place.sources[0].shape[1:3]
+    sizes, extra = [], []
+    for n, k, step, end in zip((height, width), op.window, op.stride, _ends(op), strict=True):
+        full = (n - 1) * step + k
+        sizes.append(max(full, end))
+        extra.append(max(end - full, 0) // step)
+    if any(extra):
+        _pad_in_front(place, ir.Padding(bottom=extra[0], right=extra[1]))
+    made = (1, *sizes, op.channels)
+    if made == place.targets[0].shape:
+        return made, place.outputs
+    return made, [place.file.activation(f"{op.name}/uncut", made, *place.targets[0].quantization)]
 
 
 def _dense(place: Place) -> None:
@@ -181,6 +230,8 @@ def _table(place: Place) -> None:
     op, s = place.op, place.schema
     from shrinkfit.graph.tables import function_table
 
+    if op.function not in ir.LITERT_FUNCTIONS:
+        raise ExportError(f"table '{op.name}': LiteRT has no int8 kernel for {op.function}, and .tflite has no tables")
     if not np.array_equal(op.table, function_table(op.function, place.sources[0], place.targets[0], op.alpha)):
         raise ExportError(f"table '{op.name}' is not what LiteRT computes for {op.function}; .tflite has no tables")
     code, version, options = {
@@ -207,6 +258,7 @@ def _requantize(place: Place) -> None:
 _WRITERS = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
+    "transpose_conv2d": _transpose_conv2d,
     "dense": _dense,
     "pool2d": _pool2d,
     "mean": _reduce,

@@ -11,6 +11,7 @@ import pytest
 
 from shrinkfit.check.build import linked_sizes
 from shrinkfit.check.compare import PLACES, check
+from shrinkfit.check.exported import REPORT_FORMAT
 from shrinkfit.device import get_device
 from shrinkfit.errors import CheckError, ShrinkfitError, ToolMissingError
 from shrinkfit.graph import ir
@@ -44,7 +45,7 @@ def test_report_of_somebody_else(tmp_path, text):
 
 
 def test_folder_without_its_tflite(toy):
-    (toy / "report.json").write_text(json.dumps({"shrinkfit_report": 2, "name": "toy", "target": TARGET}))
+    (toy / "report.json").write_text(json.dumps({"shrinkfit_report": REPORT_FORMAT, "name": "toy", "target": TARGET}))
     with pytest.raises(CheckError, match="has no toy.tflite"):
         check(toy)
 

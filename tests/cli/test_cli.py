@@ -90,7 +90,9 @@ def test_price_as_json(run, tmp_path):
     status, out, _ = run("price", tmp_path / "m.tflite", "--device", "efm32wg", "--json")
     record = json.loads(out)
     assert (status, record["device"], record["held"]) == (1, "efm32wg", False)
-    assert record["limits"] == {"ram_bytes": 32768, "flash_bytes": 262144, "flops": 2_400_000}
+    limits = {"ram_bytes": 32768, "flash_bytes": 262144, "flops": 2_400_000}
+    assert record["limits"] == limits | {"latency_ms": None, "energy_uj": None}
+    assert record["cost"]["cycles"] == sum(layer["cycles"] for layer in record["cost"]["layers"])
     assert record["cost"]["flops"] == 3_000_000 and record["cost"]["layers"][0]["weights"] == 1_501_000
 
 

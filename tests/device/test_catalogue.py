@@ -15,6 +15,7 @@ FIGURES = (
     "ram_total_bytes",
     "active_ua_per_mhz",
     "flops_per_second",
+    "supply_volts",
 )
 ASKED_FOR = (
     *("efm32", "efm32gg11", "efm32wg", "efr32mg12", "efr32mg24", "stm32f407", "stm32f446", "stm32l4r5", "stm32l476"),

@@ -189,7 +189,7 @@ def test_noise_channels_go_first(importance):
         (
             {"device": "efm32", "importance": "luck"},
             shrinkfit.ShrinkfitError,
-            "importance is 'luck', expected 'taylor'",
+            "importance is 'luck', expected 'taylor'.*or a function",
         ),
     ],
 )

@@ -58,6 +58,21 @@ def test_the_clamp_of_a_rectified_range_is_the_relu(top, high):
     np.testing.assert_allclose(quantizer.quantize(x).numpy(), [0, 0, 3, high], atol=high / 255)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_rectified_range_has_the_gradient_of_a_relu(jit):
+    quantizer, x = ActivationQuantizer("g", rectified=True), tf.constant([-5.0, 3.0, 9.0])
+    quantizer.observe(tf.constant([8.0]))
+
+    @tf.function(jit_compile=jit)
+    def gradient():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = quantizer.quantize(x) * [2.0, 3.0, 4.0]
+        return tape.gradient(y, x)
+
+    np.testing.assert_array_equal(gradient().numpy(), [0, 3, 4])
+
+
 def test_the_schedule_is_cubic_between_its_ends():
     got = [polynomial_decay(0.8, 2, 6, step) for step in range(8)]
     expected = [0.8 * (1 - (1 - min(max((s - 2) / 4, 0), 1)) ** 3) for s in range(8)]

@@ -15,8 +15,10 @@ ALL = OPERATORS | MORE_OPERATORS
 MAX_OPERATORS = 8
 # What the optimizer looks for is rare among random neighbours.
 FOLLOWERS = {
-    "pad": ("conv2d", "depthwise_conv2d"),
-    "conv2d": ("requantize", "conv2d", "depthwise_conv2d", "pool2d"),
+    "pad": ("conv2d", "depthwise_conv2d", "grouped_conv2d"),
+    "conv2d": ("requantize", "conv2d", "depthwise_conv2d", "pool2d", "grouped_conv2d", "transpose_conv2d"),
+    "grouped_conv2d": ("requantize", "conv2d", "grouped_conv2d"),
+    "transpose_conv2d": ("requantize", "conv2d", "transpose_conv2d"),
     "depthwise_conv2d": ("requantize", "conv2d"),
     "reshape": ("reshape", "dense"),
     "dense": ("requantize", "dense"),

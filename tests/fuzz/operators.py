@@ -69,6 +69,34 @@ def conv2d(net: Net) -> None:
     _finish(net, source, scale, ir.Conv2D, **fields, **_weights(net, shape, 0, source, scale))
 
 
+def grouped_conv2d(net: Net) -> None:
+    """As many groups as divide the channels, mostly more than one."""
+    source, scale = net.plane(), net.scale()
+    channels = source.shape[3]
+    groups = net.choice([n for n in range(1, channels + 1) if channels % n == 0][-3:])
+    fields = _convolution_fields(net, source)
+    shape = (groups * net.int(1, max(9 // groups, 1)), *fields.pop("window"), channels // groups)
+    _finish(net, source, scale, ir.Conv2D, **fields, **_weights(net, shape, 0, source, scale))
+
+
+def transpose_conv2d(net: Net) -> None:
+    """SAME or VALID as LiteRT takes them, or any cut and any size."""
+    source, scale = net.source(ranks=(4,), most=600, batched=False), net.scale()
+    window, stride = net.ints(2, 1, 4), net.ints(2, 1, 3)
+    size = source.shape[1:3]
+    full = [(n - 1) * s + k for n, s, k in zip(size, stride, window, strict=True)]
+    output_size = tuple(n * s for n, s in zip(size, stride, strict=True))
+    padding = ir.transpose_padding(size, window, stride, output_size, same=True)
+    if net.chance(0.6):
+        first = tuple(net.int(0, n - 1) if net.chance(0.3) else 0 for n in full)
+        output_size = tuple(max(n - cut + net.int(-1, 2), 1) for n, cut in zip(full, first, strict=True))
+        rest = [max(n - cut - out, 0) for n, cut, out in zip(full, first, output_size, strict=True)]
+        padding = ir.Padding(first[0], rest[0], first[1], rest[1])
+    fields = {"stride": stride, "padding": padding, "output_size": output_size}
+    shape = (net.int(1, 5), *window, source.shape[3])
+    _finish(net, source, scale, ir.TransposeConv2D, **fields, **_weights(net, shape, 0, source, scale))
+
+
 def depthwise_conv2d(net: Net) -> None:
     source, scale = net.plane(), net.scale()
     multiplier = net.int(2, 3) if net.chance(0.3) else 1
@@ -143,7 +171,7 @@ def prelu(net: Net) -> None:
 
 
 def table(net: Net) -> None:
-    source, function = net.source(), net.choice(ir.TABLE_FUNCTIONS)
+    source, function = net.source(), net.choice(ir.LITERT_FUNCTIONS)
     if function == "logistic":
         target = net.tensor(source.shape, 1 / 256, -128)
     elif function == "tanh":
@@ -210,6 +238,8 @@ def dequantize(net: Net) -> None:
 
 OPERATORS = {
     "conv2d": conv2d,
+    "grouped_conv2d": grouped_conv2d,
+    "transpose_conv2d": transpose_conv2d,
     "depthwise_conv2d": depthwise_conv2d,
     "dense": dense,
     "pool2d": pool2d,

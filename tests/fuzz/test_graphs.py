@@ -67,11 +67,11 @@ def test_what_was_found_stays_mended(path, lib):
 
 
 def first_wrong(lib, kind: str) -> str:
-    """The finding on the first graph that has such an operator."""
-    seed = next(seed for seed in range(1000) if any(op.kind == kind for op in draw_graph(seed).ops))
-    status, why = compare.check_seed(seed, lib)
-    assert status == "wrong"
-    return why
+    """The first finding on the first eight graphs that have such an operator: in a few nothing shows, as where a
+    softmax has one logit."""
+    seeds = [seed for seed in range(1000) if any(op.kind == kind for op in draw_graph(seed).ops)]
+    found = (compare.check_seed(seed, lib) for seed in seeds[:8])
+    return next((why for status, why in found if status == "wrong"), "nothing")
 
 
 def test_a_wrong_simulator_is_noticed_and_the_operator_named(lib, monkeypatch):

@@ -39,6 +39,32 @@ def conv2d(draw: Draw, per_channel: bool = True) -> ir.Graph:
     return _finish(draw, lambda clamp: ir.Conv2D(**WIRE, **fields, **clamp), source, scale)
 
 
+def grouped(draw: Draw) -> ir.Graph:
+    groups, scale = draw.int(1, 4), draw.power(-6, 2)
+    read, channels = draw.int(1, 4), groups * draw.int(1, 3)
+    source = draw.tensor("x", (1, draw.int(1, 7), draw.int(1, 7), groups * read), draw.power(-8, 2))
+    fields = draw.window(source.shape)
+    shape = (channels, *fields.pop("window"), read)
+    fields |= _weights(draw, shape, channels, scale, source, bool(draw.int(0, 1)))
+    return _finish(draw, lambda clamp: ir.Conv2D(**WIRE, **fields, **clamp), source, scale)
+
+
+def transpose_conv2d(draw: Draw) -> ir.Graph:
+    """SAME, VALID and paddings that are neither; outputs up to two smaller or larger than the full one."""
+    source, scale, channels = draw.image(), draw.power(-6, 2), draw.int(1, 6)
+    window, stride = ((draw.int(1, n), draw.int(1, n)) for n in (4, 3))
+    full = [(n - 1) * s + k for n, s, k in zip(source.shape[1:3], stride, window, strict=True)]
+    output_size = tuple(max(n + draw.int(-2, 2), 1) for n in full)
+    padding = ir.transpose_padding(source.shape[1:3], window, stride, output_size, bool(draw.int(0, 1)))
+    if draw.int(0, 3) == 0:
+        top, left = (draw.int(0, n - 1) for n in full)
+        rest = [max(n - first - out, 0) for n, first, out in zip(full, (top, left), output_size, strict=True)]
+        padding = ir.Padding(top, rest[0], left, rest[1])
+    fields = {"stride": stride, "padding": padding, "output_size": output_size}
+    fields |= _weights(draw, (channels, *window, source.shape[3]), channels, scale, source, bool(draw.int(0, 1)))
+    return _finish(draw, lambda clamp: ir.TransposeConv2D(**WIRE, **fields, **clamp), source, scale)
+
+
 def depthwise(draw: Draw) -> ir.Graph:
     source, scale, multiplier = draw.image(), draw.power(-6, 2), draw.int(1, 3)
     channels, fields = source.shape[3] * multiplier, draw.window(source.shape)
@@ -109,6 +135,8 @@ def reshape(draw: Draw) -> ir.Graph:
 FAMILIES = {
     "conv2d": conv2d,
     "conv2d, one scale": lambda draw: conv2d(draw, per_channel=False),
+    "conv2d, grouped": grouped,
+    "transpose_conv2d": transpose_conv2d,
     "depthwise_conv2d": depthwise,
     "dense": lambda draw: dense(draw, per_channel=True),
     "dense, one scale": lambda draw: dense(draw, per_channel=False),
@@ -123,7 +151,17 @@ FAMILIES = {
     "reshape": reshape,
 }
 
-PLANE_STEPS = ("conv2d", "depthwise_conv2d", "average pool", "max pool", "add", "requantize", "relu", "pad")
+PLANE_STEPS = (
+    "conv2d",
+    "transpose_conv2d",
+    "depthwise_conv2d",
+    "average pool",
+    "max pool",
+    "add",
+    "requantize",
+    "relu",
+    "pad",
+)
 
 
 def chain(seed: int) -> ir.Graph:

@@ -238,7 +238,7 @@ MORE_FAMILIES = {
     "sub": lambda draw: elementwise(draw, ir.Sub),
     "mul": lambda draw: elementwise(draw, ir.Mul),
     "prelu": prelu,
-    **{name: (lambda draw, name=name: table(draw, name)) for name in ir.TABLE_FUNCTIONS},
+    **{name: (lambda draw, name=name: table(draw, name)) for name in ir.LITERT_FUNCTIONS},
     "relu over the whole range": relu_over_the_whole_range,
     **{f"quantize to {t}": _conversion(ir.Quantize, "float32", t) for t in ("int8", "uint8", "int16")},
     **{f"dequantize {t}": _conversion(ir.Dequantize, t, "float32") for t in ("int8", "uint8", "int16")},

@@ -68,6 +68,7 @@ class Draw:
     def grow(self) -> None:
         """One layer, or a few that belong together."""
         planes = [_conv, _conv, _depthwise, _depthwise, _pool, _pad, _residual, _residual, _mean]
+        planes += [_grouped, _transposed, _transposed]
         anywhere = [_requantize, _clamp, _reshape, _dense]
         choices = anywhere + (planes * 2 if len(self.now.shape) == 4 else [_dense])
         choices[self.rng.integers(len(choices))](self)
@@ -81,6 +82,23 @@ def _conv(draw: Draw, same: bool = False) -> None:
     channels = draw.now.shape[3] if same else int(draw.rng.integers(1, 9))
     shape = (channels, *window.pop("window"), draw.now.shape[3])
     draw.add(ir.Conv2D, **draw.weights(shape, 0), **window)
+
+
+def _grouped(draw: Draw) -> None:
+    window, channels = draw.window(), draw.now.shape[3]
+    groups = int(draw.rng.choice([n for n in range(1, channels + 1) if channels % n == 0]))
+    shape = (groups * int(draw.rng.integers(1, 3)), *window.pop("window"), channels // groups)
+    draw.add(ir.Conv2D, **draw.weights(shape, 0), **window)
+
+
+def _transposed(draw: Draw) -> None:
+    rng, size = draw.rng, draw.now.shape[1:3]
+    window, stride = (tuple(rng.integers(1, 4, 2).tolist()) for _ in range(2))
+    output_size = tuple(int(min(n * s, 9)) for n, s in zip(size, stride, strict=True))
+    padding = ir.transpose_padding(size, window, stride, output_size, bool(rng.integers(2)))
+    shape = (int(rng.integers(1, 7)), *window, draw.now.shape[3])
+    fields = {"stride": stride, "padding": padding, "output_size": output_size}
+    draw.add(ir.TransposeConv2D, **draw.weights(shape, 0), **fields)
 
 
 def _depthwise(draw: Draw, same: bool = False) -> None:

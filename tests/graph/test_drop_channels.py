@@ -91,6 +91,52 @@ def test_constants_at_the_zero_point_pass_padding(name):
     assert smaller.tensors["t1"].shape[-1] == (8 if name == "the output" else 5)
 
 
+def up(shape: tuple[int, ...], stride: int, size: tuple[int, int], **changes) -> ir.Op:
+    """A transposed convolution behind 3 x 4 pixels."""
+    padding = ir.transpose_padding((3, 4), shape[1:3], (stride, stride), size, same=True)
+    numbers = weights(shape, seed=3) | changes
+    return op(ir.TransposeConv2D, **numbers, stride=(stride, stride), padding=padding, output_size=size)
+
+
+def same_taps() -> np.ndarray:
+    """Two by two taps with one value each per pair of channels, so that every output has the same share."""
+    return np.broadcast_to(weights((2, 1, 1, 8))["kernel"], (2, 2, 2, 8)).copy()
+
+
+# A transposed convolution behind the dead channels, at which value, and how many channels stay.
+TRANSPOSED = {
+    "at the zero_point": (0, up((2, 3, 3, 8), 2, (6, 8)), 5),
+    "not every output has the same taps": (20_000, up((2, 3, 3, 8), 2, (6, 8)), 8),
+    "every output has one tap": (20_000, up((2, 2, 2, 8), 2, (6, 8), kernel=same_taps()), 5),
+    "taps that differ": (20_000, up((2, 2, 2, 8), 2, (6, 8)), 8),
+    "outputs that nothing reaches": (20_000, up((2, 1, 1, 8), 2, (6, 8)), 8),
+}
+
+
+@pytest.mark.parametrize("bias, layer, kept", TRANSPOSED.values(), ids=TRANSPOSED)
+def test_constant_channels_before_a_transposed_convolution(bias, layer, kept):
+    graph = chain(dead_conv(bias), layer)
+    smaller, _ = optimized_exactly(graph, images(graph, 1, 30))
+    assert smaller.tensors["t1"].shape[-1] == kept
+
+
+def test_dead_outputs_of_a_transposed_convolution_go():
+    padding = ir.transpose_padding((5, 6), (3, 3), (2, 2), (10, 12), same=True)
+    fields = {"stride": (2, 2), "padding": padding, "output_size": (10, 12)}
+    graph = chain(op(ir.TransposeConv2D, **weights((8, 3, 3, 3), dead=DEAD, bias=500), **fields), point(8))
+    smaller, records = optimized_exactly(graph, images(graph, 1, 30))
+    assert smaller.tensors["t1"].shape[-1] == 5 and records[0].macs == 3 * 30 * 27
+
+
+@pytest.mark.parametrize("first", [dead_conv(0), op(ir.Conv2D, **weights((8, 3, 3, 1), dead=DEAD))])
+def test_a_grouped_convolution_keeps_its_channels(first):
+    """Those that it reads, and those that it makes."""
+    layers = [point(8)] if first.kernel.shape[3] == 1 else [op(ir.Conv2D, **weights((4, 1, 1, 4)))]
+    graph = chain(first, *layers, shape=(1, 5, 6, 2 if first.kernel.shape[3] == 1 else 3))
+    smaller, records = optimized_exactly(graph, images(graph, 1, 30))
+    assert smaller.tensors["t1"].shape[-1] == 8 and records == ()
+
+
 def test_saturated_channels_are_constant():
     conv = dead_conv(0)
     bias = conv.bias.copy()

@@ -65,6 +65,9 @@ def _sums(op_kind: str, effective: float, sums: np.ndarray, source_scale: float,
     weights = {"bias": sums.astype(np.int32), "kernel_scales": scales}
     kinds = {
         "conv2d": lambda: ir.Conv2D(**WIRE, **weights, kernel=np.zeros((n, 1, 1, 1), np.int8)),
+        "transpose_conv2d": lambda: ir.TransposeConv2D(
+            **WIRE, **weights, kernel=np.zeros((n, 1, 1, 1), np.int8), output_size=(1, 1)
+        ),
         "depthwise": lambda: ir.DepthwiseConv2D(
             **WIRE, **weights, kernel=np.zeros((1, 1, n), np.int8), depth_multiplier=n
         ),
@@ -75,7 +78,7 @@ def _sums(op_kind: str, effective: float, sums: np.ndarray, source_scale: float,
     return one_op(op, (source,), ir.Tensor("y", op.output_shape(source.shape), target_scale, 0))
 
 
-@pytest.mark.parametrize("kind", ["conv2d", "depthwise", "dense"])
+@pytest.mark.parametrize("kind", ["conv2d", "transpose_conv2d", "depthwise", "dense"])
 @pytest.mark.parametrize("exponent", [-20, -16, -10, -5, -1])
 def test_sums_next_to_every_tie(kind, exponent):
     rng = np.random.default_rng(exponent + 100)

@@ -9,7 +9,7 @@ from keras import layers
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph import simulate
 from shrinkfit.read.keras_model import read_keras, read_shapes
-from tests.keras_models import MODELS, inputs_for, trained
+from tests.keras_models import MODELS, MORE_MODELS, as_list, inputs_for, trained
 
 SHAPE = (8, 6, 3)
 
@@ -25,6 +25,19 @@ def test_the_integer_graph_computes_what_the_model_does(name):
     assert got.shape == expected.shape
     assert np.sqrt((error**2).mean()) < 0.05 * expected.std()
     assert (got.argmax(1) == expected.argmax(1)).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", MORE_MODELS)
+def test_several_inputs_and_outputs_gates_and_shared_layers_too(name):
+    model = trained(MORE_MODELS[name])
+    x = inputs_for(model, 100)
+    graph = read_keras(model, dict(zip((t.name for t in model.inputs), x, strict=True)) if isinstance(x, list) else x)
+    feed = {n: simulate.quantize(graph.tensors[n], values) for n, values in zip(graph.inputs, as_list(x), strict=True)}
+    got = simulate.trace(graph, feed, keep=graph.outputs)
+    for output, expected in zip(graph.outputs, map(np.asarray, as_list(model(x))), strict=True):
+        error = simulate.dequantize(graph.tensors[output], got[output]) - expected
+        assert got[output].shape == expected.shape
+        assert np.sqrt((error**2).mean()) < 0.1 * expected.std()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -57,10 +70,15 @@ def with_layer(*extra):
     return lambda: keras.Sequential([keras.Input(SHAPE), *(make() for make in extra)])
 
 
-def shared():
-    x = inputs = keras.Input((4,))
-    dense = layers.Dense(4, name="twice")
-    return keras.Model(inputs, dense(dense(x)))
+def added_to_itself():
+    x = keras.Input((4,))
+    return keras.Model(x, layers.Add(name="twice")([x, x]))
+
+
+def nested_subclass():
+    model = Subclassed()
+    model.name = "inner"
+    return model
 
 
 @pytest.mark.parametrize(
@@ -68,13 +86,24 @@ def shared():
     [
         (unbuilt, "has no input shape yet"),
         (Subclassed, "'mine' is a subclassed Subclassed"),
-        (shared, "layer 'twice' is applied more than once"),
         (with_layer(lambda: layers.PReLU(name="p")), r"layer 'p' \(PReLU\) is not supported"),
-        (with_layer(lambda: layers.Conv2D(4, 3, activation="gelu", name="c")), "layer 'c': activation 'gelu'"),
-        (with_layer(lambda: layers.Conv2D(6, 3, groups=3, name="c")), "layer 'c': groups is 3"),
-        (with_layer(lambda: layers.ReLU(negative_slope=0.1, name="r")), "layer 'r': only ReLU"),
+        (
+            with_layer(lambda: layers.Conv2D(4, 3, activation="exponential", name="c")),
+            "layer 'c': activation 'exponential'.*use one of",
+        ),
+        (with_layer(lambda: layers.ReLU(max_value=3, name="r")), "layer 'r': only ReLU"),
+        (
+            with_layer(lambda: layers.Reshape((8, 18)), lambda: layers.GRU(3, name="g")),
+            r"layer 'g' \(GRU\) is not supported",
+        ),
+        (with_layer(lambda: layers.Conv2DTranspose(3, 3, dilation_rate=2, name="t")), "layer 't': dilation"),
+        (
+            with_layer(lambda: layers.UpSampling2D(2, interpolation="bicubic", name="u")),
+            "'bicubic', expected 'nearest'",
+        ),
+        (added_to_itself, "layer 'twice': Add of 2 tensors, expected 2 or more different ones"),
         (with_layer(lambda: layers.BatchNormalization(axis=1, name="b")), "layer 'b': BatchNormalization over axis 1"),
-        (with_layer(lambda: keras.Sequential([layers.ReLU()], name="inner")), r"layer 'inner' \(Sequential\)"),
+        (with_layer(lambda: nested_subclass()), "'inner' is a subclassed Subclassed"),
         (lambda: keras.Sequential([keras.Input((None, 3)), layers.Conv1D(2, 3)]), r"shape \(None, 3\) is open"),
     ],
 )

@@ -87,10 +87,10 @@ class Subclassed(tf_keras.Model):
         return x
 
 
-def shared():
-    x = inputs = tf_keras.Input((4,))
-    dense = layers.Dense(4, name="twice")
-    return tf_keras.Model(inputs, dense(dense(x)))
+def nested():
+    inner = tf_keras.Sequential([layers.Input((4,)), layers.Dense(4)], name="inner")
+    x = tf_keras.Input((4,))
+    return tf_keras.Model(x, inner(x))
 
 
 def with_layer(layer):
@@ -102,11 +102,11 @@ def with_layer(layer):
     [
         (lambda: tf_keras.Sequential([layers.Dense(3)]), "has no input shape yet"),
         (lambda: Subclassed(name="mine"), "'mine' is a subclassed Subclassed"),
-        (shared, "layer 'twice' is applied more than once"),
+        (nested, r"layer 'inner' \(Sequential\) is not supported"),
         (with_layer(layers.PReLU(name="p")), r"layer 'p' \(PReLU\) is not supported"),
         (with_layer(layers.Lambda(lambda x: x, name="l")), r"layer 'l' \(Lambda\) is not supported"),
-        (with_layer(layers.ReLU(negative_slope=0.1, name="r")), "layer 'r': only ReLU"),
-        (with_layer(layers.Conv2D(6, 3, groups=3, name="c")), "layer 'c': groups is 3"),
+        (with_layer(layers.ReLU(threshold=0.1, name="r")), "layer 'r': only ReLU"),
+        (with_layer(layers.Activation("hard_sigmoid", name="h")), "layer 'h.*': activation 'hard_sigmoid'"),
         (lambda: keras.layers.Dense(3), "got a Dense, expected a Keras 3 or tf_keras"),
     ],
 )

@@ -139,7 +139,7 @@ REFUSED = {
     "tanh": (set_option(0, fusedActivationFunction=4), "operator 0 (CONV_2D) has the fused activation TANH"),
     "open width": (set_field("x", shapeSignature=np.array([-1, 6, -1, 2], np.int32)), "leaves dimension 2 open"),
     "batch": (set_field("x", shape=np.array([4, 6, 5, 2], np.int32)), "batch is 4"),
-    "grouped convolution": (set_field("x", shape=np.array([1, 6, 5, 4], np.int32)), "grouped convolutions"),
+    "unequal groups": (set_field("x", shape=np.array([1, 6, 5, 5], np.int32)), "no groups of equal size"),
     "wrong output shape": (
         set_field("y", shape=np.array([1, 5, 5, 4], np.int32)),
         "conv2d 'conv2d_0': output shape is (1, 5, 5, 4)",

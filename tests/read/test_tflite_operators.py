@@ -12,6 +12,7 @@ from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from shrinkfit.write.tflite_file import FlatWriter, quantization
 from tests.graph.litert_draw import Draw
+from tests.graph.litert_families import FAMILIES
 from tests.graph.litert_families_more import MORE_FAMILIES
 from tests.graph.litert_oracle import litert_run, random_inputs, simulated
 
@@ -153,14 +154,54 @@ def test_one_buffer_named_often_does_not_fill_the_memory():
         read_tflite(file.finish("greedy", [x], [y]))
 
 
+def transposed(made=(1, 8, 6, 5), padding="SAME", bias=False, stride=2, output=None, **options) -> bytes:
+    """TRANSPOSE_CONV with a kernel of 5 x 3 x 3 x 2 on 4 x 3 pixels; output: the shape of its tensor, if not `made`."""
+    file, x = writer_with_input()
+    rng = np.random.default_rng(1)
+    kernel = rng.integers(-127, 128, (5, 3, 3, 2)).astype(np.int8)
+    inputs = [numbers(file, "shape", *made), file.constant("kernel", kernel, quantization(np.full(5, 0.01), 0)), x]
+    if bias:
+        inputs.append(file.constant("bias", np.arange(5, dtype=np.int32) * 99, quantization(np.full(5, 0.005), 0)))
+    y = file.activation("y", output or made, 0.5, -7)
+    fields = options | {"padding": getattr(schema.Padding, padding), "strideH": stride, "strideW": stride}
+    file.operator("TRANSPOSE_CONV", 4 if options else 2 + bias, inputs, [y], schema.TransposeConvOptionsT(**fields))
+    return file.finish("up", [x], [y])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("options", [{}, {"fusedActivationFunction": schema.ActivationFunctionType.RELU}])
+@pytest.mark.parametrize("made, padding", [((1, 8, 6, 5), "SAME"), ((1, 9, 7, 5), "VALID"), ((1, 10, 8, 5), "VALID")])
+def test_transposed_convolutions_of_all_versions(made, padding, bias, options):
+    data = transposed(made, padding, bias, **options)
+    (op,) = read_tflite(data).ops
+    assert op.output_size == made[1:3] and bool(op.bias.any()) == bias
+    assert_equal_to_litert(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"made": (1, 9, 6, 5)}, r"makes \(9, 6\) of \(4, 3\), expected an input of \(5, 3\)"),
+        ({"made": (1, 11, 7, 5), "padding": "VALID"}, r"expected an input of \(5, 3\)"),
+        ({"output": (1, 8, 6, 4)}, r"for an output of \(1, 8, 6, 4\)"),
+        ({"made": (1, 8, 6)}, r"\(1, 8, 6\), expected four dimensions"),
+        ({"stride": 0}, r"stride \(0, 0\)"),
+        ({"stride": -2}, r"stride \(-2, -2\)"),
+    ],
+)
+def test_transposed_convolutions_that_contradict_themselves(changes, message):
+    with pytest.raises(UnsupportedLayerError, match=r"operator 0 \(TRANSPOSE_CONV\).*" + message):
+        read_tflite(transposed(**changes))
+
+
 DAMAGED = ("svdf", "lstm", "variables", "split", "strided_slice", "mul", "prelu", "pad, any axes", "resize_bilinear")
 
 
-@pytest.mark.parametrize("family", DAMAGED)
+@pytest.mark.parametrize("family", (*DAMAGED, "transpose_conv2d"))
 def test_damaged_files_are_read_or_refused(family):
     """Truncations, flipped bits, replaced words: never another exception than ShrinkfitError."""
     rng = np.random.default_rng(5)
-    sound = write_tflite(MORE_FAMILIES[family](Draw(1)))
+    sound = write_tflite((FAMILIES | MORE_FAMILIES)[family](Draw(1)))
     refused = 0
     for n in range(200):
         data = bytearray(sound)

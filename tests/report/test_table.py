@@ -9,8 +9,8 @@ from shrinkfit.price.cost import Cost, LayerCost
 from shrinkfit.report import table
 
 LAYERS = (
-    LayerCost("conv", "conv2d", (1, 25, 1, 32), 3104, 3232, 77_600, 155_200, 4000),
-    LayerCost("head", "dense", (1, 12), 396, 520, 384, 768, 44),
+    LayerCost("conv", "conv2d", (1, 25, 1, 32), 3104, 3232, 77_600, 155_200, 4000, 150_000),
+    LayerCost("head", "dense", (1, 12), 396, 520, 384, 768, 44, 1200),
 )
 COST = Cost(
     device="board",
@@ -24,6 +24,9 @@ COST = Cost(
     code_bytes=34_248,
     peak_layer="conv",
     layers=LAYERS,
+    cycles=151_200,
+    latency_ms=3.15,
+    cycles_source="an estimate: a Cortex-M4's cycles",
 )
 BOARD = Device("board", core="cortex-m33", clock_hz=48_000_000, ram_bytes=8192, ram_total_bytes=16384)
 
@@ -84,9 +87,16 @@ def test_floor_in_budget_table():
 def test_layers_sum_up_and_the_peak_is_marked():
     text = text_of(table.price_report(COST, BOARD, BOARD.budget()))
     assert "25×1×32" in row(text, "conv") and "peak" in row(text, "conv") and "peak" not in row(text, "head")
-    assert row(text, "all").split() == ["all", "3,500", "3,752", "77,984", "155,968", "4,000"]
+    assert row(text, "all").split() == ["all", "3,500", "3,752", "77,984", "155,968", "151,200", "4,000"]
     assert "arena 4,000 + stack 932 + static data 4,868 bytes" in text
     assert "weights 3,752 + code and start-up 34,248 bytes" in text
+    assert "cycles: an estimate: a Cortex-M4's cycles" in text
+
+
+def test_latency_and_energy_stand_beside_their_limits():
+    text = text_of(table.budget_table(table.limit_figures(COST, Budget(latency_ms=3.0))))
+    assert "3.1 ms" in row(text, "latency") and row(text, "latency").rstrip().endswith("over")
+    assert row(text, "energy").split() == ["energy", "?", "no", "limit"]
 
 
 def test_device_table_says_what_is_unknown():

@@ -26,6 +26,40 @@ CASES += [
     (g.conv, dict(size=(5, 5), channels=3, kernel=(3, 3), out=4, zp=127, padding=(2, 0, 0, 2))),
 ]
 CASES += [
+    (g.conv, dict(size=(5, 4), channels=c, kernel=k, out=o, groups=n, padding=(1, 0, 0, 1)))
+    for c, k, o, n in [
+        (2, (1, 1), 2, 2),
+        (4, (3, 3), 4, 2),
+        (6, (2, 3), 9, 3),
+        (8, (3, 3), 8, 8),
+        (10, (1, 1), 6, 2),
+        (21, (3, 1), 14, 7),
+    ]
+]
+CASES += [
+    (g.conv, dict(size=(9, 8), channels=6, kernel=(3, 2), out=4, groups=2, dilation=(2, 3), stride=(2, 1))),
+    (g.conv, dict(size=(1, 20), channels=8, kernel=(1, 5), out=8, groups=4, padding=(0, 0, 2, 2), zp=-128)),
+    (g.conv, dict(size=(1, 1), channels=4, kernel=(1, 1), out=2, groups=2, zp=127, act=NARROW)),
+]
+CASES += [
+    (g.transpose, dict(size=(4, 3), channels=c, kernel=k, out=o, stride=s))
+    for c, k, o, s in [
+        (1, (1, 1), 1, (1, 1)),
+        (3, (3, 3), 2, (1, 1)),
+        (4, (3, 3), 5, (2, 2)),
+        (5, (2, 2), 3, (2, 2)),
+        (2, (5, 4), 3, (2, 3)),
+        (6, (1, 2), 4, (3, 3)),
+    ]
+]
+CASES += [
+    (g.transpose, dict(size=(4, 3), channels=3, kernel=(3, 3), out=2, stride=(2, 2), first=(0, 0), target=(8, 6))),
+    (g.transpose, dict(size=(4, 3), channels=3, kernel=(5, 5), out=2, stride=(2, 2), first=(1, 2), target=(8, 6))),
+    (g.transpose, dict(size=(4, 3), channels=3, kernel=(2, 2), out=2, stride=(3, 3), target=(15, 9), zp=-128)),
+    (g.transpose, dict(size=(1, 1), channels=7, kernel=(4, 1), out=3, first=(3, 0), target=(4, 2), zp=127)),
+    (g.transpose, dict(size=(1, 9), channels=8, kernel=(1, 4), out=6, stride=(1, 2), first=(0, 1), act=NARROW)),
+]
+CASES += [
     (g.depthwise, dict(size=(6, 5), channels=c, kernel=k, m=m, padding=(1, 1, 1, 1)))
     for c, k, m in [(1, (3, 3), 1), (4, (3, 3), 1), (5, (3, 3), 2), (3, (1, 1), 3), (8, (2, 2), 1), (2, (3, 5), 1)]
 ]

@@ -31,12 +31,25 @@ def _weights(rng, shape, channels, activation):
     }
 
 
-def conv(rng, size, channels, kernel, out, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), zp=-3, act=FULL):
+def conv(
+    rng, size, channels, kernel, out, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), zp=-3, act=FULL, groups=1
+):
     x, pad = tensor("x", (*size, channels), 0.05, zp), ir.Padding(*padding)
     height, width = ir.window_output_size(size, kernel, stride, dilation, pad)
-    fields = _weights(rng, (out, *kernel, channels), out, act)
+    fields = _weights(rng, (out, *kernel, channels // groups), out, act)
     y = tensor("y", (height, width, out), 0.04, 5)
     return single(ir.Conv2D, [x], y, **fields, stride=stride, dilation=dilation, padding=pad)
+
+
+def transpose(rng, size, channels, kernel, out, stride=(1, 1), first=(0, 0), target=None, zp=-3, act=FULL):
+    """first: rows and columns cut in front; target: the output's size, by default all that is left."""
+    full = [(n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)]
+    height, width = target or tuple(n - cut for n, cut in zip(full, first, strict=True))
+    rest = [max(n - cut - left, 0) for n, cut, left in zip(full, first, (height, width), strict=True)]
+    x, y = tensor("x", (*size, channels), 0.05, zp), tensor("y", (height, width, out), 0.04, 5)
+    pad = ir.Padding(first[0], rest[0], first[1], rest[1])
+    fields = _weights(rng, (out, *kernel, channels), out, act)
+    return single(ir.TransposeConv2D, [x], y, **fields, stride=stride, padding=pad, output_size=(height, width))
 
 
 def depthwise(rng, size, channels, kernel, m=1, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), zp=7, act=FULL):

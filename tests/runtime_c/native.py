@@ -44,6 +44,7 @@ COPY = [("axes", POINTER)] + _fields("I", "rank") + _fields("i", "in_start out_s
 _WEIGHTED = [("kernel", POINTER), ("stage", STAGE)]
 STRUCTS = {
     "sf_conv2d_params": _WEIGHTED + [("window", WINDOW)],
+    "sf_grouped_conv2d_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "group_inputs group_outputs"),
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
@@ -109,7 +110,7 @@ def run(lib: ctypes.CDLL, graph, inputs: list[np.ndarray], dsp: bool, output_ind
     if output_index is not None:
         out = buffers[output_index].reshape(-1)
     arguments = [POINTER(b.ctypes.data) for b in (*buffers, out)]
-    if kernel.function in ("sf_conv2d", "sf_depthwise"):
+    if kernel.takes_scratch:
         arguments.append(POINTER(scratch.ctypes.data))
     getattr(lib, kernel.symbol)(ctypes.byref(struct), *arguments)
     if output_index is None:

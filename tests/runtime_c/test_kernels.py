@@ -73,6 +73,31 @@ def test_random_windows(lib, data):
     assert_same(lib, graph, inputs_for(graph, rng))
 
 
+@given(st.data())
+def test_random_groups(lib, data):
+    draw = lambda *ends: data.draw(st.integers(*ends))  # noqa: E731
+    groups, kernel = draw(2, 5), (draw(1, 3), draw(1, 3))
+    sizes = dict(size=(draw(3, 6), draw(3, 6)), channels=groups * draw(1, 9), out=groups * draw(1, 5), kernel=kernel)
+    sizes |= dict(stride=(draw(1, 3), draw(1, 3)), padding=tuple(draw(0, 2) for _ in range(4)), zp=draw(-128, 127))
+    rng = np.random.default_rng(draw(0, 2**32 - 1))
+    graph = graphs.conv(rng, **sizes, groups=groups)
+    assert_same(lib, graph, inputs_for(graph, rng))
+
+
+@given(st.data())
+def test_random_transposed(lib, data):
+    draw = lambda *ends: data.draw(st.integers(*ends))  # noqa: E731
+    pair = lambda *ends: (draw(*ends), draw(*ends))  # noqa: E731
+    size, kernel, stride = pair(1, 6), pair(1, 5), pair(1, 4)
+    full = [(n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)]
+    first = tuple(draw(0, n - 1) for n in full)
+    target = tuple(max(n - cut + draw(-4, 4), 1) for n, cut in zip(full, first, strict=True))
+    rng = np.random.default_rng(draw(0, 2**32 - 1))
+    sizes = dict(size=size, channels=draw(1, 9), out=draw(1, 5), zp=draw(-128, 127), first=first, target=target)
+    graph = graphs.transpose(rng, kernel=kernel, stride=stride, **sizes)
+    assert_same(lib, graph, inputs_for(graph, rng))
+
+
 @pytest.mark.parametrize("case", [c for c in CASES if c[0] in (graphs.conv, graphs.depthwise)], ids=label)
 def test_scratch_size_has_an_equal_twin(lib, case):
     graph = case[0](np.random.default_rng(0), **case[1])
@@ -96,10 +121,11 @@ def test_in_place_as_the_contract_allows(lib, graph, output_index):
 
 
 @pytest.mark.parametrize("shift_scale", [1e-6, 1e-9, 1e-13, 3.0, 500.0])
-@pytest.mark.parametrize("make", ["conv", "depthwise", "dense"])
+@pytest.mark.parametrize("make", ["conv", "transpose", "depthwise", "dense"])
 def test_extreme_output_scales(lib, make, shift_scale):
     rng = np.random.default_rng(5)
     sizes = {"conv": dict(size=(3, 3), channels=5, kernel=(2, 2), out=3), "dense": dict(inputs=9, outputs=5)}
+    sizes["transpose"] = sizes["conv"] | dict(stride=(2, 2))
     sizes["depthwise"] = dict(size=(4, 4), channels=3, kernel=(3, 3))
     graph = getattr(graphs, make)(rng, **sizes[make])
     (op,) = graph.ops

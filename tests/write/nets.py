@@ -40,12 +40,19 @@ class Builder:
     def shape(self, name):
         return self.tensors[name].shape[1:]
 
-    def conv(self, source, channels, kernel=(3, 3), stride=(1, 1)):
+    def conv(self, source, channels, kernel=(3, 3), stride=(1, 1), groups=1):
         shape = self.shape(source)
         padding = ir.same_padding(shape[:2], kernel, stride)
         size = ir.window_output_size(shape[:2], kernel, stride, (1, 1), padding)
-        fields = self.weights((channels, *kernel, shape[2]), channels)
+        fields = self.weights((channels, *kernel, shape[2] // groups), channels)
         return self.op(ir.Conv2D, (source,), (*size, channels), **fields, stride=stride, padding=padding)
+
+    def upsample(self, source, channels, kernel, stride, size):
+        """A transposed convolution, SAME."""
+        shape = self.shape(source)
+        fields = self.weights((channels, *kernel, shape[2]), channels) | {"stride": stride, "output_size": size}
+        padding = ir.transpose_padding(shape[:2], kernel, stride, size, same=True)
+        return self.op(ir.TransposeConv2D, (source,), (*size, channels), relu=True, **fields, padding=padding)
 
     def depthwise(self, source, kernel=(3, 3), stride=(1, 1)):
         shape = self.shape(source)
@@ -96,6 +103,16 @@ def chain(seed=0, steps=16, bands=10, channels=12):
     x = b.conv(x, channels + 1, kernel=(5, 1))
     x = b.pool(x, "average", (2, 1))
     return b.graph(b.dense(b.flatten(x), 4), f"chain {seed}")
+
+
+def decoder(seed=0, size=(7, 6), channels=8):
+    """Grouped convolutions down, transposed ones up, joined."""
+    b = Builder(seed, (*size, 2))
+    x = b.conv(b.conv(b.input, channels), channels, stride=(2, 2), groups=4)
+    x = b.conv(x, channels + 2, kernel=(1, 1), groups=2)
+    x = b.upsample(x, 3, (4, 3), (2, 2), size)
+    y = b.conv(b.input, 3, kernel=(1, 1))
+    return b.graph(b.op(ir.Add, (x, y), b.shape(x)), f"decoder {seed}")
 
 
 def tiny():

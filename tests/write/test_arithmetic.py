@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exported chains of all arithmetic: the same bits on the host and on cores with and without FPU, the printed sizes."""
+"""Exported chains of all arithmetic and a decoder: the same bits on the host and on all cores, the printed sizes."""
 
 import shutil
 
@@ -12,10 +12,10 @@ from shrinkfit.device import Device
 from shrinkfit.graph import simulate
 from shrinkfit.write.export import write_folder
 from tests.runtime_c.graphs_arithmetic import inputs_for
-from tests.write import nets_arithmetic
+from tests.write import nets, nets_arithmetic
 
 STEPS = 40
-GRAPHS = {"arithmetic": nets_arithmetic.arithmetic, "cells": nets_arithmetic.cells}
+GRAPHS = {"arithmetic": nets_arithmetic.arithmetic, "cells": nets_arithmetic.cells, "decoder": nets.decoder}
 TARGETS = [
     Target("cortex-m4", fpu=True),
     Target("cortex-m4", fpu=False),

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer graph and device in, a Cortex-M4's cycles per layer out, without a compiler or an emulator.
+
+cycles.json holds what benchmarks/cycle_costs.py fitted on an emulated core: per C kernel the cycles of every place
+that cycles_weighted and cycles_arithmetic count, and how far off the sum was on layers that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shrinkfit.device import Device
+from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.price import cycles_arithmetic, cycles_weighted
+from shrinkfit.price.kernels import kernel_for
+
+PATH = Path(__file__).with_name("cycles.json")
+COUNTS = cycles_weighted.COUNTS | cycles_arithmetic.COUNTS
+# The scalar kernels are measured as compiled for a Cortex-M3, which has a Cortex-M4's instructions but for DSP's.
+SCALAR_CORE = "cortex-m3"
+
+
+@dataclass(frozen=True)
+class KernelCycles:
+    """What one C kernel takes.
+
+    Args:
+        cycles: place in its loops -> cycles each time it is passed.
+        error_percent: the largest error on layers that it was not fitted on.
+    """
+
+    cycles: dict[str, float]
+    error_percent: float
+
+    def of(self, counts: dict[str, int]) -> int | None:
+        """None where other places were fitted than these: the kernel has changed and was not measured again."""
+        if not counts.keys() <= self.cycles.keys():
+            return None
+        return round(sum(self.cycles[name] * count for name, count in counts.items()))
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """What one inference takes.
+
+    Args:
+        layers: operator name -> cycles; None where its kernel was not measured.
+        total: of all layers; None where one is None.
+        source: where the total comes from, or what is missing.
+    """
+
+    layers: dict[str, int | None]
+    total: int | None
+    source: str
+
+
+def variant(device: Device) -> str:
+    """The key of cycles.json whose kernels a device runs."""
+    if not device.dsp:
+        return SCALAR_CORE
+    return "cortex-m4+fp" if device.fpu else "cortex-m4"
+
+
+def estimate(graph: Graph, device: Device) -> Cycles:
+    """Cycles of a Cortex-M4 without flash wait states; they depend on shapes only.
+
+    Args:
+        graph: the integer graph.
+        device: says which kernels run.
+    """
+    table, dsp = load(variant(device)), bool(device.dsp)
+    layers: dict[str, int | None] = {}
+    errors, missing = 0.0, ""
+    for op in graph.ops:
+        symbol = kernel_for(op, graph, dsp).symbol
+        layers[op.name] = _layer(op, graph, symbol, table)
+        if layers[op.name] is None:
+            missing = missing or f"kernel {symbol} of layer '{op.name}' has no measured cycles"
+        elif symbol:
+            errors += layers[op.name] * table[symbol].error_percent
+    if missing:
+        return Cycles(layers, None, missing)
+    total = sum(layers.values())
+    return Cycles(layers, total, _source(device, errors / max(total, 1)))
+
+
+def _layer(op: Op, graph: Graph, symbol: str, table: dict[str, KernelCycles]) -> int | None:
+    if not symbol:
+        return 0
+    return table[symbol].of(COUNTS[symbol](op, graph)) if symbol in table and symbol in COUNTS else None
+
+
+def _source(device: Device, error_percent: float) -> str:
+    """error_percent: were every layer off by its kernel's largest error, and all in the same direction."""
+    error = f"at most {error_percent:.1f} % off where it was tested"
+    if device.core == "cortex-m4":
+        return f"model fitted to an emulated Cortex-M4, {error}"
+    kernels = "" if device.dsp else " running the scalar kernels"
+    return f"an estimate: a Cortex-M4's cycles{kernels} stand for a {device.core}'s"
+
+
+@cache
+def load(name: str) -> dict[str, KernelCycles]:
+    """Kernel -> its cycles, of one variant."""
+    table: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))["cores"].get(name, {})
+    return {symbol: KernelCycles(row["cycles"], row["largest_error_percent"]) for symbol, row in table.items()}

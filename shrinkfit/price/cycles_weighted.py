@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators with kernels, and pools: how often their C passes each place, from shapes alone.
+
+Each function here is the twin of one C kernel's loops and gives one count per place that costs cycles; a constant
+1 stands for the call. benchmarks/cycle_costs.py fits the cycles of each. Weights and activations are taken as
+`plain` (sf_output_stage): a graph made from shapes alone has no ranges yet that could say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from shrinkfit.graph import ir
+
+Counts = dict[str, int]
+
+
+class Window:
+    """Sizes of a window that slides over a plane, and how much of it lies on the plane at each position."""
+
+    def __init__(self, op: ir.Windowed | ir.Pool2D, graph: ir.Graph) -> None:
+        (_, *self.size, self.channels) = graph.tensors[op.inputs[0]].shape
+        (_, *self.out, self.out_channels) = graph.tensors[op.outputs[0]].shape
+        self.kernel, self.stride, self.dilation = op.window, op.stride, getattr(op, "dilation", (1, 1))
+        self.before = (op.padding.top, op.padding.left)
+        self.pixels, self.taps = prod(self.out), prod(self.kernel)
+
+    def inside(self, axis: int) -> list[int]:
+        """For each output position along an axis: how many taps lie on the input."""
+        size, kernel, dilation = self.size[axis], self.kernel[axis], self.dilation[axis]
+        starts = (i * self.stride[axis] - self.before[axis] for i in range(self.out[axis]))
+        return [max(0, min(kernel, (size - 1 - n) // dilation + 1) - max(0, -(n // dilation))) for n in starts]
+
+    @property
+    def has_whole_rows(self) -> bool:
+        return self.kernel[1] == 1 or self.dilation[1] == 1
+
+    @property
+    def lies_in_a_row(self) -> bool:
+        """As the function of that name in sf_conv2d_dsp.c."""
+        return self.has_whole_rows and (
+            self.kernel[0] == 1 or (self.kernel[1] == self.size[1] and self.dilation[0] == 1)
+        )
+
+
+def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
+    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside."""
+    (height, width), channels = window.kernel, window.channels
+    parts = [n for n in columns if n < width or not window.has_whole_rows]
+    whole = len(columns) - len(parts)
+    rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
+    part_taps = len(rows) * height * len(parts) * width
+    part_inside = sum(rows) * sum(parts)
+    whole_inside = sum(rows_to_copy) * whole
+    pieces = [
+        ("copied", width * channels, whole_inside),
+        ("filled", width * channels, len(rows_to_copy) * height * whole - whole_inside),
+        ("copied", channels, part_inside),
+        ("filled", channels, part_taps - part_inside),
+    ]
+    gathered = len(rows) * len(parts) + len(rows_to_copy) * whole
+    counts = {"gathered": gathered, "gathered_rows": gathered * height}
+    for what, size, count in pieces:
+        places = {"": 1, "_words": size // 4, "_tails": int(size % 4 > 0), "_tail_bytes": size % 4}
+        for place, times in places.items():
+            counts[what + place] = counts.get(what + place, 0) + count * times
+    return counts
+
+
+def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_s8_dsp: two pixels by two channels; an odd last pixel or channel is done twice."""
+    w = Window(op, graph)
+    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
+    words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
+    rows, columns = w.inside(0), w.inside(1)
+    gathered = _gathered(w, rows, columns)
+    if w.pixels % 2:
+        last = _gathered(w, rows[-1:], columns[-1:])
+        gathered = {name: count + last[name] for name, count in gathered.items()}
+    return gathered | {
+        "call": 1,
+        "pixel_pairs": pairs,
+        "blocks": blocks,
+        "block_word_pairs": blocks * (words // 2),
+        "block_odd_words": blocks * (words % 2),
+        "widened_words": 2 * pairs * (row // 4),
+        "widened_tails": 2 * pairs * int(row % 4 > 0),
+        "widened_tail_bytes": 2 * pairs * (row % 4),
+    }
+
+
+def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_s8: one output at a time."""
+    w = Window(op, graph)
+    on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
+    return {
+        "call": 1,
+        "rows": w.out[0],
+        "pixels": w.pixels,
+        "outputs": outputs,
+        "kernel_rows": outputs * w.kernel[0],
+        "taps": on,
+        "padding_taps": outputs * w.taps - on,
+        "macs": on * w.channels,
+        "padding_macs": (outputs * w.taps - on) * w.channels,
+    }
+
+
+def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
+    """sf_depthwise_s8_dsp: one channel's plane at a time; 3x3 without dilation has loops of its own."""
+    w = Window(op, graph)
+    (height, width), (kernel_height, kernel_width) = w.out, w.kernel
+    reach = [(n - 1) * s + (k - 1) * d for n, s, k, d in zip(w.out, w.stride, w.kernel, w.dilation, strict=True)]
+    plane_rows, plane_stride = reach[0] + 1, (reach[1] + 3) & ~1
+    rows = min(w.size[0], plane_rows - w.before[0])
+    columns = min(w.size[1], plane_stride - w.before[1])
+    counts = {
+        "call": 1,
+        "plane": plane_rows * plane_stride,
+        "channels": w.channels,
+        "plane_rows": w.channels * rows,
+        "plane_values": w.channels * rows * columns,
+    }
+    out = w.out_channels
+    if w.kernel == (3, 3) and w.dilation == (1, 1):
+        if w.stride[1] == 1:
+            pairs = out * height * (width // 2)
+            return (
+                counts
+                | {"pair_planes": out, "pair_rows": out * height, "pairs": pairs}
+                | {"odd_ends": out * height * (width % 2)}
+            )
+        return counts | {"single_planes": out, "single_rows": out * height, "singles": out * height * width}
+    steps = (kernel_width + 1) // 2 if w.dilation[1] == 1 else kernel_width
+    outputs = out * height * width
+    return counts | {
+        "any_planes": out,
+        "any_kernel_rows": out * kernel_height,
+        "any_kernel_words": out * kernel_height * steps,
+        "any_rows": out * height,
+        "any_outputs": outputs,
+        "any_output_rows": outputs * kernel_height,
+        "any_output_words": outputs * kernel_height * steps,
+    }
+
+
+def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
+    """sf_depthwise_s8: one output at a time."""
+    w = Window(op, graph)
+    on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
+    return {
+        "call": 1,
+        "channels": w.out_channels,
+        "rows": w.out_channels * w.out[0],
+        "outputs": outputs,
+        "kernel_rows": outputs * w.kernel[0],
+        "taps": on,
+        "padding_taps": outputs * w.taps - on,
+    }
+
+
+def dense_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
+    """sf_dense_s8_dsp: four outputs at a time."""
+    rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
+    groups, tail = rows * -(-outputs // 4), inputs % 4
+    return {
+        "call": 1,
+        "rows": rows,
+        "groups": groups,
+        "words": groups * (inputs // 4),
+        "tails": groups * int(tail > 0),
+        "tail_bytes": groups * tail,
+    }
+
+
+def dense(op: ir.Dense, graph: ir.Graph) -> Counts:
+    """sf_dense_s8: one output at a time."""
+    rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
+    return {"call": 1, "rows": rows, "outputs": rows * outputs, "macs": rows * outputs * inputs}
+
+
+def pool(op: ir.Pool2D, graph: ir.Graph) -> Counts:
+    """sf_max_pool_s8, sf_average_pool_s8: the taps on the input, output after output."""
+    w = Window(op, graph)
+    rows, columns, channels = sum(w.inside(0)), sum(w.inside(1)), w.channels
+    return {
+        "call": 1,
+        "rows": w.out[0],
+        "pixels": w.pixels,
+        "outputs": w.pixels * channels,
+        "window_rows": rows * w.out[1] * channels,
+        "taps": rows * columns * channels,
+    }
+
+
+def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
+    """sf_softmax_s8. How long an exponential takes depends on its argument: the fit takes usual ones."""
+    *rows, depth = graph.tensors[op.inputs[0]].shape
+    return {"call": 1, "rows": prod(rows), "values": prod(rows) * depth}
+
+
+COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+    "sf_conv2d_s8_dsp": conv2d_dsp,
+    "sf_conv2d_s8": conv2d,
+    "sf_depthwise_s8_dsp": depthwise_dsp,
+    "sf_depthwise_s8": depthwise,
+    "sf_dense_s8_dsp": dense_dsp,
+    "sf_dense_s8": dense,
+    "sf_max_pool_s8": pool,
+    "sf_average_pool_s8": pool,
+    "sf_softmax_s8": softmax,
+}

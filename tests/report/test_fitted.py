@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table and the plot of a fit say what its records say."""
+
+import pytest
+
+import shrinkfit
+from tests.report.test_plots import drawn
+from tests.report.test_table import row
+
+
+def layer(name, before, after, reason, epochs=None, makes=True):
+    costs = {
+        f"{cost}_{when}": 1000 * n
+        for cost in ("flops", "flash_bytes", "ram_bytes")
+        for when, n in (("before", before), ("after", after))
+    }
+    widths = {"width_before": before, "width_after": after, "makes_channels": makes}
+    return {"layer": name, "kind": "conv2d", **widths, **costs, "epochs": epochs, "reason": reason}
+
+
+class Fitted:
+    """What summary and plot_fit ask of a FitDevice."""
+
+    def __init__(self, **changed):
+        self._changed = changed
+
+    def records(self):
+        costs = {"ram_bytes": 9000, "flash_bytes": 30_000, "flops": 4_000_000}
+        return {
+            "model": "kws",
+            "device": "efm32",
+            "epochs": 20,
+            "layers": [
+                layer("stem", 64, 41, "flops; no further: minimum_width 41", [2, 11]),
+                layer("pool", 64, 41, "flops", [2, 11], makes=False),
+                layer("head", 12, 12, "fixed by the model's inputs or outputs"),
+            ],
+            "before": costs,
+            "after": costs | {"flops": 1_900_000},
+            "limits": {"flops": 2_000_000, "flash_bytes": 20_000},
+            "sparsity": {},
+        } | self._changed
+
+
+def text_of(**changed) -> str:
+    texts = []
+    shrinkfit.summary(Fitted(**changed), print_fn=texts.append)
+    assert len(texts) == 1
+    return texts[0]
+
+
+def test_a_line_per_layer():
+    text = text_of()
+    assert "kws on efm32, 20 epochs" in text
+    assert row(text, "stem").split()[:5] == ["stem", "64", "→", "41", "23"]
+    assert "64,000 → 41,000" in row(text, "stem") and "3–12" in row(text, "stem")
+    assert row(text, "stem").rstrip().endswith("FLOPs; no further: minimum_width 41")
+    assert row(text, "head").split()[:4] == ["head", "12", "12,000", "12,000"] and "inputs or outputs" in text
+
+
+def test_totals_against_the_limits():
+    text = text_of()
+    assert row(text, "FLOPs").split() == ["FLOPs", "4,000,000", "1,900,000", "52.5", "%", "2,000,000", "95.0", "%"]
+    assert row(text, "flash").rstrip().endswith("150.0 %") and row(text, "RAM").rstrip().endswith("no limit")
+
+
+@pytest.mark.parametrize(("sparsity", "said"), [({}, False), ({"a": {"blocks": 60, "zero": 45, "share": 0.75}}, True)])
+def test_zero_blocks_say_that_they_save_nothing_yet(sparsity, said):
+    assert ("45 of 60 in 1 layers; no kernel skips them yet" in text_of(sparsity=sparsity)) is said
+
+
+def test_the_console_is_the_default_and_80_columns_are_enough(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shrinkfit.summary(Fitted())
+    lines = capsys.readouterr().out.splitlines()
+    assert "64 → 41" in row("\n".join(lines), "stem") and not any("…" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_plot_has_the_layers_that_make_channels(tmp_path, monkeypatch):
+    from shrinkfit.report import fitted
+
+    drawn_with = []
+    monkeypatch.setattr(fitted, "plot_widths", lambda *args: drawn_with.append(args) or args[0])
+    shrinkfit.plot_fit(Fitted(), tmp_path / "w.png")
+    assert drawn_with == [(tmp_path / "w.png", {"stem": 64, "head": 12}, {"stem": 41, "head": 12})]
+
+
+def test_the_plot_is_drawn(tmp_path):
+    assert drawn(shrinkfit.plot_fit(Fitted(), tmp_path / "w.png")) > 0.02
