@@ -308,6 +308,7 @@ class FitDevice(keras.callbacks.Callback):
     def after_train_begin(self) -> None:
         """BackupAndRestore has put back what it had: go on from there."""
         state = self._backups.load()
+        self._resumed = state is not None
         if state is not None:
             self._restore(state)
         else:
@@ -352,7 +353,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def after_epoch_end(self, epoch: int) -> None:
         """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
-        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.stopped_early(epoch):
+        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.take_back_stop(epoch):
             self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -366,6 +367,8 @@ class FitDevice(keras.callbacks.Callback):
         if digest(self._fitting) != self._finished:
             self._finish()
         self._backups.delete()
+        if self._resumed and not is_tf_keras(self._fitting):
+            self._fitting._initial_epoch = None  # Keras would begin every later fit() there
 
     def _finish(self) -> None:
         """Make the smaller model and the graph from the weights as they are, with the ranges of their epoch."""
@@ -398,7 +401,7 @@ class FitDevice(keras.callbacks.Callback):
         self._take(np.array(state["alive"], bool))
         self._first, self.history = state["first"], state["history"]
         self._instruments.variables.restore(state)
-        if state.get("teacher") is not None and self._instruments.distiller is not None:
+        if state["teacher"] is not None and self._instruments.distiller is not None:
             self._instruments.distiller.restore(self._fitting, state["teacher"])
             self._instruments.attach()
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
