@@ -147,6 +147,19 @@ def test_ram_and_flash_limits_bind(resource, less):
     assert {r["resource"] for record in fit.history for r in record["pruned"]} == {resource}
 
 
+@pytest.mark.parametrize("resource", ["latency_ms", "energy_uj"])
+def test_a_limit_on_time_or_energy_is_met_on_the_emulated_core(resource, tmp_path):
+    model = compiled(MODELS["ds_cnn"])
+    x, y = blobs(model.input_shape[1:], 64)
+    fit = shrinkfit.FitDevice("efm32", **{resource: getattr(shrinkfit.price(model), resource) * 0.6})
+    model.fit(x, y, epochs=4, callbacks=[fit], verbose=0)
+    shrinkfit.export(fit, tmp_path / "firmware", name="quick")
+    ran = shrinkfit.check(tmp_path / "firmware", inputs=x[:1], on="cortex-m4")
+    assert getattr(fit.cost, resource) <= getattr(fit.budget, resource)
+    assert ran.exact and abs(fit.cost.cycles / ran.cycles - 1) < 0.1
+    assert resource in fit.history[-1]["costs"] and "Cortex-M4" in fit.cost.cycles_source
+
+
 @pytest.mark.parametrize("importance", ["taylor", "magnitude"])
 def test_noise_channels_go_first(importance):
     """Channels whose kernel is near zero carry nothing, by either measure."""
