@@ -40,7 +40,7 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
 
     small = package.models.clone_model(model, clone_function=clone, **nested)
     for node in topology.nodes.values():
-        if node.kind == "affine":  # its numbers are no settings where it was adapted
+        if node.kind == "affine" and "function" not in node.attributes:  # adapted numbers are no settings
             numbers: dict[str, Any] = {}
             node.layer.save_own_variables(numbers)
             clones[id(node.layer)].load_own_variables(numbers)
