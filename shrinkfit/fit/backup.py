@@ -8,6 +8,7 @@ that it belongs to and named after a digest of their values, so that a kill betw
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
@@ -26,8 +27,12 @@ _KEPT = 2
 
 def digest(model: Any) -> str:
     """Of the values of all the model's weights."""
+    return _digest(model.get_weights())
+
+
+def _digest(arrays: list[np.ndarray]) -> str:
     found = hashlib.sha256()
-    for value in model.get_weights():
+    for value in arrays:
         found.update(np.ascontiguousarray(value).tobytes())
     return found.hexdigest()[:32]
 
@@ -38,7 +43,7 @@ class Backups:
     Args:
         model: the model that trains.
         callbacks: its BackupAndRestore callbacks.
-        state: gives what has to be kept, as plain data for JSON.
+        state: gives what has to be kept, as plain data for JSON; but its "teacher" is a list of arrays or None.
     """
 
     def __init__(self, model: Any, callbacks: list[Any], state: Callable[[], dict[str, Any]]) -> None:
@@ -88,6 +93,9 @@ class Backups:
                 f"the backup '{paths[0].parent.parent}' has format {state.get('format')} and this shrinkfit reads "
                 f"format {FORMAT}; finish the run with the version that began it, or delete the backup"
             )
+        if state is not None and state["teacher"] is not None:
+            with np.load(paths[0].parent / state["teacher"]) as arrays:
+                state["teacher"] = [arrays[name] for name in arrays.files]
         return state
 
     def _saving(self, callback: Any, original: Callable) -> Callable:
@@ -117,7 +125,10 @@ class Backups:
         folder = _folder(callback)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{digest(self._model)}.json"
-        _write_whole(path, json.dumps({"format": FORMAT, **self._state()}))
+        state = self._state()
+        if state["teacher"] is not None:
+            state["teacher"] = _write_arrays(folder, state["teacher"])
+        _write_whole(path, json.dumps({"format": FORMAT, **state}).encode())
         states = sorted(folder.glob("*.json"), key=lambda p: (p == path, p.stat().st_mtime_ns))
         for old in states[:-_KEPT]:
             old.unlink()
@@ -140,12 +151,22 @@ def _mend_metadata(callback: Any, state: dict[str, Any] | None) -> None:
     try:
         json.loads(path.read_text())
     except json.JSONDecodeError:
-        _write_whole(path, json.dumps({"epoch": state["epoch"], "batch": 0}))
+        _write_whole(path, json.dumps({"epoch": state["epoch"], "batch": 0}).encode())
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_arrays(folder: Path, arrays: list[np.ndarray]) -> str:
+    """The name of the file that holds them; a teacher does not change, so it is written once."""
+    path = folder / f"{_digest(arrays)}.npz"
+    if not path.exists():
+        text = io.BytesIO()
+        np.savez(text, *arrays)
+        _write_whole(path, text.getvalue())
+    return path.name
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     new = path.with_suffix(".new")
-    new.write_text(text)
+    new.write_bytes(content)
     _sync(new)
     os.replace(new, path)
 

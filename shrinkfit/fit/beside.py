@@ -92,9 +92,12 @@ class Beside:
             if id(callback) in self._first_best:
                 callback.best = self._first_best[id(callback)]
 
-    def stopped_early(self, epoch: int) -> bool:
-        """Whether an EarlyStopping has asked for the end in this epoch."""
-        return any(c.stopped_epoch == epoch > 0 for c in self._of("EarlyStopping"))
+    def take_back_stop(self, epoch: int) -> bool:
+        """Whether an EarlyStopping has asked for the end in this epoch; it forgets that it did."""
+        asked = [c for c in self._of("EarlyStopping") if c.stopped_epoch == epoch > 0]
+        for callback in asked:
+            callback.stopped_epoch = 0
+        return bool(asked)
 
     def backups(self) -> Iterator[Any]:
         """The BackupAndRestore callbacks."""

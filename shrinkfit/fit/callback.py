@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from shrinkfit.device import Device, get_device
+from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
 from shrinkfit.fit import prune as pruning
@@ -23,7 +24,7 @@ from shrinkfit.fit.forward import FLOAT
 from shrinkfit.fit.importance import Measure, checked_measure, measure
 from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
-from shrinkfit.fit.pricing import Pricer
+from shrinkfit.fit.pricing import Pricer, shown
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
 from shrinkfit.fit.slots import zero_slots
@@ -44,6 +45,8 @@ _ADVICE = {
     "ram_bytes": "make the input smaller, stride or pool earlier, or choose a part with more RAM",
     "flash_bytes": "use fewer or narrower layers, or choose a part with more flash",
     "flops": "stride or pool earlier, use fewer layers, lower inferences_per_second, or raise flops",
+    "latency_ms": "stride or pool earlier, use fewer layers, or choose a faster part",
+    "energy_uj": "stride or pool earlier, use fewer layers, or choose a part that takes less current",
 }
 
 
@@ -57,7 +60,11 @@ class FitDevice(keras.callbacks.Callback):
 
     Args:
         device: a catalogue name (`shrinkfit devices` lists them) or a Device.
-        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None.
+        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None. Every limit but energy_uj
+            may also be text such as "50%", of what the device has left for the model.
+        latency_ms, energy_uj: limits for one inference by the cycle model of the C kernels (price/cycles.py); none
+            where None. `fit.cost.cycles_source` says what the figures rest on.
+        reserve_ram_bytes, reserve_flash_bytes: what the application keeps of the device for itself.
         inferences_per_second: shares the device's FLOP/s among inferences.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
@@ -101,9 +108,13 @@ class FitDevice(keras.callbacks.Callback):
         self,
         device: str | Device,
         *,
-        ram_bytes: int | None = None,
-        flash_bytes: int | None = None,
-        flops: float | None = None,
+        ram_bytes: Limit | None = None,
+        flash_bytes: Limit | None = None,
+        flops: Limit | None = None,
+        latency_ms: Limit | None = None,
+        energy_uj: float | None = None,
+        reserve_ram_bytes: int = 0,
+        reserve_flash_bytes: int = 0,
         inferences_per_second: float = 1.0,
         prune: bool = True,
         importance: str | Measure = "taylor",
@@ -124,7 +135,14 @@ class FitDevice(keras.callbacks.Callback):
         super().__init__()
         self.device = get_device(device)
         self.budget = self.device.budget(
-            ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops, inferences_per_second=inferences_per_second
+            ram_bytes=ram_bytes,
+            flash_bytes=flash_bytes,
+            flops=flops,
+            latency_ms=latency_ms,
+            energy_uj=energy_uj,
+            reserve_ram_bytes=reserve_ram_bytes,
+            reserve_flash_bytes=reserve_flash_bytes,
+            inferences_per_second=inferences_per_second,
         )
         self.prune, self.quantize = prune, quantize
         self.importance = checked_measure(importance)
@@ -290,6 +308,7 @@ class FitDevice(keras.callbacks.Callback):
     def after_train_begin(self) -> None:
         """BackupAndRestore has put back what it had: go on from there."""
         state = self._backups.load()
+        self._resumed = state is not None
         if state is not None:
             self._restore(state)
         else:
@@ -334,7 +353,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def after_epoch_end(self, epoch: int) -> None:
         """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
-        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.stopped_early(epoch):
+        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.take_back_stop(epoch):
             self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -348,6 +367,8 @@ class FitDevice(keras.callbacks.Callback):
         if digest(self._fitting) != self._finished:
             self._finish()
         self._backups.delete()
+        if self._resumed and not is_tf_keras(self._fitting):
+            self._fitting._initial_epoch = None  # Keras would begin every later fit() there
 
     def _finish(self) -> None:
         """Make the smaller model and the graph from the weights as they are, with the ranges of their epoch."""
@@ -380,7 +401,7 @@ class FitDevice(keras.callbacks.Callback):
         self._take(np.array(state["alive"], bool))
         self._first, self.history = state["first"], state["history"]
         self._instruments.variables.restore(state)
-        if state.get("teacher") is not None and self._instruments.distiller is not None:
+        if state["teacher"] is not None and self._instruments.distiller is not None:
             self._instruments.distiller.restore(self._fitting, state["teacher"])
             self._instruments.attach()
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
@@ -465,7 +486,7 @@ class FitDevice(keras.callbacks.Callback):
         self._put_zeros()
         if self.verbose:
             for r in pruned:
-                saved = f"{r.saved[r.resource]:,.0f} {r.resource}"
+                saved = f"{shown(r.saved[r.resource])} {r.resource}"
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {saved}")
         return {
             "pruned": recording.narrowings(pruned, epoch, self._topology, self._channels, worth, before, self._alive),
@@ -475,6 +496,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def _refuse_the_impossible(self) -> None:
         limits = self.budget.limits()
+        self._pricer.require_known(tuple(limits))
         least = tuple(floor.width for floor in self._floors) if self.prune else self._widths
         excess = pruning.over(self._pricer.costs(least), limits)
         if not excess:
@@ -488,7 +510,7 @@ class FitDevice(keras.callbacks.Callback):
         cause = self._pricer.cause(least, resource)
         raise BudgetError(
             f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
-            f"{costs[resource]:,.0f} {resource}, the limit is {limits[resource]:,.0f}. {cause} "
+            f"{shown(costs[resource])} {resource}, the limit is {shown(limits[resource])}. {cause} "
             f"To mend it, {_ADVICE[resource]}."
         )
 
@@ -497,7 +519,9 @@ class FitDevice(keras.callbacks.Callback):
         excess = pruning.over(costs, limits)
         if excess:
             self._instruments = None
-            got = ", ".join(f"{r} {self._first[r]:,.0f} -> {costs[r]:,.0f} (limit {limits[r]:,.0f})" for r in excess)
+            got = ", ".join(
+                f"{r} {shown(self._first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})" for r in excess
+            )
             raise BudgetError(
                 f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
                 f"{len(self.history)} epochs; the limits hold from epoch {self._schedule.prune_end + 1} on: "

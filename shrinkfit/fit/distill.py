@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -74,19 +72,14 @@ class Distiller:
         self.teacher.set_weights(model.get_weights())
         self.teacher.trainable, self._is_copy = False, True
 
-    def state(self) -> str | None:
-        """The weights of a teacher that is a copy, as text for JSON; None where there is no copy."""
-        if not self._is_copy:
-            return None
-        file = io.BytesIO()
-        np.savez_compressed(file, *self.teacher.get_weights())
-        return base64.b64encode(file.getvalue()).decode()
+    def state(self) -> list[np.ndarray] | None:
+        """The weights of a teacher that is a copy; None where there is no copy."""
+        return self.teacher.get_weights() if self._is_copy else None
 
-    def restore(self, model: Any, state: str) -> None:
+    def restore(self, model: Any, state: list[np.ndarray]) -> None:
         """Take the copy that `state` gave."""
         self.take_copy(model)
-        with np.load(io.BytesIO(base64.b64decode(state))) as arrays:
-            self.teacher.set_weights(list(arrays.values()))
+        self.teacher.set_weights(state)
 
     def loss_of(self, original: Callable, is_training: Callable[[], Any]) -> Callable:
         """What takes the place of the model's `compute_loss`.

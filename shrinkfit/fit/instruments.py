@@ -14,10 +14,12 @@ from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.keras_versions import is_tf_keras
 from shrinkfit.fit.variables import FitVariables
-from shrinkfit.read.nodes import canonical_weights, keras_axes
+from shrinkfit.read.nodes import canonical, keras_axes, keras_value
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology
 
+# What makes a channel; a normalization without gamma would give (0 - mean) / deviation.
+ZEROED = ("kernel", "bias", "gamma", "beta", "mean")
 _MAKERS = ("make_train_function", "make_test_function", "make_predict_function")
 
 
@@ -158,17 +160,17 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
         keep = alive[channels.of_node[node.name]]
         if keep.all():
             continue
-        for role, before in canonical_weights(node).items():
-            # A normalization without gamma would give (0 - mean) / deviation.
-            if role in ("kernel", "bias", "gamma", "beta", "mean"):
+        for role, variable in node.variables.items():
+            if role in ZEROED:
+                before = keras_value(variable)
                 after = zeroed(node, role, before, keep)
                 if not np.array_equal(before, after):
-                    node.variables[role].assign(keras_axes(node, role, after))
+                    variable.assign(after)
 
 
 def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
     """A variable's value (or that of anything of its shape) with zeros in the output channels that do not stay."""
     if node.kind == "depthwise" and role == "kernel":
-        keep = keep.reshape(value.shape[-2:])
+        keep = keep.reshape(canonical(node, role, value).shape[-2:])
     # A product would keep NaN and the sign of zero.
-    return np.where(keep, value, np.zeros((), value.dtype))
+    return keras_axes(node, role, np.where(keep, canonical(node, role, value), 0.0)).astype(value.dtype)

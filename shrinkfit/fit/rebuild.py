@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,21 +25,20 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
     Returns:
         A Keras model that knows nothing of shrinkfit, not compiled.
     """
+    package = keras_of(model)
+    # tf_keras calls the function for the layers of nested models anyway.
+    nested = {} if is_tf_keras(model) else {"recursive": True}
     settings = _new_settings(topology, channels, alive)
     clones: dict[int, Any] = {}
 
-    kinds = keras_of(model)
-
     def clone(layer: Any) -> Any:
-        if isinstance(layer, kinds.Model):
-            made = _cloned(layer, clone)
-        elif isinstance(layer, kinds.layers.Layer):
+        if isinstance(layer, package.layers.Layer):
             made = type(layer).from_config({**layer.get_config(), **settings.get(id(layer), {})})
         else:
             made = layer  # an operation such as a + b, which holds nothing
         return clones.setdefault(id(layer), made)
 
-    small = _cloned(model, clone)
+    small = package.models.clone_model(model, clone_function=clone, **nested)
     for node in topology.nodes.values():
         if node.kind == "affine":  # its numbers are no settings where it was adapted
             numbers: dict[str, Any] = {}
@@ -53,12 +51,6 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
             value = keras_axes(node, role, weights[node.name][role])
             _twin(clones[id(node.layer)], node.layer, variable).assign(value)
     return small
-
-
-def _cloned(model: Any, clone: Callable) -> Any:
-    """The model with each layer replaced by what clone makes of it, in models inside it too."""
-    deep = {} if is_tf_keras(model) else {"recursive": True}  # tf_keras hands models inside to clone as well
-    return keras_of(model).models.clone_model(model, clone_function=clone, **deep)
 
 
 def _new_settings(topology: Topology, channels: Channels, alive: np.ndarray) -> dict[int, dict[str, Any]]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
-from shrinkfit.fit.instruments import zeroed
-from shrinkfit.read.nodes import canonical, keras_axes, keras_value
+from shrinkfit.fit.instruments import ZEROED, zeroed
+from shrinkfit.read.nodes import keras_value
 from shrinkfit.read.topology import Topology
 
 # Adagrad and Ftrl divide by these, which never begin at zero; beside a gradient of zero they move nothing.
@@ -34,9 +34,8 @@ def zero_slots(optimizer: Any, topology: Topology, channels: Channels, alive: np
         for role, variable in node.variables.items():
             for slot in slots_of(optimizer, variable):
                 count += 1
-                if not keep.all():
-                    value = canonical(node, role, keras_value(slot))
-                    slot.assign(keras_axes(node, role, zeroed(node, role, value, keep)))
+                if role in ZEROED and not keep.all():
+                    slot.assign(zeroed(node, role, keras_value(slot), keep))
     return count
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.fit.channels import Channels
-from shrinkfit.read.nodes import Node, canonical_weights
-from shrinkfit.read.topology import Topology
+from shrinkfit.read.nodes import canonical_weights
+from shrinkfit.read.topology import Node, Topology
+
+MAKES = ("kernel", "bias", "gamma", "beta")
 
 
 def alive_in_weights(topology: Topology, channels: Channels) -> np.ndarray:
@@ -37,6 +39,6 @@ def _nonzero(node: Node) -> np.ndarray:
     """Whether anything of a node's own is not zero, bool [channels]."""
     found = np.zeros(node.shape[-1], bool)
     for role, value in canonical_weights(node).items():
-        if role in ("kernel", "bias", "gamma", "beta"):
+        if role in MAKES:
             found |= (value.reshape(-1, node.shape[-1]) != 0).any(axis=0)
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 import pytest
 
 import shrinkfit
@@ -51,9 +52,9 @@ def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train(folder, name, at=None, how=None, package=keras, save_freq="epoch"):
+def train(folder, name, at=None, how=None, package=keras, save_freq="epoch", **settings):
     model = tiny(package)
-    device = halving(model, prune_epochs=(0.2, 0.8))
+    device = halving(model, prune_epochs=(0.2, 0.8), **settings)
     backup = package.callbacks.BackupAndRestore(str(folder / "backup"), save_freq=save_freq)
     fit(model, [backup, device, Look(device, folder / f"{name}.json", at, how)])
     return device
@@ -139,3 +140,15 @@ def test_callbacks_of_the_other_keras_are_refused(tmp_path):
     backup = tf_keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
     with pytest.raises(shrinkfit.ShrinkfitError, match="different packages"):
         fit(model, [backup, halving(model)])
+
+
+def test_a_copied_teacher_goes_along(tmp_path):
+    with pytest.raises(Stopped):
+        train(tmp_path, "first", (3, 2), stop, distill=0.5)
+    (path,) = (tmp_path / "backup" / "shrinkfit").glob("*.npz")
+    with np.load(path) as arrays:
+        taught = [arrays[name] for name in arrays.files]
+    device = train(tmp_path, "second", distill=0.5)
+    teacher = device._instruments.distiller.teacher
+    assert all(np.array_equal(a, b) for a, b in zip(teacher.get_weights(), taught, strict=True))
+    assert left(teacher) == {"first": 12, "second": 12}

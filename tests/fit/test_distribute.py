@@ -47,15 +47,15 @@ def test_mirrored_replicas_hold_the_same(tmp_path):
     assert all_equal(found) and found["fits"] and min(found["left"].values()) < 12
 
 
-@pytest.mark.parametrize("package", ["keras", "tf_keras"])
-def test_two_workers_decide_the_same(package, tmp_path):
-    pytest.importorskip(package)
+def test_two_workers_decide_the_same(tmp_path):
+    """Keras 3.15's own fit() cannot take a batch apart under this strategy, with or without callbacks."""
+    pytest.importorskip("tf_keras")
     ports = [free_port() for _ in range(2)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     outputs = [tmp_path / f"{index}.json" for index in range(2)]
     processes = [
         start(
-            package,
+            "tf_keras",
             "workers",
             output,
             TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
