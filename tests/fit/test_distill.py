@@ -66,7 +66,7 @@ def test_the_loss_is_its_own_share_and_the_teachers(loss, activation, weighted):
 
 
 def fit_with(teacher, model=None, epochs=4, **settings):
-    model = model or compiled(network)
+    model = model or compiled(network, jit_compile=False)
     x, y = blobs((16, 10), 128)
     fit = shrinkfit.FitDevice(
         "efm32", flops=shrinkfit.price(model).flops * 0.7, distill=SHARE, teacher=teacher, **settings
@@ -76,11 +76,11 @@ def fit_with(teacher, model=None, epochs=4, **settings):
 
 
 def test_it_trains_towards_the_teacher_and_the_teacher_stays():
-    teacher = compiled(network)
+    teacher = compiled(network, jit_compile=False)
     x, y = blobs((16, 10), 256)
     teacher.fit(x, y, epochs=3, verbose=0)
     before = teacher.get_weights()
-    tracked = len(compiled(network).variables)
+    tracked = len(compiled(network, jit_compile=False).variables)
     model, fit, log, (x, y) = fit_with(teacher, epochs=5, temperature=TEMPERATURE)
     assert all(np.array_equal(a, b) for a, b in zip(before, teacher.get_weights(), strict=True))
     assert len(model.variables) == tracked and "compute_loss" not in vars(model)
@@ -163,7 +163,7 @@ def test_a_resumed_run_keeps_its_teacher(tmp_path):
 
     teachers = []
     for stop in ([Stop()], []):
-        model = compiled(network)
+        model = compiled(network, jit_compile=False)
         backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
         fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * 0.7, distill=SHARE)
         x, y = blobs((16, 10), 64)
