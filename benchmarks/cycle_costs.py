@@ -2,6 +2,7 @@
 """Measures every C kernel on an emulated core, fits its cycles, and writes shrinkfit/price/cycles.json.
 
     python benchmarks/cycle_costs.py              # after any change in runtime_c/: some minutes
+    python benchmarks/cycle_costs.py --kinds conv dense      # these of cycle_shapes.KINDS only; other rows stay
     python benchmarks/cycle_costs.py --check      # predicted against emulated, on whole networks; writes nothing
 
 Per kernel the cycles are a sum over places in its loops: how often each is passed follows from the shapes
@@ -127,10 +128,10 @@ def errors(cycles: dict[str, float], samples: list[Sample]) -> np.ndarray:
     return 100 * (np.array(predicted) - measured) / measured
 
 
-def fitted_kernels(name: str) -> dict[str, dict]:
-    """Kernel -> its row in cycles.json, for one core."""
-    samples = drawn(name)
-    rows = {}
+def fitted_kernels(name: str, kinds: list[str]) -> dict[str, dict]:
+    """Kernel -> its row in cycles.json, for one core; rows of other kinds as they are in the file."""
+    samples = drawn(name, kinds)
+    rows = json.loads(PATH.read_text(encoding="utf-8"))["cores"].get(name, {}) if set(kinds) != set(KINDS) else {}
     for symbol, own in sorted(samples[FITTED].items()):
         cycles = fit(own)
         off = np.abs(errors(cycles, samples[HELD_OUT][symbol]))
@@ -141,16 +142,16 @@ def fitted_kernels(name: str) -> dict[str, dict]:
             "fitted_on": len(own),
             "tested_on": len(off),
         }
-    return rows
+    return dict(sorted(rows.items()))
 
 
-def drawn(name: str) -> dict[str, dict[str, list[Sample]]]:
+def drawn(name: str, kinds: list[str]) -> dict[str, dict[str, list[Sample]]]:
     """Part -> kernel -> its layers, on one core: those to fit, and those to test the fit with."""
     samples = {part: defaultdict(list) for part in (FITTED, HELD_OUT)}
-    for kind, count in KINDS.items():
+    for kind in kinds:
         for part, share in ((FITTED, 2), (HELD_OUT, 1)):
             seed = zlib.crc32(f"{part} {kind}".encode())
-            for symbol, found in measure(graph_of(kind, share * count, seed), DEVICES[name]).items():
+            for symbol, found in measure(graph_of(kind, share * KINDS[kind], seed), DEVICES[name]).items():
                 samples[part][symbol] += found
     return samples
 
@@ -192,13 +193,15 @@ def write_whole(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help="measure these")
     parser.add_argument("--check", action="store_true", help="compare whole networks only; write nothing")
     args = parser.parse_args()
     console = Console(width=120)
     if not args.check:
-        cores = {name: fitted_kernels(name) for name in DEVICES}
+        cores = {name: fitted_kernels(name, args.kinds) for name in DEVICES}
         write_whole(document(cores))
         console.print(kernel_table(cores))
+        return 0
     return compare(console)
 
 

@@ -89,7 +89,11 @@ class Operators:
         """Adds it, unless it is so large that the emulation would take long."""
         op = kind(name="op", inputs=("x",), outputs=("y",), **self.weights(shape, channels), **fields)
         out = op.output_shape((1, *source))
-        small = op.macs(out) <= LARGEST_MACS and np.prod(out) <= LARGEST_VALUES and np.prod(source) <= LARGEST_VALUES
+        small = (
+            op.macs(out, (1, *source)) <= LARGEST_MACS
+            and np.prod(out) <= LARGEST_VALUES
+            and np.prod(source) <= LARGEST_VALUES
+        )
         if small:
             same = {name: getattr(op, name) for name in ("kernel", "bias", "kernel_scales")}
             self.add(kind, [self.source(source)], [self.tensor(out[1:])], **same, **fields)
@@ -102,6 +106,28 @@ class Operators:
             channels, out = self.one_of(1, 2, 3, *(self.pick(2, 96) for _ in range(4))), self.pick(1, 96)
             window = self.window(size, kernel)
             if self.weighted(ir.Conv2D, (*size, channels), (out, *kernel, channels), out, **window):
+                return
+
+    def grouped(self) -> None:
+        while True:
+            size, kernel = self.plane(), self.one_of((1, 1), (3, 3), (3, 3), (3, 1), (1, 5))
+            groups, read, made = self.one_of(2, 2, 4, 8), self.pick(1, 24), self.pick(1, 24)
+            shape, window = (groups * made, *kernel, read), self.window(size, kernel)
+            if self.weighted(ir.Conv2D, (*size, groups * read), shape, groups * made, **window):
+                return
+
+    def transposed(self) -> None:
+        while True:
+            size, kernel = (self.pick(1, 16), self.pick(1, 16)), self.one_of((2, 2), (3, 3), (3, 3), (4, 4), (1, 5))
+            stride = self.one_of((1, 1), (2, 2), (2, 2), (1, 2))
+            channels, out = self.pick(1, 48), self.pick(1, 48)
+            full = [(n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True)]
+            # SAME: the output is the input times the stride, or all where the kernel is shorter.
+            cut = [max(0, k - s) if self.one_of(0, 1) else 0 for k, s in zip(kernel, stride, strict=True)]
+            padding = ir.Padding(cut[0] // 2, cut[0] - cut[0] // 2, cut[1] // 2, cut[1] - cut[1] // 2)
+            left = [n - c for n, c in zip(full, cut, strict=True)]
+            fields = {"stride": stride, "padding": padding, "output_size": left}
+            if self.weighted(ir.TransposeConv2D, (*size, channels), (out, *kernel, channels), out, **fields):
                 return
 
     def depthwise(self) -> None:
@@ -302,6 +328,8 @@ class Operators:
 # operators that call it. A new kernel takes a line here and one in price/cycles_*.COUNTS.
 KINDS: dict[str, int] = {
     "conv": 90,
+    "grouped": 60,
+    "transposed": 60,
     "depthwise": 90,
     "dense": 50,
     "max_pool": 40,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from shrinkfit.device import Device, get_device
+from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
 from shrinkfit.fit import prune as pruning
@@ -23,7 +24,7 @@ from shrinkfit.fit.forward import FLOAT
 from shrinkfit.fit.importance import Measure, checked_measure, measure
 from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
-from shrinkfit.fit.pricing import Pricer
+from shrinkfit.fit.pricing import Pricer, shown
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
 from shrinkfit.fit.slots import zero_slots
@@ -44,6 +45,8 @@ _ADVICE = {
     "ram_bytes": "make the input smaller, stride or pool earlier, or choose a part with more RAM",
     "flash_bytes": "use fewer or narrower layers, or choose a part with more flash",
     "flops": "stride or pool earlier, use fewer layers, lower inferences_per_second, or raise flops",
+    "latency_ms": "stride or pool earlier, use fewer layers, or choose a faster part",
+    "energy_uj": "stride or pool earlier, use fewer layers, or choose a part that takes less current",
 }
 
 
@@ -57,7 +60,11 @@ class FitDevice(keras.callbacks.Callback):
 
     Args:
         device: a catalogue name (`shrinkfit devices` lists them) or a Device.
-        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None.
+        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None. Every limit but energy_uj
+            may also be text such as "50%", of what the device has left for the model.
+        latency_ms, energy_uj: limits for one inference by the cycle model of the C kernels (price/cycles.py); none
+            where None. `fit.cost.cycles_source` says what the figures rest on.
+        reserve_ram_bytes, reserve_flash_bytes: what the application keeps of the device for itself.
         inferences_per_second: shares the device's FLOP/s among inferences.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
@@ -101,9 +108,13 @@ class FitDevice(keras.callbacks.Callback):
         self,
         device: str | Device,
         *,
-        ram_bytes: int | None = None,
-        flash_bytes: int | None = None,
-        flops: float | None = None,
+        ram_bytes: Limit | None = None,
+        flash_bytes: Limit | None = None,
+        flops: Limit | None = None,
+        latency_ms: Limit | None = None,
+        energy_uj: float | None = None,
+        reserve_ram_bytes: int = 0,
+        reserve_flash_bytes: int = 0,
         inferences_per_second: float = 1.0,
         prune: bool = True,
         importance: str | Measure = "taylor",
@@ -124,7 +135,14 @@ class FitDevice(keras.callbacks.Callback):
         super().__init__()
         self.device = get_device(device)
         self.budget = self.device.budget(
-            ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops, inferences_per_second=inferences_per_second
+            ram_bytes=ram_bytes,
+            flash_bytes=flash_bytes,
+            flops=flops,
+            latency_ms=latency_ms,
+            energy_uj=energy_uj,
+            reserve_ram_bytes=reserve_ram_bytes,
+            reserve_flash_bytes=reserve_flash_bytes,
+            inferences_per_second=inferences_per_second,
         )
         self.prune, self.quantize = prune, quantize
         self.importance = checked_measure(importance)
@@ -275,7 +293,12 @@ class FitDevice(keras.callbacks.Callback):
             end=self._schedule.last_change,
         )
         self._instruments = Instruments(
-            self._fitting, self._topology, self._stages, variables, self._distiller(), self._beside.running
+            self._fitting,
+            self._topology,
+            self._stages,
+            variables,
+            distiller=self._distiller(),
+            running=self._beside.running,
         )
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
         self._instruments.attach()
@@ -296,16 +319,18 @@ class FitDevice(keras.callbacks.Callback):
         self._next_epoch = epoch
         limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
         self._take_teacher(epoch)
-        again = [r for h in self.history if h["epoch"] == epoch for r in h["pruned"]]  # begun, resumed from a backup
-        self.history = [h for h in self.history if h["epoch"] < epoch]
-        self.history.append({"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}})
+        record = {"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}}
         if self.prune:
-            self.history[-1] |= self._narrow(epoch, limits)
+            record |= self._narrow(epoch, limits)
+        narrowed = bool(record["pruned"])
+        again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
+        record["pruned"] = [r for h in again for r in h["pruned"]] + record["pruned"]
+        self.history = [h for h in self.history if h["epoch"] < epoch] + [record]
+        record["sparsity"] = self._sparsity.update(epoch, self._alive)
         phase = self._schedule.phase_at(epoch)
-        if self.history[-1]["pruned"] or (phase != FLOAT and self._instruments.phase == FLOAT):
+        sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
+        if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
             self._beside.start_anew()
-        self.history[-1]["pruned"] = again + self.history[-1]["pruned"]
-        self.history[-1]["sparsity"] = self._sparsity.update(epoch, self._alive)
         self._enter_phase(phase)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -328,7 +353,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def after_epoch_end(self, epoch: int) -> None:
         """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
-        if epoch < self._schedule.settled and self._beside.take_back_stop(epoch):
+        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.take_back_stop(epoch):
             self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -351,7 +376,6 @@ class FitDevice(keras.callbacks.Callback):
         if remembered is not None:
             self._instruments.variables.restore(remembered)
         self._put_zeros()
-        self._sparsity.bake()
         self._finished = digest(self._fitting)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
@@ -364,14 +388,12 @@ class FitDevice(keras.callbacks.Callback):
     # --- what a backup keeps ---
 
     def _state(self) -> dict[str, Any]:
-        distiller = self._instruments.distiller
-        copied = distiller is not None and self.teacher is None and distiller.teacher is not None
         return {
-            "teacher": distiller.teacher.get_weights() if copied else None,
             "epoch": self._next_epoch,
             "alive": self._alive.astype(int).tolist(),
             "first": self._first,
             "history": self.history,
+            "teacher": self._instruments.distiller.state() if self._instruments.distiller else None,
             **self._instruments.variables.state(),
         }
 
@@ -380,8 +402,7 @@ class FitDevice(keras.callbacks.Callback):
         self._first, self.history = state["first"], state["history"]
         self._instruments.variables.restore(state)
         if state["teacher"] is not None and self._instruments.distiller is not None:
-            self._instruments.distiller.take_copy(self._fitting)
-            self._instruments.distiller.teacher.set_weights(state["teacher"])
+            self._instruments.distiller.restore(self._fitting, state["teacher"])
             self._instruments.attach()
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
             self._fitting._initial_epoch = state["epoch"]
@@ -394,6 +415,7 @@ class FitDevice(keras.callbacks.Callback):
         """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
         self._instruments.variables.set_alive(self._alive)
         bake(self._topology, self._channels, self._alive)
+        self._sparsity.bake()
         zero_slots(self._fitting.optimizer, self._topology, self._channels, self._alive)
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
@@ -464,7 +486,7 @@ class FitDevice(keras.callbacks.Callback):
         self._put_zeros()
         if self.verbose:
             for r in pruned:
-                saved = f"{r.saved[r.resource]:,.0f} {r.resource}"
+                saved = f"{shown(r.saved[r.resource])} {r.resource}"
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {saved}")
         return {
             "pruned": recording.narrowings(pruned, epoch, self._topology, self._channels, worth, before, self._alive),
@@ -474,6 +496,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def _refuse_the_impossible(self) -> None:
         limits = self.budget.limits()
+        self._pricer.require_known(tuple(limits))
         least = tuple(floor.width for floor in self._floors) if self.prune else self._widths
         excess = pruning.over(self._pricer.costs(least), limits)
         if not excess:
@@ -487,7 +510,7 @@ class FitDevice(keras.callbacks.Callback):
         cause = self._pricer.cause(least, resource)
         raise BudgetError(
             f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
-            f"{costs[resource]:,.0f} {resource}, the limit is {limits[resource]:,.0f}. {cause} "
+            f"{shown(costs[resource])} {resource}, the limit is {shown(limits[resource])}. {cause} "
             f"To mend it, {_ADVICE[resource]}."
         )
 
@@ -496,7 +519,9 @@ class FitDevice(keras.callbacks.Callback):
         excess = pruning.over(costs, limits)
         if excess:
             self._instruments = None
-            got = ", ".join(f"{r} {self._first[r]:,.0f} -> {costs[r]:,.0f} (limit {limits[r]:,.0f})" for r in excess)
+            got = ", ".join(
+                f"{r} {shown(self._first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})" for r in excess
+            )
             raise BudgetError(
                 f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
                 f"{len(self.history)} epochs; the limits hold from epoch {self._schedule.prune_end + 1} on: "

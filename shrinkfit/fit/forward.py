@@ -107,6 +107,8 @@ class Forward:
         return call
 
     def _compute(self, node: Node, xs: list[Any], original: Callable, alone: bool) -> Any:
+        import tensorflow as tf
+
         if node.kind in WEIGHTED:
             return self._weighted(node, xs[0])
         if node.kind == "batch_norm":
@@ -117,7 +119,11 @@ class Forward:
             return original(xs)
         if node.kind in ("add", "multiply"):  # a link of a chain
             return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
-        return xs[0] if node.kind == "identity" else node.layer.activation(xs[0])
+        if node.kind == "identity":
+            return xs[0]
+        if node.kind == "table" and node.part:  # silu's gate
+            return tf.nn.sigmoid(xs[0])
+        return node.layer.activation(xs[0])
 
     # --- kernels ---
 

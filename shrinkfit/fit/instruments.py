@@ -30,9 +30,9 @@ class Instruments:
         model: the Keras model, patched while `attached`.
         topology, stages: of that model.
         variables: of this fit.
+        distiller: mixes a teacher into the loss, if it has one.
         running: whether the training that these instruments belong to still runs. Keras tells nobody when a fit()
             ends by an exception; the first use of the model after that takes the patches off.
-        distiller: mixes a teacher into the loss, if it has one.
     Attributes:
         phase: see forward.py; a change takes effect with the next `attach`.
     """
@@ -66,7 +66,7 @@ class Instruments:
         step = self.model.train_step
         self._patch(self.model, "train_step", _telling(forward, step, is_tf_keras(self.model)))
         if self.distiller is not None and self.distiller.teacher is not None:
-            loss = self.distiller.loss_of(self.model.compute_loss, lambda: forward.training)
+            loss = self.distiller.loss_of(self.model.compute_loss, lambda: bool(forward.training))
             self._patch(self.model, "compute_loss", loss)
         self._retrace()
         for name in _MAKERS:

@@ -60,7 +60,9 @@ class FitVariables:
         self.taps = {stage.key: _tap(stage.last.shape[-1]) for stage in made}
 
         self.kernel_masks = {
-            node.name: tf.Variable(tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks")
+            node.name: tf.Variable(
+                tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks", aggregation=same
+            )
             for node in sparse
         }
 

@@ -44,10 +44,13 @@ class Window:
         )
 
 
-def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
-    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside."""
+def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: bool = False) -> Counts:
+    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside.
+
+    tap_by_tap: whether neighbouring taps are never copied together.
+    """
     (height, width), channels = window.kernel, window.channels
-    parts = [n for n in columns if n < width or not window.has_whole_rows]
+    parts = [n for n in columns if n < width or tap_by_tap or not window.has_whole_rows]
     whole = len(columns) - len(parts)
     rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
     part_taps = len(rows) * height * len(parts) * width
@@ -68,18 +71,16 @@ def _gathered(window: Window, rows: list[int], columns: list[int]) -> Counts:
     return counts
 
 
-def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
-    """sf_conv2d_s8_dsp: two pixels by two channels; an odd last pixel or channel is done twice."""
-    w = Window(op, graph)
+def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
+    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
     row, pairs = w.taps * w.channels, -(-w.pixels // 2)
     words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
     rows, columns = w.inside(0), w.inside(1)
-    gathered = _gathered(w, rows, columns)
+    gathered = _gathered(w, rows, columns, tap_by_tap)
     if w.pixels % 2:
-        last = _gathered(w, rows[-1:], columns[-1:])
+        last = _gathered(w, rows[-1:], columns[-1:], tap_by_tap)
         gathered = {name: count + last[name] for name, count in gathered.items()}
     return gathered | {
-        "call": 1,
         "pixel_pairs": pairs,
         "blocks": blocks,
         "block_word_pairs": blocks * (words // 2),
@@ -90,9 +91,24 @@ def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     }
 
 
-def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
-    """sf_conv2d_s8: one output at a time."""
+def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_s8_dsp."""
+    return {"call": 1} | _two_by_two(Window(op, graph))
+
+
+def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_grouped_conv2d_s8_dsp: group after group."""
     w = Window(op, graph)
+    groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
+    w.out_channels //= groups
+    counts = _two_by_two(w, tap_by_tap=True)
+    return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
+
+
+def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_s8, sf_grouped_conv2d_s8: one output at a time."""
+    w = Window(op, graph)
+    channels = op.kernel.shape[3]
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
@@ -102,9 +118,32 @@ def conv2d(op: ir.Conv2D, graph: ir.Graph) -> Counts:
         "kernel_rows": outputs * w.kernel[0],
         "taps": on,
         "padding_taps": outputs * w.taps - on,
-        "macs": on * w.channels,
-        "padding_macs": (outputs * w.taps - on) * w.channels,
+        "macs": on * channels,
+        "padding_macs": (outputs * w.taps - on) * channels,
     }
+
+
+def transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph) -> Counts:
+    """sf_transpose_conv2d_s8: every output gathers the inputs that reach it."""
+    (_, *size, channels) = graph.tensors[op.inputs[0]].shape
+    axes = zip(op.output_size, (op.padding.top, op.padding.left), op.stride, op.window, size, strict=True)
+    rows, columns = (sum(_reaching(n + cut, *axis) for n in range(out)) for out, cut, *axis in axes)
+    height, width = op.output_size
+    return {
+        "call": 1,
+        "rows": height,
+        "pixels": height * width,
+        "outputs": height * width * op.channels,
+        "kernel_rows": rows * width * op.channels,
+        "taps": rows * columns * op.channels,
+        "macs": rows * columns * op.channels * channels,
+    }
+
+
+def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
+    """How many taps bring an input to the place `at` of the full output, as find_taps in sf_transpose_conv2d.c."""
+    first = at % stride + max(0, at // stride - size + 1) * stride
+    return max(0, -(-(min(at + 1, kernel) - first) // stride))
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
@@ -203,6 +242,9 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
     "sf_conv2d_s8": conv2d,
+    "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
+    "sf_grouped_conv2d_s8": conv2d,
+    "sf_transpose_conv2d_s8": transpose_conv2d,
     "sf_depthwise_s8_dsp": depthwise_dsp,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
