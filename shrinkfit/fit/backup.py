@@ -74,7 +74,7 @@ class Backups:
 
     def delete(self) -> None:
         """Call it after the callbacks' own on_train_end: they have deleted theirs, if they were asked to."""
-        for callback in self._callbacks:
+        for callback in self._callbacks if is_chief(self._model) else ():
             if getattr(callback, "delete_checkpoint", True):
                 for path in _folder(callback).glob("*"):
                     path.unlink()
@@ -120,12 +120,13 @@ class Backups:
         return save_weights
 
     def _write(self, callback: Any) -> None:
+        # All workers have to take part in reading what lies on several of them; the chief writes.
+        name, state = f"{digest(self._model)}.json", self._state()
         if not is_chief(self._model):
             return
         folder = _folder(callback)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{digest(self._model)}.json"
-        state = self._state()
+        path = folder / name
         if state["teacher"] is not None:
             state["teacher"] = _write_arrays(folder, state["teacher"])
         _write_whole(path, json.dumps({"format": FORMAT, **state}).encode())
