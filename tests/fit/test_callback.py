@@ -33,6 +33,7 @@ def compiled(build, **settings):
     model = build()
     probabilities = "softmax" in model.layers[-1].get_config().get("activation", "") or "Softmax" in str(model.layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not probabilities)
+    settings = {"jit_compile": False} | settings  # XLA would compile for longer than these train
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss=loss, metrics=["accuracy"], **settings)
     return model
 
