@@ -16,7 +16,7 @@ from shrinkfit.price import cycles
 from shrinkfit.price.cost import price, price_graph
 from shrinkfit.write.export import write_folder
 from tests.runtime_c import graphs
-from tests.write.nets import Builder, chain, residual
+from tests.write.nets import Builder, chain, decoder, residual
 from tests.write.nets_arithmetic import arithmetic, cells
 
 SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -47,6 +47,7 @@ NETS = {
     "autoencoder": autoencoder,
     "residual": lambda: residual(size=(17, 13), channels=9),
     "time convolutions": lambda: chain(steps=40, bands=13),
+    "decoder": lambda: decoder(size=(14, 12)),
     "arithmetic": arithmetic,
     "cells": cells,
 }
