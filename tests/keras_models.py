@@ -124,7 +124,7 @@ def dense_net() -> keras.Model:
         x = layers.Concatenate()([x, y])
     pooled = layers.MaxPooling2D(2)(layers.Conv2D(6, 1, activation="relu")(x))
     x = layers.Concatenate()([layers.AveragePooling2D(2)(x), pooled, layers.Conv2D(4, 2, strides=2)(x)])
-    x = layers.Conv2D(10, 1, activation="elu")(x)
+    x = layers.Conv2D(10, 1, activation="silu")(x)
     x = layers.Concatenate()([layers.GlobalMaxPooling2D()(x), layers.GlobalAveragePooling2D()(x)])
     return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
 

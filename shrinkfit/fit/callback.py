@@ -11,19 +11,26 @@ import keras
 import numpy as np
 
 from shrinkfit.device import Device, get_device
+from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
 from shrinkfit.fit import prune as pruning
 from shrinkfit.fit import records as recording
+from shrinkfit.fit.backup import Backups, digest
+from shrinkfit.fit.beside import Beside, find_beside
 from shrinkfit.fit.channels import couple, slice_weights
 from shrinkfit.fit.distill import Distiller, checked_distill
+from shrinkfit.fit.forward import FLOAT
 from shrinkfit.fit.importance import Measure, checked_measure, measure
 from shrinkfit.fit.instruments import Instruments, bake
-from shrinkfit.fit.pricing import Pricer
+from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
+from shrinkfit.fit.pricing import Pricer, shown
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
+from shrinkfit.fit.slots import zero_slots
 from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.fit.zeros import alive_in_weights
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import Cost, price_graph
@@ -38,6 +45,8 @@ _ADVICE = {
     "ram_bytes": "make the input smaller, stride or pool earlier, or choose a part with more RAM",
     "flash_bytes": "use fewer or narrower layers, or choose a part with more flash",
     "flops": "stride or pool earlier, use fewer layers, lower inferences_per_second, or raise flops",
+    "latency_ms": "stride or pool earlier, use fewer layers, or choose a faster part",
+    "energy_uj": "stride or pool earlier, use fewer layers, or choose a part that takes less current",
 }
 
 
@@ -51,7 +60,11 @@ class FitDevice(keras.callbacks.Callback):
 
     Args:
         device: a catalogue name (`shrinkfit devices` lists them) or a Device.
-        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None.
+        ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None. Every limit but energy_uj
+            may also be text such as "50%", of what the device has left for the model.
+        latency_ms, energy_uj: limits for one inference by the cycle model of the C kernels (price/cycles.py); none
+            where None. `fit.cost.cycles_source` says what the figures rest on.
+        reserve_ram_bytes, reserve_flash_bytes: what the application keeps of the device for itself.
         inferences_per_second: shares the device's FLOP/s among inferences.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
@@ -95,9 +108,13 @@ class FitDevice(keras.callbacks.Callback):
         self,
         device: str | Device,
         *,
-        ram_bytes: int | None = None,
-        flash_bytes: int | None = None,
-        flops: float | None = None,
+        ram_bytes: Limit | None = None,
+        flash_bytes: Limit | None = None,
+        flops: Limit | None = None,
+        latency_ms: Limit | None = None,
+        energy_uj: float | None = None,
+        reserve_ram_bytes: int = 0,
+        reserve_flash_bytes: int = 0,
         inferences_per_second: float = 1.0,
         prune: bool = True,
         importance: str | Measure = "taylor",
@@ -118,7 +135,14 @@ class FitDevice(keras.callbacks.Callback):
         super().__init__()
         self.device = get_device(device)
         self.budget = self.device.budget(
-            ram_bytes=ram_bytes, flash_bytes=flash_bytes, flops=flops, inferences_per_second=inferences_per_second
+            ram_bytes=ram_bytes,
+            flash_bytes=flash_bytes,
+            flops=flops,
+            latency_ms=latency_ms,
+            energy_uj=energy_uj,
+            reserve_ram_bytes=reserve_ram_bytes,
+            reserve_flash_bytes=reserve_flash_bytes,
+            inferences_per_second=inferences_per_second,
         )
         self.prune, self.quantize = prune, quantize
         self.importance = checked_measure(importance)
@@ -138,6 +162,8 @@ class FitDevice(keras.callbacks.Callback):
         self._small: Any = None
         self._graph: Graph | None = None
         self._instruments: Instruments | None = None
+        self._beside = Beside(self, None)
+        self._backups: Backups | None = None
 
     # --- what the user reads afterwards ---
 
@@ -224,14 +250,17 @@ class FitDevice(keras.callbacks.Callback):
 
         return plot_fit(self, path)
 
-    # --- Keras hooks ---
+    # --- Keras hooks; fit/beside.py puts them before all other callbacks', and those named after_... behind them ---
 
     def set_model(self, model: Any) -> None:
         self._fitting = model
+        self._beside = find_beside(self)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._release()
+        self._beside.begin()
         self.history, self._small, self._graph = [], None, None
+        self._next_epoch, self._finished, self._remembered = 0, "", {}
         epochs = max(int(self.params.get("epochs") or 1), 1)
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
@@ -240,20 +269,20 @@ class FitDevice(keras.callbacks.Callback):
         self._stages = fuse(self._topology)
         self._channels = couple(self._topology)
         self._pricer = Pricer(self._topology, self._stages, self._channels, self.device)
-        self._alive = np.ones(self._channels.count, bool)
-        self._widths = pruning.widths_of(self._channels, self._alive)
+        self._take(alive_in_weights(self._topology, self._channels))
         self._first = self._pricer.costs(self._widths)
         self._floors = flooring.floors(self._topology, self._channels, self.exclude, self.minimum_width)
         self._refuse_the_impossible()
         sparse = sparse_nodes(self._topology, self.sparsity_layers) if self.block_sparsity else ()
-        variables = FitVariables(
-            self._topology,
-            self._stages,
-            self._channels,
-            quantize=self.quantize,
-            tap=self.prune and (self.importance == "taylor" or callable(self.importance)),
-            sparse=sparse,
-        )
+        with scope_of(self._fitting):
+            variables = FitVariables(
+                self._topology,
+                self._stages,
+                self._channels,
+                quantize=self.quantize,
+                tap=self.prune and (self.importance == "taylor" or callable(self.importance)),
+                sparse=sparse,
+            )
         self._sparsity = BlockSparsity(
             self._stages,
             self._channels,
@@ -264,22 +293,50 @@ class FitDevice(keras.callbacks.Callback):
             end=self._schedule.last_change,
         )
         self._instruments = Instruments(
-            self._fitting, self._topology, self._stages, variables, distiller=self._distiller()
+            self._fitting,
+            self._topology,
+            self._stages,
+            variables,
+            distiller=self._distiller(),
+            running=self._beside.running,
         )
+        self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
         self._instruments.attach()
+        self._backups.begin()
+        self._put_zeros()
+
+    def after_train_begin(self) -> None:
+        """BackupAndRestore has put back what it had: go on from there."""
+        state = self._backups.load()
+        self._resumed = state is not None
+        if state is not None:
+            self._restore(state)
+        else:
+            self._take(alive_in_weights(self._topology, self._channels))
+        self._put_zeros()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._next_epoch = epoch
         limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
         self._take_teacher(epoch)
-        self.history.append({"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}})
+        record = {"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}}
         if self.prune:
-            self.history[-1] |= self._narrow(epoch, limits)
-        self.history[-1]["sparsity"] = self._sparsity.update(epoch, self._alive)
-        self._enter_phase(self._schedule.phase_at(epoch))
+            record |= self._narrow(epoch, limits)
+        narrowed = bool(record["pruned"])
+        again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
+        record["pruned"] = [r for h in again for r in h["pruned"]] + record["pruned"]
+        self.history = [h for h in self.history if h["epoch"] < epoch] + [record]
+        record["sparsity"] = self._sparsity.update(epoch, self._alive)
+        phase = self._schedule.phase_at(epoch)
+        sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
+        if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
+            self._beside.start_anew()
+        self._enter_phase(phase)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
+        bake(self._topology, self._channels, self._alive)  # whatever other callbacks have put there
         self._sparsity.bake()  # momentum has moved what is masked
         if self._instruments.distiller is not None:
             self._require_teaching()
@@ -291,12 +348,35 @@ class FitDevice(keras.callbacks.Callback):
             "metrics": {name: float(value) for name, value in logs.items()},
         }
         logs.update({name: float(costs[name]) for name in pruning.RESOURCES if name in costs})
+        self._next_epoch = epoch + 1
+        self._remembered[digest(self._fitting)] = self._instruments.variables.state()
+
+    def after_epoch_end(self, epoch: int) -> None:
+        """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
+        if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.take_back_stop(epoch):
+            self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._backups.end()
         self._instruments.detach()
-        self._require_limits_met()  # before the masks are written: a failed fit takes no weight away
-        bake(self._topology, self._channels, self._alive)
-        self._sparsity.bake()
+        self._require_limits_met()
+        self._finish()
+
+    def after_train_end(self) -> None:
+        """EarlyStopping may have put back the weights of its best epoch."""
+        if digest(self._fitting) != self._finished:
+            self._finish()
+        self._backups.delete()
+        if self._resumed and not is_tf_keras(self._fitting):
+            self._fitting._initial_epoch = None  # Keras would begin every later fit() there
+
+    def _finish(self) -> None:
+        """Make the smaller model and the graph from the weights as they are, with the ranges of their epoch."""
+        remembered = self._remembered.get(digest(self._fitting))
+        if remembered is not None:
+            self._instruments.variables.restore(remembered)
+        self._put_zeros()
+        self._finished = digest(self._fitting)
         self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
         if self.quantize:
             weights = slice_weights(
@@ -304,6 +384,39 @@ class FitDevice(keras.callbacks.Callback):
             )
             ranges = self._instruments.variables.ranges()
             self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
+
+    # --- what a backup keeps ---
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "epoch": self._next_epoch,
+            "alive": self._alive.astype(int).tolist(),
+            "first": self._first,
+            "history": self.history,
+            "teacher": self._instruments.distiller.state() if self._instruments.distiller else None,
+            **self._instruments.variables.state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._take(np.array(state["alive"], bool))
+        self._first, self.history = state["first"], state["history"]
+        self._instruments.variables.restore(state)
+        if state["teacher"] is not None and self._instruments.distiller is not None:
+            self._instruments.distiller.restore(self._fitting, state["teacher"])
+            self._instruments.attach()
+        if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
+            self._fitting._initial_epoch = state["epoch"]
+
+    def _take(self, alive: np.ndarray) -> None:
+        self._alive = alive
+        self._widths = pruning.widths_of(self._channels, alive)
+
+    def _put_zeros(self) -> None:
+        """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
+        self._instruments.variables.set_alive(self._alive)
+        bake(self._topology, self._channels, self._alive)
+        self._sparsity.bake()
+        zero_slots(self._fitting.optimizer, self._topology, self._channels, self._alive)
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
@@ -370,10 +483,10 @@ class FitDevice(keras.callbacks.Callback):
             prefer=KERNEL_WIDTH if epoch >= self._schedule.prune_end else 1,
         )
         before, self._alive = self._alive, pruning.select(groups, self._widths, worth, self._alive)
-        self._instruments.variables.set_alive(self._alive)
+        self._put_zeros()
         if self.verbose:
             for r in pruned:
-                saved = f"{r.saved[r.resource]:,.0f} {r.resource}"
+                saved = f"{shown(r.saved[r.resource])} {r.resource}"
                 print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {saved}")
         return {
             "pruned": recording.narrowings(pruned, epoch, self._topology, self._channels, worth, before, self._alive),
@@ -383,6 +496,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def _refuse_the_impossible(self) -> None:
         limits = self.budget.limits()
+        self._pricer.require_known(tuple(limits))
         least = tuple(floor.width for floor in self._floors) if self.prune else self._widths
         excess = pruning.over(self._pricer.costs(least), limits)
         if not excess:
@@ -396,7 +510,7 @@ class FitDevice(keras.callbacks.Callback):
         cause = self._pricer.cause(least, resource)
         raise BudgetError(
             f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
-            f"{costs[resource]:,.0f} {resource}, the limit is {limits[resource]:,.0f}. {cause} "
+            f"{shown(costs[resource])} {resource}, the limit is {shown(limits[resource])}. {cause} "
             f"To mend it, {_ADVICE[resource]}."
         )
 
@@ -405,7 +519,9 @@ class FitDevice(keras.callbacks.Callback):
         excess = pruning.over(costs, limits)
         if excess:
             self._instruments = None
-            got = ", ".join(f"{r} {self._first[r]:,.0f} -> {costs[r]:,.0f} (limit {limits[r]:,.0f})" for r in excess)
+            got = ", ".join(
+                f"{r} {shown(self._first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})" for r in excess
+            )
             raise BudgetError(
                 f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
                 f"{len(self.history)} epochs; the limits hold from epoch {self._schedule.prune_end + 1} on: "
@@ -413,6 +529,15 @@ class FitDevice(keras.callbacks.Callback):
             )
 
     def _release(self) -> None:
+        if self._backups is not None:
+            self._backups.end()
         if self._instruments is not None:
             self._instruments.detach()
             self._instruments = None
+
+    # tf_keras asks every callback these.
+
+    def _implements_train_batch_hooks(self) -> bool:
+        return False
+
+    _implements_test_batch_hooks = _implements_predict_batch_hooks = _implements_train_batch_hooks

@@ -163,6 +163,11 @@ class _Coupling:
         self.union.fix(units)  # a channel that is 0 still has its share of the sum
         return units
 
+    def _affine(self, node: Node, units: np.ndarray) -> np.ndarray:
+        if any(np.ptp(node.attributes[key]) for key in ("factor", "shift")):
+            self.union.fix(units)  # its numbers are no weights that could be sliced
+        return units
+
     def _add(self, node: Node, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if len(a) == len(b):
             self.union.join_all(a, b)

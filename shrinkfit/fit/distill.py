@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from shrinkfit.errors import ShrinkfitError
+from shrinkfit.fit.keras_versions import keras_of, scope_of
 from shrinkfit.read.stages import Stage, stage_of_output
 from shrinkfit.read.topology import Topology
 
@@ -44,6 +47,7 @@ class Distiller:
         teacher: Any = None,
     ) -> None:
         self._share, self._temperature, self.teacher, self.used = share, temperature, teacher, False
+        self._is_copy = False
         if len(topology.outputs) != 1:
             raise ShrinkfitError(
                 f"distill: model '{model.name}' has {len(topology.outputs)} outputs, expected one; set distill=0"
@@ -63,10 +67,19 @@ class Distiller:
 
     def take_copy(self, model: Any) -> None:
         """Make a copy of the model, as it is now, the teacher."""
-        with model.distribute_strategy.scope():
-            self.teacher = _clone(model)
+        with scope_of(model):
+            self.teacher = keras_of(model).models.clone_model(model)
         self.teacher.set_weights(model.get_weights())
-        self.teacher.trainable = False
+        self.teacher.trainable, self._is_copy = False, True
+
+    def state(self) -> list[np.ndarray] | None:
+        """The weights of a teacher that is a copy; None where there is no copy."""
+        return self.teacher.get_weights() if self._is_copy else None
+
+    def restore(self, model: Any, state: list[np.ndarray]) -> None:
+        """Take the copy that `state` gave."""
+        self.take_copy(model)
+        self.teacher.set_weights(state)
 
     def loss_of(self, original: Callable, is_training: Callable[[], Any]) -> Callable:
         """What takes the place of the model's `compute_loss`.
@@ -128,18 +141,6 @@ def _cast(x: Any, like: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(x, like.dtype)
-
-
-def _clone(model: Any) -> Any:
-    if type(model).__module__.startswith("tf_keras") or any(
-        base.__module__.startswith("tf_keras") for base in type(model).__mro__
-    ):
-        import tf_keras
-
-        return tf_keras.models.clone_model(model)
-    import keras
-
-    return keras.models.clone_model(model)
 
 
 def _require_same_shapes(model: Any, teacher: Any) -> None:

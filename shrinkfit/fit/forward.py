@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from shrinkfit.fit.keras_versions import tensor_of
 from shrinkfit.fit.tfmot import quantize_fixed
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Padding
@@ -37,13 +38,13 @@ class Forward:
         whole: whether probabilities that the model gives out are rounded too; training would take the logarithm of
             one rounded to 0.
     Attributes:
-        training: whether the training step is being traced; layers such as Conv2D are not told.
+        training: how many training steps are being traced, 0 for none; layers such as Conv2D are not told.
     """
 
     def __init__(
         self, stages: tuple[Stage, ...], variables: FitVariables, *, phase: str = FLOAT, whole: bool = False
     ) -> None:
-        self.phase, self.training = phase, False
+        self.phase, self.training = phase, 0
         self._whole, self._variables = whole, variables
         self._observes = bool(variables.activations)
         self._by_key = {stage.key: stage for stage in stages}
@@ -106,6 +107,8 @@ class Forward:
         return call
 
     def _compute(self, node: Node, xs: list[Any], original: Callable, alone: bool) -> Any:
+        import tensorflow as tf
+
         if node.kind in WEIGHTED:
             return self._weighted(node, xs[0])
         if node.kind == "batch_norm":
@@ -116,7 +119,11 @@ class Forward:
             return original(xs)
         if node.kind in ("add", "multiply"):  # a link of a chain
             return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
-        return xs[0] if node.kind == "identity" else node.layer.activation(xs[0])
+        if node.kind == "identity":
+            return xs[0]
+        if node.kind == "table" and node.part:  # silu's gate
+            return tf.nn.sigmoid(xs[0])
+        return node.layer.activation(xs[0])
 
     # --- kernels ---
 
@@ -163,7 +170,7 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        kernel = tf.cast(stage.head.variables["kernel"].value, tf.float32)
+        kernel = tf.cast(tensor_of(stage.head.variables["kernel"]), tf.float32)
         kernel = _with_output_last(stage.head, self._variables.sparse_kernel(stage.head.name, kernel))
         kernel = tf.reshape(kernel, (-1, bias.shape[0]))
         step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
@@ -198,7 +205,9 @@ class Forward:
                 count = (tf.shape(x)[0] + TAP_EVERY - 1) // TAP_EVERY
                 share = tf.cast(x[:count], tf.float32) * tf.cast(upstream[:count], tf.float32)
                 share = tf.reduce_sum(share, axis=list(range(1, len(x.shape) - 1)))
-                tap.assign_add(tf.reduce_sum(share**2, axis=0))
+                # Loss scaling of mixed precision overflows in its first steps.
+                worth = tf.reduce_sum(share**2, axis=0)
+                tap.assign_add(tf.where(tf.math.is_finite(worth), worth, 0.0))
                 return upstream
 
             return tf.identity(x), gradient
@@ -269,7 +278,7 @@ def _masked_line(node: Node, mask: Any, error: Any) -> _MaskedLine | None:
     gamma, beta = (node.variables.get(role) for role in ("gamma", "beta"))
     if type(node.layer) is not keras.layers.BatchNormalization or gamma is None or beta is None:
         return None
-    gamma, beta = (tf.cast(v.value, tf.float32) * mask for v in (gamma, beta))
+    gamma, beta = (tf.cast(tensor_of(v), tf.float32) * mask for v in (gamma, beta))
     return _MaskedLine(node.layer, gamma, beta if error is None else beta + error)
 
 
@@ -278,11 +287,11 @@ def _affine(stage: Stage) -> tuple[Any, Any]:
     import tensorflow as tf
 
     zeros = tf.zeros(stage.head.shape[-1])
-    own = {role: tf.cast(v.value, tf.float32) for role, v in stage.head.variables.items()}
+    own = {role: tf.cast(tensor_of(v), tf.float32) for role, v in stage.head.variables.items()}
     bias = own.get("bias", zeros)
     if stage.batch_norm is None:
         return zeros + 1.0, bias
-    norm = {role: tf.cast(v.value, tf.float32) for role, v in stage.batch_norm.variables.items()}
+    norm = {role: tf.cast(tensor_of(v), tf.float32) for role, v in stage.batch_norm.variables.items()}
     factor = norm.get("gamma", 1.0) / tf.sqrt(norm["variance"] + stage.batch_norm.attributes["epsilon"])
     return factor, (bias - norm["mean"]) * factor + norm.get("beta", 0.0)
 

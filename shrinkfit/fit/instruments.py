@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,15 @@ import numpy as np
 from shrinkfit.fit.channels import Channels
 from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
+from shrinkfit.fit.keras_versions import is_tf_keras
 from shrinkfit.fit.variables import FitVariables
-from shrinkfit.read.nodes import canonical_weights, keras_axes
+from shrinkfit.read.nodes import canonical, keras_axes, keras_value
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology
+
+# What makes a channel; a normalization without gamma would give (0 - mean) / deviation.
+ZEROED = ("kernel", "bias", "gamma", "beta", "mean")
+_MAKERS = ("make_train_function", "make_test_function", "make_predict_function")
 
 
 class Instruments:
@@ -26,6 +31,8 @@ class Instruments:
         topology, stages: of that model.
         variables: of this fit.
         distiller: mixes a teacher into the loss, if it has one.
+        running: whether the training that these instruments belong to still runs. Keras tells nobody when a fit()
+            ends by an exception; the first use of the model after that takes the patches off.
     Attributes:
         phase: see forward.py; a change takes effect with the next `attach`.
     """
@@ -37,10 +44,12 @@ class Instruments:
         stages: tuple[Stage, ...],
         variables: FitVariables,
         distiller: Distiller | None = None,
+        running: Callable[[], bool] = lambda: True,
     ) -> None:
         self.model, self.variables, self.distiller = model, variables, distiller
         self.phase = FLOAT
         self._topology, self._stages = topology, stages
+        self._running = running
         self._saved: dict[tuple[Any, str], Any] = {}  # what the instance had there itself, mostly nothing
 
     @property
@@ -52,13 +61,16 @@ class Instruments:
         self.detach(retrace=False)
         forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
         for layer, nodes in self._nodes_by_layer().items():
-            self._patch(layer, "call", forward.call_of(layer, nodes))
-        self._patch(self.model, "call", forward.counting(self.model.call))
-        self._patch(self.model, "train_step", _telling(forward, self.model.train_step))
+            self._patch(layer, "call", _unconverted(forward.call_of(layer, nodes)))
+        self._patch(self.model, "call", _unconverted(forward.counting(self.model.call)))
+        step = self.model.train_step
+        self._patch(self.model, "train_step", _telling(forward, step, is_tf_keras(self.model)))
         if self.distiller is not None and self.distiller.teacher is not None:
-            loss = self.distiller.loss_of(self.model.compute_loss, lambda: forward.training)
+            loss = self.distiller.loss_of(self.model.compute_loss, lambda: bool(forward.training))
             self._patch(self.model, "compute_loss", loss)
         self._retrace()
+        for name in _MAKERS:
+            self._patch(self.model, name, getattr(self.model, name))
 
     def detach(self, retrace: bool = True) -> None:
         """Give the model its own methods back."""
@@ -75,11 +87,13 @@ class Instruments:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Attach for a while, for a prediction with the masks and ranges as they are, softmax in steps of 1/256 too."""
+        running, self._running = self._running, lambda: True
         self.attach(whole=bool(self.variables.activations) and self.phase != FLOAT)
         try:
             yield
         finally:
             self.detach()
+            self._running = running
 
     def _nodes_by_layer(self) -> dict[Any, list[Node]]:
         layers: dict[Any, list[Node]] = {}
@@ -89,26 +103,53 @@ class Instruments:
         return layers
 
     def _patch(self, owner: Any, name: str, method: Any) -> None:
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            if self._running():
+                return method(*args, **kwargs)
+            self.detach()
+            return getattr(owner, name)(*args, **kwargs)
+
         # Past Keras's __setattr__, which would track what it is given as part of the model.
         self._saved[owner, name] = owner.__dict__.get(name)
-        owner.__dict__[name] = method
+        owner.__dict__[name] = _unconverted(patched)
 
     def _retrace(self) -> None:
         self.model.predict_function = None
-        if self.model.compiled:
+        if _is_compiled(self.model):
             self.model.make_train_function(force=True)
             self.model.make_test_function(force=True)
 
 
-def _telling(forward: Forward, original: Any) -> Any:
-    """A train_step that tells the forward passes, while it is traced, that this is training."""
+def _is_compiled(model: Any) -> bool:
+    return bool(getattr(model, "compiled", False) or getattr(model, "_is_compiled", False))
+
+
+def _unconverted(method: Callable) -> Callable:
+    """tf_keras has AutoGraph rewrite the methods that it calls; closures such as ours it could not."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(method)
+
+
+def _telling(forward: Forward, original: Any, converts: bool) -> Any:
+    """A train_step that tells the forward passes, while it is traced, that this is training.
+
+    Args:
+        converts: whether AutoGraph rewrites the user's own train_step, as in tf_keras.
+    """
+    import tensorflow as tf
 
     def train_step(*args: Any, **kwargs: Any) -> Any:
-        forward.training = True
+        # Counted, because the replicas of a distributed step are traced in turns.
+        forward.training += 1
         try:
-            return original(*args, **kwargs)
+            step = original
+            if converts and not tf.executing_eagerly():
+                context = tf.__internal__.autograph.control_status_ctx()
+                step = tf.__internal__.autograph.tf_convert(original, context)
+            return step(*args, **kwargs)
         finally:
-            forward.training = False
+            forward.training -= 1
 
     return train_step
 
@@ -117,13 +158,19 @@ def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
     """Write the masks into the model's own weights: pruned channels become zero."""
     for node in topology.nodes.values():
         keep = alive[channels.of_node[node.name]]
-        for role, value in canonical_weights(node).items():
-            # A normalization without gamma would give (0 - mean) / deviation.
-            if role in ("kernel", "bias", "gamma", "beta", "mean"):
-                node.variables[role].assign(keras_axes(node, role, _zeroed(node, role, value, keep)))
+        if keep.all():
+            continue
+        for role, variable in node.variables.items():
+            if role in ZEROED:
+                before = keras_value(variable)
+                after = zeroed(node, role, before, keep)
+                if not np.array_equal(before, after):
+                    variable.assign(after)
 
 
-def _zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
+def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """A variable's value (or that of anything of its shape) with zeros in the output channels that do not stay."""
     if node.kind == "depthwise" and role == "kernel":
-        return value * keep.reshape(value.shape[-2:])
-    return value * keep
+        keep = keep.reshape(canonical(node, role, value).shape[-2:])
+    # A product would keep NaN and the sign of zero.
+    return keras_axes(node, role, np.where(keep, canonical(node, role, value), 0.0)).astype(value.dtype)

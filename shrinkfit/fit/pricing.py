@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.device import Device
+from shrinkfit.errors import BudgetError
 from shrinkfit.fit.channels import Channels, slice_weights
 from shrinkfit.fit.prune import Costs, Widths
 from shrinkfit.price.cost import Cost, price_graph
@@ -48,12 +49,27 @@ class Pricer:
             costs["ram_excess"] = sum(max(0.0, n - self.ram_limit) for n in live)
         return costs
 
+    def require_known(self, resources: tuple[str, ...]) -> None:
+        """Raise BudgetError where one of these costs of the model cannot be told."""
+        cost = self.cost(tuple(len(group.units) for group in self._channels.groups))
+        missing = [name for name in resources if name not in cost.as_costs()]
+        if missing:
+            raise BudgetError(
+                f"{' and '.join(missing)} of model '{self._topology.name}' on {self._device.name} cannot be told: "
+                f"{cost.cycles_source}; limit flops instead"
+            )
+
     def cause(self, widths: Widths, resource: str) -> str:
         """A sentence that names what is behind a cost that cannot come down."""
         cost = self.cost(widths)
         if resource == "ram_bytes":
             size = sum(int(np.prod(self._topology.nodes[name].shape)) for name in self._topology.inputs)
             return f"The peak is at layer '{cost.peak_layer}'; the input alone takes {size:,} bytes."
-        key = "bytes" if resource == "flash_bytes" else "flops"
+        key = {"flash_bytes": "bytes", "flops": "flops"}.get(resource, "cycles")
         worst = max(cost.layers, key=lambda layer: getattr(layer, key))
-        return f"Layer '{worst.name}' takes the most, {getattr(worst, key):,}."
+        return f"Layer '{worst.name}' takes the most, {getattr(worst, key):,} {key}."
+
+
+def shown(value: float) -> str:
+    """A cost or limit for a message: whole bytes and FLOPs, four digits of milliseconds."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.fit.channels import Channels, slice_weights
+from shrinkfit.fit.keras_versions import is_tf_keras, keras_of
 from shrinkfit.read.nodes import keras_axes
 from shrinkfit.read.topology import Topology, canonical_weights
 
@@ -24,21 +25,22 @@ def smaller_model(model: Any, topology: Topology, channels: Channels, alive: np.
     Returns:
         A Keras model that knows nothing of shrinkfit, not compiled.
     """
-    import keras
-
+    package = keras_of(model)
+    # tf_keras calls the function for the layers of nested models anyway.
+    nested = {} if is_tf_keras(model) else {"recursive": True}
     settings = _new_settings(topology, channels, alive)
     clones: dict[int, Any] = {}
 
     def clone(layer: Any) -> Any:
-        if isinstance(layer, keras.layers.Layer):
+        if isinstance(layer, package.layers.Layer):
             made = type(layer).from_config({**layer.get_config(), **settings.get(id(layer), {})})
         else:
             made = layer  # an operation such as a + b, which holds nothing
         return clones.setdefault(id(layer), made)
 
-    small = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    small = package.models.clone_model(model, clone_function=clone, **nested)
     for node in topology.nodes.values():
-        if node.kind == "affine":  # its numbers are no settings where it was adapted
+        if node.kind == "affine" and "function" not in node.attributes:  # adapted numbers are no settings
             numbers: dict[str, Any] = {}
             node.layer.save_own_variables(numbers)
             clones[id(node.layer)].load_own_variables(numbers)

@@ -32,6 +32,12 @@ class Schedule:
         return int(self.prune_epochs[1] * self.epochs)
 
     @property
+    def settled(self) -> int:
+        """The first epoch whose results can be compared with all later ones: the budget holds, in int8 arithmetic."""
+        quantized = 0 if self.quantize_from is None else int(self.quantize_from * self.epochs)
+        return max(self.prune_end, quantized)
+
+    @property
     def prune_begin(self) -> int:
         """The epoch from which the limits tighten."""
         return int(self.prune_epochs[0] * self.epochs)

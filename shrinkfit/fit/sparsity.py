@@ -61,6 +61,8 @@ class BlockSparsity:
         masks: node name -> TensorFlow variable of the kernel's shape.
         final: the share of blocks that is zero at the end.
         begin, end: epochs; the share grows from the first to the second after tfmot's PolynomialDecay.
+    Attributes:
+        end: the first epoch with the final share; 0 where there are no zero blocks.
     """
 
     def __init__(
@@ -75,13 +77,15 @@ class BlockSparsity:
         end: int,
     ) -> None:
         self._channels, self._nodes, self._masks = channels, nodes, masks
-        self._final, self._begin, self._end = final, begin, max(begin, end)
+        self._final, self._begin, self.end = final, begin, max(begin, end) if nodes else 0
         self._norms = {stage.head.name: stage.batch_norm for stage in stages}
 
     def share_at(self, epoch: int) -> float:
         """The share of zero blocks in an epoch, counted from 0."""
+        if not self._nodes or epoch < self._begin:
+            return 0.0
         # One step later than the epoch, so that the first epoch already has some.
-        return polynomial_decay(self._final, self._begin, self._end + 1, epoch + 1) if epoch >= self._begin else 0.0
+        return polynomial_decay(self._final, self._begin, self.end + 1, epoch + 1)
 
     def update(self, epoch: int, alive: np.ndarray) -> dict[str, dict[str, float]]:
         """Mask this epoch's share of each kernel's blocks, those of the least magnitude, and write their zeros.

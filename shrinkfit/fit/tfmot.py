@@ -34,17 +34,31 @@ class _Weights:
 
         shape = () if shape is None else ((shape,) if isinstance(shape, int) else tuple(shape))
         value = 0.0 if initializer is None else float(getattr(initializer, "value", 0.0))
-        return tf.Variable(tf.fill(shape, value), trainable=False, name=name.replace("/", "_"))
+        # Several replicas each see their part of the batch; the mean of what they would write is written.
+        mean = tf.VariableAggregation.MEAN
+        return tf.Variable(tf.fill(shape, value), trainable=False, name=name.replace("/", "_"), aggregation=mean)
+
+
+class _Passing:
+    """Takes the place of a variable that tfmot only writes and reads at once; a copy in memory would serve nobody."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def assign(self, value: Any, name: str | None = None) -> Any:
+        return value
 
 
 class KernelQuantizer:
     """int8 fake quantization of a kernel, symmetric per output channel, range of its present values."""
 
     def __init__(self, name: str, channels: int) -> None:
+        import tensorflow as tf
+
         quantizers, _, _ = _tfmot()
         self._channels = channels
         self._quantizer = quantizers.LastValueQuantizer(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
-        self._weights = self._quantizer.build((None, channels), name, _Weights())
+        self._weights = {"min_var": _Passing(tf.float32), "max_var": _Passing(tf.float32)}
 
     def quantize(self, kernel: Any) -> Any:
         """kernel [...], the output channels last -> the same shape, on the int8 grid."""
@@ -67,14 +81,13 @@ class ActivationQuantizer:
     """
 
     def __init__(self, name: str, *, rectified: bool = False, top: float | None = None) -> None:
-        import tensorflow as tf
 
         quantizers, self._ops, _ = _tfmot()
         self._rectified, self._top = rectified, top
         quantizer = quantizers.MovingAverageQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
         weights = quantizer.build(None, name, _Weights())
         self.low, self.high = weights["min_var"], weights["max_var"]
-        self.seen = tf.Variable(0.0, trainable=False, name=f"{name.replace('/', '_')}_seen")
+        self.seen = _Weights().add_weight(f"{name}_seen")
         if rectified:
             self.low.assign(0.0)
 
@@ -110,6 +123,13 @@ class ActivationQuantizer:
 
     def range(self) -> tuple[float, float]:
         return float(self.low.numpy()), float(self.high.numpy())
+
+    def state(self) -> list[float]:
+        return [*self.range(), float(self.seen.numpy())]
+
+    def restore(self, state: list[float]) -> None:
+        for variable, value in zip((self.low, self.high, self.seen), state, strict=True):
+            variable.assign(value)
 
 
 def _rectified(quantized: Callable, x: Any) -> Any:

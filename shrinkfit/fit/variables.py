@@ -17,6 +17,9 @@ from shrinkfit.read.topology import Node, Topology, canonical_weights
 class FitVariables:
     """TensorFlow variables that belong to the fit, not to the model: no checkpoint of the model holds them.
 
+    Made in the scope of a tf.distribute strategy they are one value on all replicas: a range moves by the mean of the
+    replicas' batch extremes; importance is gathered on each replica and summed when it is read.
+
     Args:
         topology, stages, channels: of one model.
         quantize: whether ranges are observed and kernels quantized at all.
@@ -43,8 +46,9 @@ class FitVariables:
         import tensorflow as tf
 
         self._topology, self._channels = topology, channels
+        same = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self.masks = {
-            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask")
+            node.name: tf.Variable(np.ones(node.shape[-1], np.float32), trainable=False, name="mask", aggregation=same)
             for node in topology.nodes.values()
             if node.variables
         }
@@ -53,10 +57,12 @@ class FitVariables:
         heads = [stage.head for stage in stages if "kernel" in stage.head.variables] if quantize else []
         self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
         made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
-        self.taps = {s.key: tf.Variable(tf.zeros(s.last.shape[-1]), trainable=False, name="importance") for s in made}
+        self.taps = {stage.key: _tap(stage.last.shape[-1]) for stage in made}
 
         self.kernel_masks = {
-            node.name: tf.Variable(tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks")
+            node.name: tf.Variable(
+                tf.ones(node.variables["kernel"].shape), trainable=False, name="blocks", aggregation=same
+            )
             for node in sparse
         }
 
@@ -79,6 +85,25 @@ class FitVariables:
             tap.assign(np.zeros(tap.shape, np.float32))
         return taken if any(values.any() for values in taken.values()) else None
 
+    def state(self) -> dict[str, Any]:
+        """Ranges and importance as plain numbers for JSON, which keeps every bit of them; masks belong to the fit.
+
+        In the model's order, since a layer that the user gave no name has another one in the next run.
+        """
+        return {
+            "ranges": [quantizer.state() for quantizer in self.activations.values()],
+            "importance": [tap.numpy().tolist() for tap in self.taps.values()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what `state` gave; what this fit does not observe, or that one did not, is left alone."""
+        if len(state["ranges"]) == len(self.activations):
+            for quantizer, values in zip(self.activations.values(), state["ranges"], strict=True):
+                quantizer.restore(values)
+        if len(state["importance"]) == len(self.taps):
+            for tap, values in zip(self.taps.values(), state["importance"], strict=True):
+                tap.assign(np.array(values, np.float32))
+
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Ranged stage key -> (smallest, largest) as learned."""
         return {key: quantizer.range() for key, quantizer in self.activations.items()}
@@ -94,6 +119,18 @@ class FitVariables:
         for name, quantizer in self.kernels.items():
             weights[name]["kernel"] = quantizer.quantize(tf.constant(weights[name]["kernel"], tf.float32)).numpy()
         return weights
+
+
+def _tap(channels: int) -> Any:
+    import tensorflow as tf
+
+    return tf.Variable(
+        tf.zeros(channels),
+        trainable=False,
+        name="importance",
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM,
+    )
 
 
 def _activation_quantizer(stage: Stage) -> ActivationQuantizer:

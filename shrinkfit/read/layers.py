@@ -172,14 +172,11 @@ def _relu(call, inputs) -> list[Node]:
     ]
 
 
-def _sloped(function: str, *settings: str) -> Callable:
-    """A layer whose function has one number; the two Keras generations call it differently."""
-
-    def read(call, inputs) -> list[Node]:
-        alpha = next(getattr(call.layer, name) for name in settings if hasattr(call.layer, name))
-        return [table_node(call, tuple(node.name for node in inputs), function, float(alpha))]
-
-    return read
+def _leaky_relu(call, inputs) -> list[Node]:
+    layer = call.layer
+    # tf_keras calls it alpha.
+    slope = layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha
+    return [table_node(call, tuple(node.name for node in inputs), "leaky_relu", float(slope))]
 
 
 def _activation(call, inputs) -> list[Node]:
@@ -271,8 +268,7 @@ _READERS: dict[str, Callable] = {
     "Rescaling": _rescaling,
     "Normalization": _normalization,
     "ReLU": _relu,
-    "LeakyReLU": _sloped("leaky_relu", "negative_slope", "alpha"),
-    "ELU": _sloped("elu", "alpha"),
+    "LeakyReLU": _leaky_relu,
     "Activation": _activation,
     "Softmax": _softmax,
     "MaxPooling1D": _pool("max_pool"),

@@ -206,7 +206,9 @@ class _Lowering:
         )
 
     def _affine(self, stage: Stage, source: ir.Tensor) -> str:
-        return self._line(stage, source, *(stage.head.attributes[key] for key in ("factor", "shift")))
+        # Channels may have been sliced away, but only where all have one line.
+        width = source.shape[-1]
+        return self._line(stage, source, *(stage.head.attributes[key][:width] for key in ("factor", "shift")))
 
     def _line(self, stage: Stage, source: ir.Tensor, factor: np.ndarray, shift: np.ndarray) -> str:
         """A line per channel that nothing could absorb: a 1x1 depthwise convolution."""

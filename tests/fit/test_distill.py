@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distillation: the distance to the teacher is in the training loss only, and the teacher stays as it is."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -64,7 +66,7 @@ def test_the_loss_is_its_own_share_and_the_teachers(loss, activation, weighted):
 
 
 def fit_with(teacher, model=None, epochs=4, **settings):
-    model = model or compiled(network)
+    model = model or compiled(network, jit_compile=False)
     x, y = blobs((16, 10), 128)
     fit = shrinkfit.FitDevice(
         "efm32", flops=shrinkfit.price(model).flops * 0.7, distill=SHARE, teacher=teacher, **settings
@@ -74,11 +76,11 @@ def fit_with(teacher, model=None, epochs=4, **settings):
 
 
 def test_it_trains_towards_the_teacher_and_the_teacher_stays():
-    teacher = compiled(network)
+    teacher = compiled(network, jit_compile=False)
     x, y = blobs((16, 10), 256)
     teacher.fit(x, y, epochs=3, verbose=0)
     before = teacher.get_weights()
-    tracked = len(compiled(network).variables)
+    tracked = len(compiled(network, jit_compile=False).variables)
     model, fit, log, (x, y) = fit_with(teacher, epochs=5, temperature=TEMPERATURE)
     assert all(np.array_equal(a, b) for a, b in zip(before, teacher.get_weights(), strict=True))
     assert len(model.variables) == tracked and "compute_loss" not in vars(model)
@@ -140,3 +142,34 @@ def test_a_model_cannot_teach_itself():
 def test_bad_settings(settings, message):
     with pytest.raises(ShrinkfitError, match=message):
         shrinkfit.FitDevice("efm32", **settings)
+
+
+def test_a_copied_teacher_comes_back_from_its_state():
+    model = network()
+    distiller, again = distiller_of(model), distiller_of(model)
+    assert distiller.state() is None
+    distiller.take_copy(model)
+    wanted = model.get_weights()
+    model.set_weights([w + 1 for w in wanted])
+    again.restore(model, distiller.state())
+    assert all(np.array_equal(a, b) for a, b in zip(wanted, again.teacher.get_weights(), strict=True))
+
+
+def test_a_resumed_run_keeps_its_teacher(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise InterruptedError
+
+    teachers = []
+    for stop in ([Stop()], []):
+        model = compiled(network, jit_compile=False)
+        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
+        fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * 0.7, distill=SHARE)
+        x, y = blobs((16, 10), 64)
+        with contextlib.suppress(InterruptedError):
+            model.fit(x, y, epochs=4, callbacks=[fit, backup, *stop], verbose=0)
+        teachers.append(fit._instruments.distiller.teacher.get_weights())
+    assert len(fit.history) == 4 and ["distill" in entry for entry in fit.history] == [True] * 4
+    assert all(np.array_equal(a, b) for a, b in zip(*teachers, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(teachers[1], model.get_weights(), strict=True))

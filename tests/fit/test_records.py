@@ -22,7 +22,7 @@ from tests.keras_models import CLASSES, MODELS
 @pytest.fixture(scope="module")
 def fitted():
     keras.backend.clear_session()  # layers' names count from the beginning again
-    model = compiled(MODELS["residual_1d"])
+    model = compiled(MODELS["residual_1d"], jit_compile=False)
     x, y = blobs(model.input_shape[1:], 64)
     price = shrinkfit.price(model)
     limits = {"flops": price.flops * 0.6, "ram_bytes": price.ram_bytes - 36, "flash_bytes": price.flash_bytes - 800}

@@ -53,7 +53,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def fitted():
-    model = compiled(network)
+    model = compiled(network, jit_compile=False)
     x, y = blobs(model.input_shape[1:], 128)
     flops = shrinkfit.price(model).flops * 0.6
     fit = shrinkfit.FitDevice("efm32", flops=flops, block_sparsity=0.5, width_multiple=1, prune_epochs=(0.1, 0.4))

@@ -47,7 +47,7 @@ NETS = {
     "autoencoder": autoencoder,
     "residual": lambda: residual(size=(17, 13), channels=9),
     "time convolutions": lambda: chain(steps=40, bands=13),
-    "decoder": lambda: decoder(size=(14, 12)),
+    "decoder": lambda: decoder(size=(13, 12), channels=16),
     "arithmetic": arithmetic,
     "cells": cells,
 }
