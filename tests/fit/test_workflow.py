@@ -18,14 +18,21 @@ class Stepwise(keras.Model):
     def train_step(self, data):
         x, y = data
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            answer = self(x, training=True)
+            loss = self.compute_loss(y=y, y_pred=answer)
         weights = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-        return {"loss": loss, "mine": loss * 2}
+        return self.measured(y, answer, loss) | {"mine": loss * 2}
 
     def test_step(self, data):
         x, y = data
-        return {"loss": self.compute_loss(y=y, y_pred=self(x, training=False))}
+        answer = self(x, training=False)
+        return self.measured(y, answer, self.compute_loss(y=y, y_pred=answer))
+
+    def measured(self, y, answer, loss):
+        for metric in self.metrics:
+            metric.update_state(*((loss,) if metric.name == "loss" else (y, answer)))
+        return {metric.name: metric.result() for metric in self.metrics}
 
 
 class Batches(keras.utils.PyDataset):
