@@ -14,40 +14,25 @@ from shrinkfit.device import Device, get_device
 from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
-from shrinkfit.fit import prune as pruning
-from shrinkfit.fit import records as recording
 from shrinkfit.fit.backup import Backups, digest
 from shrinkfit.fit.beside import Beside, find_beside
-from shrinkfit.fit.channels import couple, slice_weights
+from shrinkfit.fit.channels import slice_weights
 from shrinkfit.fit.distill import Distiller, checked_distill
 from shrinkfit.fit.forward import FLOAT
-from shrinkfit.fit.importance import Measure, checked_measure, measure
+from shrinkfit.fit.importance import Measure, checked_measure
 from shrinkfit.fit.instruments import Instruments, bake
 from shrinkfit.fit.keras_versions import is_tf_keras, scope_of
-from shrinkfit.fit.pricing import Pricer, shown
+from shrinkfit.fit.pricing import shown
+from shrinkfit.fit.pruner import Pruner
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
 from shrinkfit.fit.slots import zero_slots
 from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
-from shrinkfit.fit.zeros import alive_in_weights
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.read.keras_model import lower
-from shrinkfit.read.stages import fuse
-from shrinkfit.read.topology import canonical_weights, read_topology
-
-# Widths that the kernels like: they read a kernel's inputs by fours and compute output channels by pairs.
-KERNEL_WIDTH = 4
-# What to do about a resource that is over its limit.
-_ADVICE = {
-    "ram_bytes": "make the input smaller, stride or pool earlier, or choose a part with more RAM",
-    "flash_bytes": "use fewer or narrower layers, or choose a part with more flash",
-    "flops": "stride or pool earlier, use fewer layers, lower inferences_per_second, or raise flops",
-    "latency_ms": "stride or pool earlier, use fewer layers, or choose a faster part",
-    "energy_uj": "stride or pool earlier, use fewer layers, or choose a part that takes less current",
-}
 
 
 class FitDevice(keras.callbacks.Callback):
@@ -193,7 +178,7 @@ class FitDevice(keras.callbacks.Callback):
             raise ShrinkfitError(
                 "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
             )
-        return self._pricer.cost(self._widths) if self._graph is None else price_graph(self._graph, self.device)
+        return self._pruner.cost if self._graph is None else price_graph(self._graph, self.device)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """What the masked, fake-quantized model answers: the float twin of the integer graph.
@@ -222,20 +207,7 @@ class FitDevice(keras.callbacks.Callback):
         """
         if not self.history:
             raise ShrinkfitError("this FitDevice has no records: pass it to model.fit(callbacks=[...]) first")
-        first = pruning.widths_of(self._channels, np.ones(self._channels.count, bool))
-        before, after = self._pricer.cost(first), self._pricer.cost(self._widths)
-        held = recording.held(self._channels.groups, self._widths, self._floors)
-        layers = recording.layer_records(self._topology, self._channels, before, after, self._alive, held, self.history)
-        return {
-            "model": self._fitting.name,
-            "device": self.device.name,
-            "epochs": len(self.history),
-            "layers": layers,
-            "before": before.as_costs(),
-            "after": after.as_costs(),
-            "limits": self.budget.limits(),
-            "sparsity": self.history[-1]["sparsity"],
-        }
+        return self._pruner.records(self.history)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
         """Print a table of what became of each layer and why; see `shrinkfit.summary`."""
@@ -265,40 +237,40 @@ class FitDevice(keras.callbacks.Callback):
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
         )
-        self._topology = read_topology(self._fitting)
-        self._stages = fuse(self._topology)
-        self._channels = couple(self._topology)
-        self._pricer = Pricer(self._topology, self._stages, self._channels, self.device)
-        self._take(alive_in_weights(self._topology, self._channels))
-        self._first = self._pricer.costs(self._widths)
-        self._floors = flooring.floors(self._topology, self._channels, self.exclude, self.minimum_width)
-        self._refuse_the_impossible()
-        sparse = sparse_nodes(self._topology, self.sparsity_layers) if self.block_sparsity else ()
+        self._pruner = Pruner(
+            self._fitting,
+            self.device,
+            self.budget,
+            prune=self.prune,
+            importance=self.importance,
+            exclude=self.exclude,
+            minimum_width=self.minimum_width,
+            width_multiple=self.width_multiple,
+        )
+        topology, stages, channels = self._pruner.topology, self._pruner.stages, self._pruner.channels
+        sparse = sparse_nodes(topology, self.sparsity_layers) if self.block_sparsity else ()
         with scope_of(self._fitting):
             variables = FitVariables(
-                self._topology,
-                self._stages,
-                self._channels,
+                topology,
+                stages,
+                channels,
                 quantize=self.quantize,
                 tap=self.prune and (self.importance == "taylor" or callable(self.importance)),
                 sparse=sparse,
             )
         self._sparsity = BlockSparsity(
-            self._stages,
-            self._channels,
+            stages,
+            channels,
             sparse,
             variables.kernel_masks,
             final=self.block_sparsity,
             begin=self._schedule.prune_end,
             end=self._schedule.last_change,
         )
+        distiller = self._distiller()
+        running = self._beside.running
         self._instruments = Instruments(
-            self._fitting,
-            self._topology,
-            self._stages,
-            variables,
-            distiller=self._distiller(),
-            running=self._beside.running,
+            self._fitting, topology, stages, variables, distiller=distiller, running=running
         )
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
         self._instruments.attach()
@@ -312,21 +284,20 @@ class FitDevice(keras.callbacks.Callback):
         if state is not None:
             self._restore(state)
         else:
-            self._take(alive_in_weights(self._topology, self._channels))
+            self._pruner.take_from_weights()
         self._put_zeros()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._next_epoch = epoch
-        limits = self._schedule.limits_at(epoch, self._first, self.budget.limits())
+        limits = self._schedule.limits_at(epoch, self._pruner.first, self.budget.limits())
         self._take_teacher(epoch)
         record = {"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}}
-        if self.prune:
-            record |= self._narrow(epoch, limits)
+        record |= self._narrow(epoch, limits)
         narrowed = bool(record["pruned"])
         again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
         record["pruned"] = [r for h in again for r in h["pruned"]] + record["pruned"]
         self.history = [h for h in self.history if h["epoch"] < epoch] + [record]
-        record["sparsity"] = self._sparsity.update(epoch, self._alive)
+        record["sparsity"] = self._sparsity.update(epoch, self._pruner.alive)
         phase = self._schedule.phase_at(epoch)
         sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
         if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
@@ -336,18 +307,19 @@ class FitDevice(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
-        bake(self._topology, self._channels, self._alive)  # whatever other callbacks have put there
+        # Whatever other callbacks have put there.
+        bake(self._pruner.topology, self._pruner.channels, self._pruner.alive)
         self._sparsity.bake()  # momentum has moved what is masked
         if self._instruments.distiller is not None:
             self._require_teaching()
-        costs = self._pricer.costs(self._widths)
+        costs = self._pruner.costs()
         self.history[-1] |= {
             "phase": self._instruments.phase,
-            "costs": {r: costs[r] for r in pruning.RESOURCES if r in costs},
-            "widths": {g.name: w for g, w in zip(self._channels.groups, self._widths, strict=True)},
+            "costs": costs,
+            "widths": self._pruner.width_of_groups(),
             "metrics": {name: float(value) for name, value in logs.items()},
         }
-        logs.update({name: float(costs[name]) for name in pruning.RESOURCES if name in costs})
+        logs.update({name: float(value) for name, value in costs.items()})
         self._next_epoch = epoch + 1
         self._remembered[digest(self._fitting)] = self._instruments.variables.state()
 
@@ -359,7 +331,11 @@ class FitDevice(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._backups.end()
         self._instruments.detach()
-        self._require_limits_met()
+        try:
+            self._pruner.require_limits_met(len(self.history), self._schedule.prune_end)
+        except BudgetError:
+            self._instruments = None
+            raise
         self._finish()
 
     def after_train_end(self) -> None:
@@ -377,29 +353,30 @@ class FitDevice(keras.callbacks.Callback):
             self._instruments.variables.restore(remembered)
         self._put_zeros()
         self._finished = digest(self._fitting)
-        self._small = smaller_model(self._fitting, self._topology, self._channels, self._alive)
+        topology, stages, channels, alive = (
+            getattr(self._pruner, name) for name in ("topology", "stages", "channels", "alive")
+        )
+        self._small = smaller_model(self._fitting, topology, channels, alive)
         if self.quantize:
-            weights = slice_weights(
-                self._topology, self._channels, self._instruments.variables.trained_weights(), self._alive
-            )
-            ranges = self._instruments.variables.ranges()
-            self._graph, _ = optimize(lower(self._topology, self._stages, weights, ranges, self._fitting.name))
+            learned = self._instruments.variables
+            weights = slice_weights(topology, channels, learned.trained_weights(), alive)
+            self._graph, _ = optimize(lower(topology, stages, weights, learned.ranges(), self._fitting.name))
 
     # --- what a backup keeps ---
 
     def _state(self) -> dict[str, Any]:
         return {
             "epoch": self._next_epoch,
-            "alive": self._alive.astype(int).tolist(),
-            "first": self._first,
+            "alive": self._pruner.alive.astype(int).tolist(),
+            "first": self._pruner.first,
             "history": self.history,
             "teacher": self._instruments.distiller.state() if self._instruments.distiller else None,
             **self._instruments.variables.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._take(np.array(state["alive"], bool))
-        self._first, self.history = state["first"], state["history"]
+        self._pruner.take(np.array(state["alive"], bool))
+        self._pruner.first, self.history = state["first"], state["history"]
         self._instruments.variables.restore(state)
         if state["teacher"] is not None and self._instruments.distiller is not None:
             self._instruments.distiller.restore(self._fitting, state["teacher"])
@@ -407,16 +384,13 @@ class FitDevice(keras.callbacks.Callback):
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
             self._fitting._initial_epoch = state["epoch"]
 
-    def _take(self, alive: np.ndarray) -> None:
-        self._alive = alive
-        self._widths = pruning.widths_of(self._channels, alive)
-
     def _put_zeros(self) -> None:
         """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
-        self._instruments.variables.set_alive(self._alive)
-        bake(self._topology, self._channels, self._alive)
+        alive = self._pruner.alive
+        self._instruments.variables.set_alive(alive)
+        bake(self._pruner.topology, self._pruner.channels, alive)
         self._sparsity.bake()
-        zero_slots(self._fitting.optimizer, self._topology, self._channels, self._alive)
+        zero_slots(self._fitting.optimizer, self._pruner.topology, self._pruner.channels, alive)
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
@@ -443,7 +417,7 @@ class FitDevice(keras.callbacks.Callback):
         if not self.distill:
             return None
         settings = {"share": self.distill, "temperature": self.temperature, "teacher": self.teacher}
-        return Distiller(self._fitting, self._topology, self._stages, **settings)
+        return Distiller(self._fitting, self._pruner.topology, self._pruner.stages, **settings)
 
     def _take_teacher(self, epoch: int) -> None:
         distiller = self._instruments.distiller
@@ -464,69 +438,16 @@ class FitDevice(keras.callbacks.Callback):
     # --- pruning ---
 
     def _narrow(self, epoch: int, limits: dict[str, float]) -> dict[str, Any]:
-        """Narrow groups until the limits hold; what history says about it."""
-        groups, stages = self._channels.groups, self._stages
+        """Take channels away until the limits hold; what history says about it."""
         taps = self._instruments.variables.take_taps()
-        if not pruning.over(self._pricer.costs(self._widths), limits):
-            return {}
-        weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
-        worth, instead = measure(self.importance, stages, self._channels, weights, taps, self._alive)
-        self._pricer.ram_limit = limits.get("ram_bytes")
-        self._widths, pruned = pruning.narrow(
-            groups,
-            self._widths,
-            worth,
-            limits,
-            self._pricer.costs,
-            minimum=tuple(floor.width for floor in self._floors),
-            multiple=self.width_multiple,
-            prefer=KERNEL_WIDTH if epoch >= self._schedule.prune_end else 1,
-        )
-        before, self._alive = self._alive, pruning.select(groups, self._widths, worth, self._alive)
-        self._put_zeros()
+        found = self._pruner.narrow(epoch, limits, taps, final=epoch >= self._schedule.prune_end)
+        if found:
+            self._put_zeros()
         if self.verbose:
-            for r in pruned:
-                saved = f"{shown(r.saved[r.resource])} {r.resource}"
-                print(f"\nshrinkfit: {r.group} {r.before} -> {r.after} channels, saves {saved}")
-        return {
-            "pruned": recording.narrowings(pruned, epoch, self._topology, self._channels, worth, before, self._alive),
-            "held": recording.held(groups, self._widths, self._floors),
-            "instead": instead,
-        }
-
-    def _refuse_the_impossible(self) -> None:
-        limits = self.budget.limits()
-        self._pricer.require_known(tuple(limits))
-        least = tuple(floor.width for floor in self._floors) if self.prune else self._widths
-        excess = pruning.over(self._pricer.costs(least), limits)
-        if not excess:
-            return
-        costs, resource = self._pricer.costs(least), max(excess, key=lambda r: excess[r] / limits[r])
-        how = "with prune=False"
-        if self.prune:
-            plain = isinstance(self.minimum_width, int) and not self.exclude
-            how = f"at {self.minimum_width} channels" if plain else "as narrow as minimum_width and exclude allow"
-            how = f"with every prunable layer {how}"
-        cause = self._pricer.cause(least, resource)
-        raise BudgetError(
-            f"model '{self._fitting.name}' cannot fit {self.device.name}: {how} it needs "
-            f"{shown(costs[resource])} {resource}, the limit is {shown(limits[resource])}. {cause} "
-            f"To mend it, {_ADVICE[resource]}."
-        )
-
-    def _require_limits_met(self) -> None:
-        costs, limits = self._pricer.costs(self._widths), self.budget.limits()
-        excess = pruning.over(costs, limits)
-        if excess:
-            self._instruments = None
-            got = ", ".join(
-                f"{r} {shown(self._first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})" for r in excess
-            )
-            raise BudgetError(
-                f"training ended before model '{self._fitting.name}' fits {self.device.name}: {got} after "
-                f"{len(self.history)} epochs; the limits hold from epoch {self._schedule.prune_end + 1} on: "
-                "train longer, end the pruning earlier (prune_epochs) or let no other callback stop training before"
-            )
+            for r in found.get("pruned", ()):
+                saved = f"{shown(r['saved'][r['resource']])} {r['resource']}"
+                print(f"\nshrinkfit: {r['group']} {r['before']} -> {r['after']} channels, saves {saved}")
+        return found
 
     def _release(self) -> None:
         if self._backups is not None:

@@ -8,6 +8,7 @@ normalization's gamma and beta, and a ReLU is left to the clamp of the fake quan
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from shrinkfit.fit.keras_versions import tensor_of
 from shrinkfit.fit.tfmot import quantize_fixed
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Padding
-from shrinkfit.read.nodes import WEIGHTED
+from shrinkfit.read.nodes import CONVOLUTIONS, WEIGHTED
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node
 
@@ -170,12 +171,38 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        kernel = tf.cast(tensor_of(stage.head.variables["kernel"]), tf.float32)
-        kernel = _with_output_last(stage.head, self._variables.sparse_kernel(stage.head.name, kernel))
-        kernel = tf.reshape(kernel, (-1, bias.shape[0]))
-        step = self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
+        step = self._accumulator_step(stage, factor)
         rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
         return tf.stop_gradient((rounded - bias) * self._variables.masks[stage.head.name])
+
+    def _accumulator_step(self, stage: Stage, factor: Any) -> Any:
+        """What one step of the stage's int32 sum is worth, float32 [channels]; 0 where the kernel is."""
+        import tensorflow as tf
+
+        kernel = tf.cast(tensor_of(stage.head.variables["kernel"]), tf.float32)
+        kernel = _with_output_last(stage.head, self._variables.sparse_kernel(stage.head.name, kernel))
+        kernel = tf.reshape(kernel, (-1, factor.shape[0]))
+        return self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
+
+    def _rounded_twice(self, stage: Stage, value: Any) -> Any:
+        """Rounded as the integer convolutions do it: first to a power of two below the output's step, then to the step.
+
+        One output in 2**shift lies on the tie that the first rounding makes, and goes the other way than once rounded.
+        Training does without: it would be two more passes over the activations for a hundredth of a step.
+        """
+        import tensorflow as tf
+
+        if self.training or self.phase == FLOAT or stage.kind not in CONVOLUTIONS:
+            return value
+        if stage.head.name not in self._variables.kernels:
+            return value
+        step, target = self._accumulator_step(stage, _affine(stage)[0]), self._scale(stage.key)
+        ratio = tf.where(step > 0, step / target, 1.0)
+        # The shift of split_scale, to the right: ratio = fraction * 2**-shift with a fraction from 1/2 to 1.
+        shift = tf.maximum(-(tf.floor(tf.math.log(ratio) / math.log(2)) + 1), 0)
+        first = tf.floor(tf.cast(value, tf.float32) / target * 2**shift + 0.5)
+        second = tf.sign(first) * tf.floor(tf.abs(first) / 2**shift + 0.5)
+        return tf.cast(second * target, value.dtype)
 
     # --- normalization ---
 
@@ -216,6 +243,7 @@ class Forward:
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
         """What the integer graph does to this tensor: its own range, LiteRT's own scale, its input's, or none."""
+        value = self._rounded_twice(stage, value)
         if stage.fixed is not None:
             wanted = self._whole if stage.ends_model else self._observes and self.phase != FLOAT
             return quantize_fixed(value, *stage.fixed) if wanted else value

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.channels import Channels, kept
 from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
 from shrinkfit.fit.variables import FitVariables
@@ -144,22 +144,37 @@ def _telling(forward: Forward, original: Any) -> Any:
 
 
 def bake(topology: Topology, channels: Channels, alive: np.ndarray) -> None:
-    """Write the masks into the model's own weights: pruned channels become zero."""
+    """Write the masks into the model's own weights: pruned channels become zero, and what kernels would read of them.
+
+    Those rows of a kernel meet only zeros, but the scale of an int8 kernel is that of its largest weight, and what is
+    sliced away must not have been that.
+    """
     for node in topology.nodes.values():
-        keep = alive[channels.of_node[node.name]]
-        if keep.all():
+        incoming, outgoing = kept(node, channels, alive)
+        if incoming.all() and outgoing.all():
             continue
         for role, variable in node.variables.items():
             if role in ZEROED:
                 before = keras_value(variable)
-                after = zeroed(node, role, before, keep)
+                after = zeroed(node, role, before, incoming, outgoing)
                 if not np.array_equal(before, after):
                     variable.assign(after)
 
 
-def zeroed(node: Node, role: str, value: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """A variable's value (or that of anything of its shape) with zeros in the output channels that do not stay."""
-    if node.kind == "depthwise" and role == "kernel":
-        keep = keep.reshape(canonical(node, role, value).shape[-2:])
+def zeroed(node: Node, role: str, value: np.ndarray, incoming: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
+    """A variable's value (or that of anything of its shape) with zeros in the channels that do not stay.
+
+    Args:
+        node, role: of the variable.
+        value: with Keras's axes.
+        incoming, outgoing: bool [channels], which of the node's inputs and outputs stay.
+    """
+    fixed = canonical(node, role, value)
+    keep = outgoing
+    if role == "kernel" and node.kind == "depthwise":
+        keep = outgoing.reshape(fixed.shape[-2:])
+    elif role == "kernel":
+        # A grouped convolution's kernel has the input channels of one group; all groups keep the same ones.
+        keep = outgoing & incoming[: fixed.shape[-2], np.newaxis]
     # A product would keep NaN and the sign of zero.
-    return keras_axes(node, role, np.where(keep, canonical(node, role, value), 0.0)).astype(value.dtype)
+    return keras_axes(node, role, np.where(keep, fixed, 0.0)).astype(value.dtype)

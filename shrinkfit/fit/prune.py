@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shrinkfit.device import RESOURCES as RESOURCES
 from shrinkfit.fit.channels import Channels, Group
 
 # A group may lose this share of the importance that it keeps for a width that the kernels like.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.fit.channels import Channels
+from shrinkfit.fit.channels import Channels, kept
 from shrinkfit.fit.instruments import ZEROED, zeroed
 from shrinkfit.read.nodes import keras_value
 from shrinkfit.read.topology import Topology
@@ -30,12 +30,12 @@ def zero_slots(optimizer: Any, topology: Topology, channels: Channels, alive: np
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     count = 0
     for node in topology.nodes.values():
-        keep = alive[channels.of_node[node.name]]
+        incoming, outgoing = kept(node, channels, alive)
         for role, variable in node.variables.items():
             for slot in slots_of(optimizer, variable):
                 count += 1
-                if role in ZEROED and not keep.all():
-                    slot.assign(zeroed(node, role, keras_value(slot), keep))
+                if role in ZEROED and not (incoming.all() and outgoing.all()):
+                    slot.assign(zeroed(node, role, keras_value(slot), incoming, outgoing))
     return count
 
 

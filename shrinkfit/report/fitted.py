@@ -96,8 +96,8 @@ def _totals(records: Mapping[str, Any]) -> Table:
         used = Text("no limit", style="dim")
         if limit is not None:
             used = Text(f"{100 * after / limit:.1f} %", style="green" if after <= limit else "bold red")
-        bound = "" if limit is None else number(limit, unit)
-        table.add_row(title, number(before, unit), number(after, unit), saved, bound, used)
+        bound = "" if limit is None else _figure(limit, unit)
+        table.add_row(title, _figure(before, unit), _figure(after, unit), saved, bound, used)
     return table
 
 
@@ -108,6 +108,11 @@ def _sparse(sparsity: Mapping[str, Mapping[str, float]]) -> Text:
         "no kernel skips them yet, they save nothing on the device",
         style="dim",
     )
+
+
+def _figure(value: float, unit: str) -> str:
+    """As `number`, but with three digits of what is small, such as milliseconds."""
+    return number(value, unit) if value >= 100 or float(value).is_integer() else f"{value:.3g} {unit}".rstrip()
 
 
 def _change(before: float, after: float) -> str:

@@ -25,7 +25,7 @@ class Look(keras.callbacks.Callback):
         self.device, self.path, self.at, self.how = device, Path(path), at, how
 
     def on_train_batch_begin(self, batch, logs=None):
-        seen = {"alive": self.device._alive.tolist(), "history": self.device.history, "left": left(self.model)}
+        seen = {"alive": self.device._pruner.alive.tolist(), "history": self.device.history, "left": left(self.model)}
         if not self.path.exists() or self.at is not None:
             self.path.write_text(json.dumps(seen | {"ranges": self.device._instruments.variables.ranges()}))
         if self.at is not None and (len(self.device.history) - 1, batch) == self.at:

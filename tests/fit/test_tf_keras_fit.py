@@ -65,7 +65,7 @@ OPTIMIZERS = {
 def test_what_is_pruned_stays_zero_with_any_optimizer(name):
     class Look(tf_keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            seen.append((tuple(left(self.model).values()), device._widths))
+            seen.append((tuple(left(self.model).values()), device._pruner.widths))
 
     seen, model = [], tiny(tf_keras, optimizer=OPTIMIZERS[name]())
     device = halving(model, quantize=False, prune_epochs=(0.0, 0.5))

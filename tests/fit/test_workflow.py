@@ -133,7 +133,7 @@ OPTIMIZERS = {
 def test_what_is_pruned_stays_zero_with_any_optimizer(name):
     class Look(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            seen.append((left(self.model), device._widths))
+            seen.append((left(self.model), device._pruner.widths))
 
     seen, model = [], tiny(optimizer=getattr(keras.optimizers, name)(0.01, **OPTIMIZERS[name]))
     device = halving(model, quantize=False, prune_epochs=(0.0, 0.5))

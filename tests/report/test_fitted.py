@@ -64,6 +64,11 @@ def test_totals_against_the_limits():
     assert row(text, "flash").rstrip().endswith("150.0 %") and row(text, "RAM").rstrip().endswith("no limit")
 
 
+def test_milliseconds_have_three_digits():
+    text = text_of(before={"latency_ms": 0.3361}, after={"latency_ms": 0.2293}, limits={"latency_ms": 0.25})
+    assert row(text, "latency").split() == ["latency", *"0.336 ms 0.229 ms 31.8 % 0.25 ms 91.7 %".split()]
+
+
 @pytest.mark.parametrize(("sparsity", "said"), [({}, False), ({"a": {"blocks": 60, "zero": 45, "share": 0.75}}, True)])
 def test_zero_blocks_say_that_they_save_nothing_yet(sparsity, said):
     assert ("45 of 60 in 1 layers; no kernel skips them yet" in text_of(sparsity=sparsity)) is said
