@@ -185,24 +185,33 @@ class Forward:
         return self._scale(stage.inputs[0]) * tf.reduce_max(tf.abs(kernel), axis=0) / 127 * tf.abs(factor)
 
     def _rounded_twice(self, stage: Stage, value: Any) -> Any:
-        """Rounded as the integer convolutions do it: first to a power of two below the output's step, then to the step.
+        """Rounded as the integer kernels do it: first to a power of two below the output's step, then to the step.
 
         One output in 2**shift lies on the tie that the first rounding makes, and goes the other way than once rounded.
         Training does without: it would be two more passes over the activations for a hundredth of a step.
         """
         import tensorflow as tf
 
-        if self.training or self.phase == FLOAT or stage.kind not in CONVOLUTIONS:
+        shift = None if self.training or self.phase == FLOAT else self._first_shift(stage)
+        if shift is None:
             return value
-        if stage.head.name not in self._variables.kernels:
-            return value
-        step, target = self._accumulator_step(stage, _affine(stage)[0]), self._scale(stage.key)
-        ratio = tf.where(step > 0, step / target, 1.0)
-        # The shift of split_scale, to the right: ratio = fraction * 2**-shift with a fraction from 1/2 to 1.
-        shift = tf.maximum(-(tf.floor(tf.math.log(ratio) / math.log(2)) + 1), 0)
-        first = tf.floor(tf.cast(value, tf.float32) / target * 2**shift + 0.5)
-        second = tf.sign(first) * tf.floor(tf.abs(first) / 2**shift + 0.5)
+        target, unit = self._scale(stage.key), 2.0 ** tf.maximum(shift, 0.0)
+        first = tf.floor(tf.cast(value, tf.float32) / target * unit + 0.5)
+        second = tf.sign(first) * tf.floor(tf.abs(first) / unit + 0.5)
         return tf.cast(second * target, value.dtype)
+
+    def _first_shift(self, stage: Stage) -> Any:
+        """By how many bits the second rounding shifts to the right; None where there is one rounding only."""
+        import tensorflow as tf
+
+        if stage.kind == "global_average":
+            # Its division is folded into the multiplier, which is as long as it can be (graph/multipliers.py).
+            count = math.prod(self._by_key[stage.inputs[0]].last.shape[:-1])
+            return count.bit_length() - 1 - _exponent(self._scale(stage.inputs[0]) / self._scale(stage.key))
+        if stage.kind not in CONVOLUTIONS or stage.head.name not in self._variables.kernels:
+            return None
+        step = self._accumulator_step(stage, _affine(stage)[0])
+        return -_exponent(tf.where(step > 0, step / self._scale(stage.key), 1.0))
 
     # --- normalization ---
 
@@ -243,7 +252,8 @@ class Forward:
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
         """What the integer graph does to this tensor: its own range, LiteRT's own scale, its input's, or none."""
-        value = self._rounded_twice(stage, value)
+        if self._observes:
+            value = self._rounded_twice(stage, value)
         if stage.fixed is not None:
             wanted = self._whole if stage.ends_model else self._observes and self.phase != FLOAT
             return quantize_fixed(value, *stage.fixed) if wanted else value
@@ -308,6 +318,13 @@ def _masked_line(node: Node, mask: Any, error: Any) -> _MaskedLine | None:
         return None
     gamma, beta = (tf.cast(tensor_of(v), tf.float32) * mask for v in (gamma, beta))
     return _MaskedLine(node.layer, gamma, beta if error is None else beta + error)
+
+
+def _exponent(ratio: Any) -> Any:
+    """frexp's: ratio = fraction * 2**exponent with a fraction from 1/2 to 1."""
+    import tensorflow as tf
+
+    return tf.floor(tf.math.log(ratio) / math.log(2)) + 1
 
 
 def _affine(stage: Stage) -> tuple[Any, Any]:

@@ -12,7 +12,6 @@ import numpy as np
 from shrinkfit.fit.channels import Channels, kept
 from shrinkfit.fit.distill import Distiller
 from shrinkfit.fit.forward import FLOAT, Forward
-from shrinkfit.fit.keras_versions import is_tf_keras
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.read.nodes import canonical, keras_axes, keras_value
 from shrinkfit.read.stages import Stage
@@ -63,8 +62,7 @@ class Instruments:
         for layer, nodes in self._nodes_by_layer().items():
             self._patch(layer, "call", _unconverted(forward.call_of(layer, nodes)))
         self._patch(self.model, "call", _unconverted(forward.counting(self.model.call)))
-        step = self.model.train_step
-        self._patch(self.model, "train_step", _telling(forward, step, is_tf_keras(self.model)))
+        self._patch(self.model, "train_step", _telling(forward, self.model.train_step))
         if self.distiller is not None and self.distiller.teacher is not None:
             loss = self.distiller.loss_of(self.model.compute_loss, lambda: bool(forward.training))
             self._patch(self.model, "compute_loss", loss)
@@ -131,23 +129,14 @@ def _unconverted(method: Callable) -> Callable:
     return tf.autograph.experimental.do_not_convert(method)
 
 
-def _telling(forward: Forward, original: Any, converts: bool) -> Any:
-    """A train_step that tells the forward passes, while it is traced, that this is training.
-
-    Args:
-        converts: whether AutoGraph rewrites the user's own train_step, as in tf_keras.
-    """
-    import tensorflow as tf
+def _telling(forward: Forward, original: Any) -> Any:
+    """A train_step that tells the forward passes, while it is traced, that this is training."""
 
     def train_step(*args: Any, **kwargs: Any) -> Any:
         # Counted, because the replicas of a distributed step are traced in turns.
         forward.training += 1
         try:
-            step = original
-            if converts and not tf.executing_eagerly():
-                context = tf.__internal__.autograph.control_status_ctx()
-                step = tf.__internal__.autograph.tf_convert(original, context)
-            return step(*args, **kwargs)
+            return original(*args, **kwargs)
         finally:
             forward.training -= 1
 
