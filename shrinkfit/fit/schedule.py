@@ -29,7 +29,9 @@ class Schedule:
     @property
     def prune_end(self) -> int:
         """The first epoch in which the whole budget holds."""
-        return int(self.prune_epochs[1] * self.epochs)
+        end = int(self.prune_epochs[1] * self.epochs)
+        # Of two epochs the first is to tell which channels matter.
+        return max(end, 1) if self.epochs > 1 and self.prune_epochs[1] > 0 else end
 
     @property
     def settled(self) -> int:

@@ -243,7 +243,7 @@ def test_training_that_ends_too_early_says_how_far_it_got_and_takes_no_more_weig
 
     model = compiled(MODELS["plain_2d"])
     x, y = blobs(model.input_shape[1:], 64)
-    fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * LIMIT_SHARE)
+    fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * LIMIT_SHARE, prune_epochs=(0.1, 0.6))
     with pytest.raises(BudgetError, match=r"training ended before .* after 6 epochs; the limits hold from epoch 13 on"):
         model.fit(x, y, epochs=20, callbacks=[fit, Stop()], verbose=0)
     assert any(record["pruned"] for record in fit.history)
