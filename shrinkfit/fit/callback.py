@@ -247,6 +247,14 @@ class FitDevice(keras.callbacks.Callback):
             minimum_width=self.minimum_width,
             width_multiple=self.width_multiple,
         )
+        self._instrument()
+        self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
+        self._instruments.attach()
+        self._backups.begin()
+        self._put_zeros()
+
+    def _instrument(self) -> None:
+        """Make what lies beside the model while it trains."""
         topology, stages, channels = self._pruner.topology, self._pruner.stages, self._pruner.channels
         sparse = sparse_nodes(topology, self.sparsity_layers) if self.block_sparsity else ()
         with scope_of(self._fitting):
@@ -272,10 +280,6 @@ class FitDevice(keras.callbacks.Callback):
         self._instruments = Instruments(
             self._fitting, topology, stages, variables, distiller=distiller, running=running
         )
-        self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
-        self._instruments.attach()
-        self._backups.begin()
-        self._put_zeros()
 
     def after_train_begin(self) -> None:
         """BackupAndRestore has put back what it had: go on from there."""
@@ -353,14 +357,14 @@ class FitDevice(keras.callbacks.Callback):
             self._instruments.variables.restore(remembered)
         self._put_zeros()
         self._finished = digest(self._fitting)
-        topology, stages, channels, alive = (
-            getattr(self._pruner, name) for name in ("topology", "stages", "channels", "alive")
-        )
+        topology, channels, alive = self._pruner.topology, self._pruner.channels, self._pruner.alive
         self._small = smaller_model(self._fitting, topology, channels, alive)
         if self.quantize:
             learned = self._instruments.variables
             weights = slice_weights(topology, channels, learned.trained_weights(), alive)
-            self._graph, _ = optimize(lower(topology, stages, weights, learned.ranges(), self._fitting.name))
+            self._graph, _ = optimize(
+                lower(topology, self._pruner.stages, weights, learned.ranges(), self._fitting.name)
+            )
 
     # --- what a backup keeps ---
 

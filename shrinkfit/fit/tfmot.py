@@ -112,14 +112,19 @@ class ActivationQuantizer:
     def _quantized(self, x: Any) -> Any:
         import tensorflow as tf
 
-        # An output that is always zero has no range; XLA's kernel would divide by it.
-        high = tf.maximum(self.high, self.low + SMALLEST_RANGE)
+        high = self._upper()
         y = self._ops.MovingAvgQuantize(tf.cast(x, tf.float32), self.low, high, num_bits=8, is_training=False)
         return tf.cast(y, x.dtype)
 
     def scale(self) -> Any:
-        """The width of one int8 step, a scalar tensor."""
-        return (self.high - self.low) / 255
+        """The width of one int8 step, a scalar tensor above 0."""
+        return (self._upper() - self.low) / 255
+
+    def _upper(self) -> Any:
+        """The range's upper end; an output that is always zero has no range, and XLA's kernel would divide by it."""
+        import tensorflow as tf
+
+        return tf.maximum(self.high, self.low + SMALLEST_RANGE)
 
     def range(self) -> tuple[float, float]:
         return float(self.low.numpy()), float(self.high.numpy())

@@ -8,6 +8,7 @@ structs are tested against the compiled runtime.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import prod
 
 from shrinkfit.device import Device
@@ -54,6 +55,8 @@ EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
 
 
+# One graph's price asks for each kernel several times; bounded, as an entry keeps its graph.
+@lru_cache(maxsize=128)
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 

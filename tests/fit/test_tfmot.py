@@ -47,6 +47,7 @@ def test_an_output_that_is_always_zero_stays_zero(jit):
     quantizer = ActivationQuantizer("a")
     tf.function(quantizer.observe, jit_compile=jit)(tf.zeros((4, 3)))
     assert not tf.function(quantizer.quantize, jit_compile=jit)(tf.zeros((4, 3))).numpy().any()
+    assert quantizer.scale().numpy() > 0
 
 
 @pytest.mark.parametrize(("top", "high"), [(None, 9.0), (6.0, 6.0)])
