@@ -217,7 +217,7 @@ def _layers(graph: Graph, name: str, dsp: bool, api: Api) -> tuple[Layer, ...]:
         (op, kernel, packed, arguments)
         for op, kernel in kernels
         if kernel.function
-        for packed, arguments in zip(pack_calls(op, graph), calls(op), strict=True)
+        for packed, arguments in zip(pack_calls(op, graph, dsp), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
     return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))

@@ -17,6 +17,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write import pack_arithmetic, pack_layout
 from shrinkfit.write.packed import Packed
 
@@ -26,24 +27,26 @@ PLAIN_ACCUMULATOR = 2**30
 PLAIN_SHIFTS = (-22, -1)
 
 
-def pack(op: ir.Op, graph: ir.Graph) -> Packed:
+def pack(op: ir.Op, graph: ir.Graph, dsp: bool) -> Packed:
     """The constants of an operator that is one call; arguments as those of pack_calls."""
-    (packed,) = pack_calls(op, graph)
+    (packed,) = pack_calls(op, graph, dsp)
     return packed
 
 
-def pack_calls(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
+def pack_calls(op: ir.Op, graph: ir.Graph, dsp: bool) -> tuple[Packed, ...]:
     """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
+        dsp: whether for the kernels of a core with DSP instructions: some want an order of their own.
     """
     if op.kind in pack_layout.KINDS:
         return pack_layout.pack_copies(op, graph)
     if op.kind in pack_arithmetic.PACKERS:
         return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
-    return (_PACKERS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
+    packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, dsp).params) or _PACKERS[op.kind]
+    return (packer(op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
 def pack_rows(kernel: np.ndarray) -> np.ndarray:
@@ -167,3 +170,5 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "pool2d": _pool2d,
     "softmax": _softmax,
 }
+# Parameter struct -> packer, where an operator has a kernel with a layout of its own.
+_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {}

@@ -85,7 +85,7 @@ class Arena:
             return []
         function, made = getattr(lib, kernel.symbol), []
         function.restype = None
-        for packed, arguments in zip(pack_calls(op, self.graph), calls(op), strict=True):
+        for packed, arguments in zip(pack_calls(op, self.graph, dsp), calls(op), strict=True):
             struct = filled(packed, self.keep)
             pointers = [POINTER(self._address(argument)) for argument in arguments]
             if kernel.takes_scratch:

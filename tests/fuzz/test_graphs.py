@@ -83,8 +83,8 @@ def test_a_wrong_simulator_is_noticed_and_the_operator_named(lib, monkeypatch):
 def test_a_wrong_constant_of_a_kernel_is_noticed_and_the_operator_named(lib, monkeypatch):
     right = kernels.pack_calls
 
-    def wrong(op, graph):
-        packed = right(op, graph)
+    def wrong(op, graph, dsp):
+        packed = right(op, graph, dsp)
         if op.kind == "softmax":
             packed[0].fields["multiplier"] ^= 1 << 28
         return packed

@@ -34,7 +34,7 @@ def test_struct_sizes():
 def test_data_bytes_are_those_packed(case):
     graph = case[0](np.random.default_rng(0), **case[1])
     (op,) = graph.ops
-    packed = pack(op, graph)
+    packed = pack(op, graph, True)
     sizes = [array.nbytes for array in packed.arrays.values()] + [kernels.STRUCT_BYTES[packed.params]]
     assert kernels.kernel_for(op, graph, True).data_bytes == sum(-(-size // 4) * 4 for size in sizes)
 

@@ -42,7 +42,7 @@ def run(lib: ctypes.CDLL, graph: ir.Graph, inputs: dict[str, np.ndarray]) -> dic
     kernel = kernel_for(op, graph, False)
     found = {name: native.guarded(graph.tensors[name].size_bytes, 0x5A5A5A5A5A5A5A5A) for name in graph.outputs}
     buffers = {name: np.ascontiguousarray(array) for name, array in inputs.items()} | found
-    for packed, arguments in zip(pack_calls(op, graph), calls(op), strict=True):
+    for packed, arguments in zip(pack_calls(op, graph, False), calls(op), strict=True):
         keep = []
         struct = native.params(packed, keep)
         pointers = [native.POINTER(buffers[a.name].ctypes.data) for a in arguments]

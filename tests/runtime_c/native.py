@@ -95,15 +95,19 @@ def guarded(size: int, fill: int) -> np.ndarray:
     return np.full((size + GUARD + 7) // 8, fill, np.uint64).view(np.int8)
 
 
-def run(lib: ctypes.CDLL, graph, inputs: list[np.ndarray], dsp: bool, output_index: int | None = None) -> np.ndarray:
+def run(
+    lib: ctypes.CDLL, graph, inputs: list[np.ndarray], dsp: bool, output_index: int | None = None, reference=False
+) -> np.ndarray:
     """Run a graph of one operator on one set of inputs (without batch axis): int8 of the output's shape.
+
+    reference: the scalar kernel for what is packed for the DSP one.
 
     Scratch and output start as garbage, with bytes behind them that must stay.
     """
     (op,) = graph.ops
     kernel = kernel_for(op, graph, dsp)
     keep = []
-    struct = params(pack(op, graph), keep)
+    struct = params(pack(op, graph, dsp), keep)
     output = graph.op_outputs(op)[0]
     out, scratch = guarded(output.size_bytes, 0x5A5A5A5A5A5A5A5A), guarded(kernel.scratch_bytes, 0xA5A5A5A5A5A5A5A5)
     buffers = [np.ascontiguousarray(x) for x in inputs]
@@ -112,7 +116,8 @@ def run(lib: ctypes.CDLL, graph, inputs: list[np.ndarray], dsp: bool, output_ind
     arguments = [POINTER(b.ctypes.data) for b in (*buffers, out)]
     if kernel.takes_scratch:
         arguments.append(POINTER(scratch.ctypes.data))
-    getattr(lib, kernel.symbol)(ctypes.byref(struct), *arguments)
+    symbol = f"{kernel.function}_s8" if reference and kernel.symbol.endswith("_dsp") else kernel.symbol
+    getattr(lib, symbol)(ctypes.byref(struct), *arguments)
     if output_index is None:
         assert np.all(out[output.size_bytes :] == 0x5A), "wrote behind the output"
     assert np.all(scratch[kernel.scratch_bytes :].view(np.uint8) == 0xA5), "wrote behind the scratch"

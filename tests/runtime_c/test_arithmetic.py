@@ -51,7 +51,7 @@ def test_kernel_equals_simulator(lib, case):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_data_bytes_are_those_packed(case):
     graph = case.make(np.random.default_rng(0))
-    packed = pack(graph.ops[0], graph)
+    packed = pack(graph.ops[0], graph, False)
     sizes = [array.nbytes for array in packed.arrays.values()] + [kernels.STRUCT_BYTES[packed.params]]
     assert kernels.kernel_for(graph.ops[0], graph, True).data_bytes == sum(-(-size // 4) * 4 for size in sizes)
 

@@ -34,8 +34,9 @@ def simulated(graph, inputs):
 
 def assert_same(lib, graph, inputs):
     expected = simulated(graph, inputs)
-    for dsp in (False, True):
-        np.testing.assert_array_equal(native.run(lib, graph, inputs, dsp), expected, err_msg=f"dsp={dsp}")
+    for dsp, reference in ((False, False), (True, False), (True, True)):
+        got = native.run(lib, graph, inputs, dsp, reference=reference)
+        np.testing.assert_array_equal(got, expected, err_msg=f"dsp={dsp}, reference={reference}")
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
@@ -103,7 +104,7 @@ def test_scratch_size_has_an_equal_twin(lib, case):
     graph = case[0](np.random.default_rng(0), **case[1])
     (op,) = graph.ops
     kernel, keep = kernel_for(op, graph, True), []
-    struct = native.params(pack(op, graph), keep)
+    struct = native.params(pack(op, graph, True), keep)
     size_function = getattr(lib, f"{kernel.function}_dsp_scratch_bytes")
     assert size_function(native.ctypes.byref(struct)) == kernel.scratch_bytes
     assert kernel_for(op, graph, False).scratch_bytes == 0

@@ -122,7 +122,7 @@ def test_data_bytes_are_those_packed(graph):
         return
     sizes = [
         sum(array.nbytes for array in packed.arrays.values()) + STRUCT_BYTES[packed.params]
-        for packed in pack_calls(graph.ops[0], graph)
+        for packed in pack_calls(graph.ops[0], graph, False)
     ]
     assert kernel.data_bytes == sum(sizes)
 
