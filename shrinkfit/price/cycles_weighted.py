@@ -38,10 +38,15 @@ class Window:
 
     @property
     def lies_in_a_row(self) -> bool:
-        """As the function of that name in sf_conv2d_dsp.c."""
+        """As the function of that name in sf_widen.h."""
         return self.has_whole_rows and (
             self.kernel[0] == 1 or (self.kernel[1] == self.size[1] and self.dilation[0] == 1)
         )
+
+    @property
+    def widens_directly(self) -> bool:
+        """As the function of that name in sf_widen.h."""
+        return self.lies_in_a_row or (self.has_whole_rows and self.kernel[1] * self.channels % 4 == 0)
 
 
 def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: bool = False) -> Counts:
@@ -52,7 +57,7 @@ def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: b
     (height, width), channels = window.kernel, window.channels
     parts = [n for n in columns if n < width or tap_by_tap or not window.has_whole_rows]
     whole = len(columns) - len(parts)
-    rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
+    rows_to_copy = [n for n in rows if n < height] if window.widens_directly else rows
     part_taps = len(rows) * height * len(parts) * width
     part_inside = sum(rows) * sum(parts)
     whole_inside = sum(rows_to_copy) * whole
@@ -75,16 +80,25 @@ def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
     """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
     row, pairs = w.taps * w.channels, -(-w.pixels // 2)
     words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
+    return _widened(w, tap_by_tap) | {
+        "blocks": blocks,
+        "block_word_pairs": blocks * (words // 2),
+        "block_odd_words": blocks * (words % 2),
+    }
+
+
+def _widened(w: Window, tap_by_tap: bool = False) -> Counts:
+    """Two windows at a time, gathered where they must be, and widened; an odd last one is done twice."""
+    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
     rows, columns = w.inside(0), w.inside(1)
     gathered = _gathered(w, rows, columns, tap_by_tap)
     if w.pixels % 2:
         last = _gathered(w, rows[-1:], columns[-1:], tap_by_tap)
         gathered = {name: count + last[name] for name, count in gathered.items()}
+    by_rows = 2 * pairs - gathered["gathered"] if w.widens_directly and not (w.lies_in_a_row or tap_by_tap) else 0
     return gathered | {
         "pixel_pairs": pairs,
-        "blocks": blocks,
-        "block_word_pairs": blocks * (words // 2),
-        "block_odd_words": blocks * (words % 2),
+        "widened_rows": by_rows * w.kernel[0],
         "widened_words": 2 * pairs * (row // 4),
         "widened_tails": 2 * pairs * int(row % 4 > 0),
         "widened_tail_bytes": 2 * pairs * (row % 4),
@@ -94,6 +108,32 @@ def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp."""
     return {"call": 1} | _two_by_two(Window(op, graph))
+
+
+def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_pairs_s8_dsp: two pixels by four channels at a time, in turns of eight pairs of taps."""
+    w, target = Window(op, graph), graph.tensors[op.outputs[0]]
+    steps, pairs = -(-w.taps * w.channels // 4) * 2, -(-w.pixels // 2)
+    rest = w.out_channels % 4
+    fours, twos = pairs * (w.out_channels // 4 + int(rest == 3)), pairs * int(rest in (1, 2))
+    is_signed = target.zero_point != ir.INT8_MIN
+    is_clamped = (op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)
+    return _widened(w) | {
+        "call": 1,
+        "calls_of_four": pairs * (int(w.out_channels >= 4) + int(rest == 3)),
+        "fours": fours,
+        "four_turns": fours * -(-steps // 8),
+        "four_steps": fours * steps,
+        "signed_fours": fours * is_signed,
+        "twos": twos,
+        "two_turns": twos * -(-steps // 8),
+        "two_steps": twos * steps,
+        "signed_twos": twos * is_signed,
+        "rests": pairs * int(rest > 0),
+        "rest_bytes": 2 * pairs * rest,
+        "clamped_pixels": 2 * pairs * is_clamped,
+        "clamped_bytes": 2 * pairs * w.out_channels * is_clamped,
+    }
 
 
 def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
@@ -241,6 +281,7 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
 
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
+    "sf_conv2d_pairs_s8_dsp": conv2d_pairs_dsp,
     "sf_conv2d_s8": conv2d,
     "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
     "sf_grouped_conv2d_s8": conv2d,
