@@ -6,29 +6,24 @@ uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p) {
     const sf_window *w = &p->window;
     const uint32_t row = ((uint32_t)w->kernel_height * w->kernel_width * w->in_channels + 3u) & ~3u;
     /* Two widened windows, and one as bytes. */
-    return never_copies(w) ? 4u * row : 5u * row;
+    return never_copies(w) ? 4u * row : 5u * row + SF_GATHER_SLACK;
 }
 
 void sf_conv2d_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *in, int8_t *out,
                       void *scratch) {
     const sf_window *w = &p->window;
-    const int32_t row = w->kernel_height * w->kernel_width * w->in_channels;
-    const int32_t words = (row + 3) / 4;
+    const int32_t words = (w->kernel_height * w->kernel_width * w->in_channels + 3) / 4;
     uint32_t *pixels = scratch;
-    int8_t *bytes = (int8_t *)(pixels + 4 * words);
+    sf_cursor at = sf_first_window(w, p->stage.in_zero_point, in, (int8_t *)(pixels + 4 * words));
     int32_t left = w->out_height * w->out_width;
-    int32_t y = 0, x = 0;
     while (left > 0) {
         int8_t *outs[2];
         for (int32_t side = 0; side < 2; side++) {
-            widen_window(w, p->stage.in_zero_point, in, y, x, pixels + side, bytes);
+            sf_widen_window(&at, pixels + side);
             outs[side] = out;
             if (--left > 0) {
                 out += w->out_channels;
-                if (++x == w->out_width) {
-                    x = 0;
-                    y++;
-                }
+                sf_next_window(&at);
             }
         }
         multiply_pixels(p, pixels, words, outs[0], outs[1]);

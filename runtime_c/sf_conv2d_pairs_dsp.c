@@ -7,7 +7,7 @@ uint32_t sf_conv2d_pairs_dsp_scratch_bytes(const sf_conv2d_pairs_params *p) {
     const sf_window *w = &p->window;
     const uint32_t row = ((uint32_t)w->kernel_height * w->kernel_width * w->in_channels + 3u) & ~3u;
     /* Two widened windows, and one as bytes. */
-    return never_copies(w) ? 4u * row : 5u * row;
+    return never_copies(w) ? 4u * row : 5u * row + SF_GATHER_SLACK;
 }
 
 /* Channels behind the last group of four: one group whose unused channels must not be written. */
@@ -40,35 +40,44 @@ SF_NOINLINE static void clamp_pixel(const sf_conv2d_pairs_params *p, int8_t *out
     }
 }
 
+/* Output pixel i reads input pixel i. */
+static int follows_the_input(const sf_window *w) {
+    return w->kernel_height == 1 && w->kernel_width == 1 && w->pad_top == 0 && w->pad_left == 0 &&
+           w->stride_height == 1 && w->stride_width == 1 && w->out_width == w->in_width;
+}
+
 void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8_t *in, int8_t *out,
                             void *scratch) {
     const sf_window *w = &p->window;
     const int32_t steps = (w->kernel_height * w->kernel_width * w->in_channels + 3) / 4 * 2;
     uint32_t *pixels = scratch;
-    int8_t *bytes = (int8_t *)(pixels + 2 * steps);
+    sf_cursor at = sf_first_window(w, p->in_zero_point, in, (int8_t *)(pixels + 2 * steps));
     int32_t left = w->out_height * w->out_width;
-    int32_t y = 0, x = 0;
     sf_pairs job;
     sf_prepare_pairs(&job, pixels, steps);
     job.weights = (const uint32_t *)(const void *)p->kernel;
     job.records = p->records;
     job.groups = w->out_channels / 4;
     job.zero_point_twice = 2 * p->out_zero_point + 1;
-    while (left > 0) {
-        int8_t *outs[2];
-        for (int32_t side = 0; side < 2; side++) {
-            widen_window(w, p->in_zero_point, in, y, x, pixels + side, bytes);
-            outs[side] = out;
-            if (--left > 0) {
-                out += w->out_channels;
-                if (++x == w->out_width) {
-                    x = 0;
-                    y++;
-                }
+    const int in_line = follows_the_input(w);
+    for (; left > 0; left -= 2) {
+        /* An odd last pixel is its own partner. */
+        const int32_t step = left > 1;
+        job.out_0 = out;
+        job.out_1 = out + step * w->out_channels;
+        out += 2 * w->out_channels;
+        if (in_line) {
+            widen(in, w->in_channels, pixels);
+            widen(in + step * w->in_channels, w->in_channels, pixels + 1);
+            in += 2 * w->in_channels;
+        } else {
+            sf_widen_window(&at, pixels);
+            if (step) {
+                sf_next_window(&at);
             }
+            sf_widen_window(&at, pixels + 1);
+            sf_next_window(&at);
         }
-        job.out_0 = outs[0];
-        job.out_1 = outs[1];
         if (job.groups > 0) {
             sf_pairs_four(&job);
         }
@@ -76,8 +85,8 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8
             multiply_rest(p, job, steps);
         }
         if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
-            clamp_pixel(p, outs[0]);
-            clamp_pixel(p, outs[1]);
+            clamp_pixel(p, job.out_0);
+            clamp_pixel(p, job.out_1);
         }
     }
 }

@@ -22,6 +22,9 @@ from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
 
+# SF_GATHER_SLACK in sf_widen.h.
+GATHER_SLACK_BYTES = 4
+
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
 
@@ -158,7 +161,7 @@ def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape
         )
     ]
     inside = op.padding.top == 0 and op.padding.left == 0 and reach[0] < height and reach[1] < width
-    return (4 if directly and inside else 5) * row
+    return 4 * row if directly and inside else 5 * row + GATHER_SLACK_BYTES
 
 
 def grouped_conv2d_dsp_scratch_bytes(op: ir.Conv2D) -> int:
