@@ -25,6 +25,7 @@ static void multiply_rest(const sf_conv2d_pairs_params *p, sf_pairs job, int32_t
     if (rest == 3) {
         sf_pairs_four(&job);
     } else {
+        sf_prepare_pairs(&job, job.pixels, steps, SF_TWO_UNROLL);
         sf_pairs_two(&job);
     }
     for (int32_t side = 0; side < 2; side++) {
@@ -54,7 +55,7 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8
     sf_cursor at = sf_first_window(w, p->in_zero_point, in, (int8_t *)(pixels + 2 * steps));
     int32_t left = w->out_height * w->out_width;
     sf_pairs job;
-    sf_prepare_pairs(&job, pixels, steps);
+    sf_prepare_pairs(&job, pixels, steps, SF_FOUR_UNROLL);
     job.weights = (const uint32_t *)(const void *)p->kernel;
     job.records = p->records;
     job.groups = w->out_channels / 4;

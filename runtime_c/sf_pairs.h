@@ -17,7 +17,7 @@
  * pixels: per two taps a word of either pixel; weights: per two taps a word of either two channels.
  * out_0, out_1: where the first group of each pixel goes.
  * zero_point_twice: 2 * out_zero_point + 1.
- * steps: pairs of taps; end, skip, entry: see sf_prepare_pairs. */
+ * pixels_end, last_turn, skip, entry: see sf_prepare_pairs. */
 typedef struct sf_pairs {
     const uint32_t *pixels;
     const uint32_t *weights;
@@ -25,19 +25,25 @@ typedef struct sf_pairs {
     int8_t *out_0, *out_1;
     int32_t groups;
     int32_t zero_point_twice;
-    const uint32_t *end;
+    uintptr_t last_turn;
     uint32_t skip, entry;
+    const uint32_t *pixels_end;
 } sf_pairs;
 
-/* The loops in sf_pairs_dsp.c take SF_PAIRS_UNROLL pairs of taps at a time and are entered in the
- * middle: skip: bytes of pixels that the first turn leaves out; entry: steps of code. */
-#define SF_PAIRS_UNROLL 8
+/* The loops in sf_pairs_dsp.c take that many pairs of taps in a turn, and add to their pointers at
+ * its first step. */
+#define SF_FOUR_UNROLL 16
+#define SF_TWO_UNROLL 8
 
-static inline void sf_prepare_pairs(sf_pairs *job, const uint32_t *pixels, int32_t steps) {
-    const uint32_t missing = (uint32_t)-steps % SF_PAIRS_UNROLL;
+/* steps: pairs of taps. The first turn is entered in the middle: entry: steps that it leaves out;
+ * skip: how far below the first pixel its pointer starts; last_turn: where that is for the last. */
+static inline void sf_prepare_pairs(sf_pairs *job, const uint32_t *pixels, int32_t steps,
+                                    uint32_t unroll) {
+    const uint32_t missing = (uint32_t)-steps % unroll;
     job->pixels = pixels;
-    job->end = pixels + 2 * steps;
-    job->skip = missing * 8;
+    job->pixels_end = pixels + 2 * steps;
+    job->last_turn = (uintptr_t)job->pixels_end - 8 * unroll;
+    job->skip = 8 * (missing > 0 ? missing : unroll);
     job->entry = missing;
 }
 

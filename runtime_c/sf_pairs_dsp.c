@@ -53,9 +53,7 @@
     GET("r10", SKIP)   \
     GET("r0", PIXELS)
 
-#define END_OF_LOOP(weight_bytes)                                                                  \
-    "add r0, r0, #64\n\t"                                                                          \
-    "add r1, r1, #" weight_bytes "\n\t"                                                            \
+#define END_OF_LOOP                                                                                \
     GET("r10", END)                                                                                \
     "cmp r0, r10\n\t"                                                                              \
     "bne.w 1b\n\t"
@@ -98,21 +96,23 @@
     "ssat " x ", #8, " x ", asr #1\n\t" \
     "ssat " y ", #8, " y ", asr #1\n\t"
 
-#define STEP_FOUR(at)                \
-    "ldr.w r10, [r1, #" at "]\n\t"   \
-    "ldr.w r11, [r1, #" at "+4]\n\t" \
-    "ldr.w r12, [r0, #" at "]\n\t"   \
-    "ldr.w lr, [r0, #" at "+4]\n\t"  \
-    "smlad r2, r10, r12, r2\n\t"     \
-    "smlad r3, r10, lr, r3\n\t"      \
-    "sxtb16 r10, r10\n\t"            \
-    "smlad r6, r11, r12, r6\n\t"     \
-    "smlad r7, r11, lr, r7\n\t"      \
-    "sxtb16 r11, r11\n\t"            \
-    "smlad r4, r10, r12, r4\n\t"     \
-    "smlad r5, r10, lr, r5\n\t"      \
-    "smlad r8, r11, r12, r8\n\t"     \
+/* The first step of a turn moves the pointers on. */
+#define STEP_FOUR(first, at)                                                                       \
+    "ldr.w r10, [r1, #" first "\n\t"                                                               \
+    "ldr.w r11, [r1, #" at "+4]\n\t"                                                               \
+    "ldr.w r12, [r0, #" first "\n\t"                                                               \
+    "ldr.w lr, [r0, #" at "+4]\n\t"                                                                \
+    "smlad r2, r10, r12, r2\n\t"                                                                   \
+    "smlad r3, r10, lr, r3\n\t"                                                                    \
+    "sxtb16 r10, r10\n\t"                                                                          \
+    "smlad r6, r11, r12, r6\n\t"                                                                   \
+    "smlad r7, r11, lr, r7\n\t"                                                                    \
+    "sxtb16 r11, r11\n\t"                                                                          \
+    "smlad r4, r10, r12, r4\n\t"                                                                   \
+    "smlad r5, r10, lr, r5\n\t"                                                                    \
+    "smlad r8, r11, r12, r8\n\t"                                                                   \
     "smlad r9, r11, lr, r9\n\t"
+#define NEXT_FOUR(at) STEP_FOUR(at "]", at)
 
 #define FINISH_FOUR(ROUND)                              \
     SUMS("r2", "r3", "r4", "r5", "", ", ror #8", ROUND) \
@@ -136,9 +136,12 @@ __attribute__((naked)) void sf_pairs_four(__attribute__((unused)) const sf_pairs
         "bx r10\n\t"
         ".balign 4\n\t"
         "1:\n\t"
-        STEP_FOUR("0") STEP_FOUR("8") STEP_FOUR("16") STEP_FOUR("24")
-        STEP_FOUR("32") STEP_FOUR("40") STEP_FOUR("48") STEP_FOUR("56")
-        END_OF_LOOP("64")
+        STEP_FOUR("128]!", "0") NEXT_FOUR("8") NEXT_FOUR("16") NEXT_FOUR("24")
+        NEXT_FOUR("32") NEXT_FOUR("40") NEXT_FOUR("48") NEXT_FOUR("56")
+        NEXT_FOUR("64") NEXT_FOUR("72") NEXT_FOUR("80") NEXT_FOUR("88")
+        NEXT_FOUR("96") NEXT_FOUR("104") NEXT_FOUR("112") NEXT_FOUR("120")
+        END_OF_LOOP
+        "add r1, r1, #128\n\t"
         PUT("r1", WEIGHTS)
         GET("r0", RECORDS)
         GET("r1", ZERO_POINT)
@@ -174,15 +177,16 @@ __attribute__((naked)) void sf_pairs_four(__attribute__((unused)) const sf_pairs
     );
 }
 
-#define STEP_TWO(at, half)           \
-    "ldr.w r10, [r1, #" half "]\n\t" \
-    "ldr.w r12, [r0, #" at "]\n\t"   \
-    "ldr.w lr, [r0, #" at "+4]\n\t"  \
-    "smlad r2, r10, r12, r2\n\t"     \
-    "smlad r3, r10, lr, r3\n\t"      \
-    "sxtb16 r10, r10\n\t"            \
-    "smlad r4, r10, r12, r4\n\t"     \
+#define STEP_TWO(first_weight, first, at)                                                          \
+    "ldr.w r10, [r1, #" first_weight "\n\t"                                                        \
+    "ldr.w r12, [r0, #" first "\n\t"                                                               \
+    "ldr.w lr, [r0, #" at "+4]\n\t"                                                                \
+    "smlad r2, r10, r12, r2\n\t"                                                                   \
+    "smlad r3, r10, lr, r3\n\t"                                                                    \
+    "sxtb16 r10, r10\n\t"                                                                          \
+    "smlad r4, r10, r12, r4\n\t"                                                                   \
     "smlad r5, r10, lr, r5\n\t"
+#define NEXT_TWO(at) STEP_TWO(at "/2]", at "]", at)
 
 __attribute__((naked)) void sf_pairs_two(__attribute__((unused)) const sf_pairs *job) {
     __asm volatile(
@@ -197,9 +201,9 @@ __attribute__((naked)) void sf_pairs_two(__attribute__((unused)) const sf_pairs 
         "bx r10\n\t"
         ".balign 4\n\t"
         "1:\n\t"
-        STEP_TWO("0", "0") STEP_TWO("8", "4") STEP_TWO("16", "8") STEP_TWO("24", "12")
-        STEP_TWO("32", "16") STEP_TWO("40", "20") STEP_TWO("48", "24") STEP_TWO("56", "28")
-        END_OF_LOOP("32")
+        STEP_TWO("32]!", "64]!", "0") NEXT_TWO("8") NEXT_TWO("16") NEXT_TWO("24")
+        NEXT_TWO("32") NEXT_TWO("40") NEXT_TWO("48") NEXT_TWO("56")
+        END_OF_LOOP
         GET("r0", RECORDS)
         GET("r1", ZERO_POINT)
         "ldr r10, [r0, #32]\n\t"
@@ -230,7 +234,7 @@ static void one_pair(const sf_pairs *job, const uint32_t *pixel, const uint32_t 
     const int32_t *record = job->records + 4 * pair;
     const uint32_t shifts = (uint32_t)job->records[8];
     int32_t raw = 0, low = 0;
-    for (; pixel < job->end; pixel += 2, weights += words) {
+    for (; pixel < job->pixels_end; pixel += 2, weights += words) {
         raw = sf_smlad(*weights, *pixel, raw);
         low = sf_smlad(sf_sxtb16(*weights), *pixel, low);
     }
@@ -255,7 +259,7 @@ static void one_group(const sf_pairs *job, int32_t words) {
 void sf_pairs_four(const sf_pairs *job) {
     for (sf_pairs group = *job; group.groups > 0; group.groups--) {
         one_group(&group, 2);
-        group.weights += group.end - group.pixels;
+        group.weights += group.pixels_end - group.pixels;
         group.records += SF_RECORD_WORDS;
         group.out_0 += 4;
         group.out_1 += 4;
