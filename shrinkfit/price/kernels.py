@@ -19,7 +19,7 @@ from shrinkfit.price import kernels_arithmetic, kernels_layout
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
-from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
+from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
 
 # SF_GATHER_SLACK in sf_widen.h.
@@ -62,13 +62,13 @@ EXCEPTION_FRAME_FP_BYTES = 108
 
 # One graph's price asks for each kernel several times; bounded, as an entry keeps its graph.
 @lru_cache(maxsize=128)
-def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
+def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
     Args:
         op: an operator of the graph.
         graph: gives the tensors.
-        dsp: whether the core has the DSP instructions.
+        choice: which kernels there are; True and False for those with DSP instructions and those without.
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
@@ -78,12 +78,12 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
-    return _KERNELS[op.kind](op, graph, dsp)
+    return _KERNELS[op.kind](op, graph, Choice.of(choice).dsp)
 
 
-def scratch_sizes(graph: ir.Graph, dsp: bool) -> dict[str, int]:
+def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
     """Operator name -> bytes of scratch, for those that need any: what price.arena.plan takes."""
-    kernels = {op.name: kernel_for(op, graph, dsp) for op in graph.ops}
+    kernels = {op.name: kernel_for(op, graph, choice) for op in graph.ops}
     return {name: kernel.scratch_bytes for name, kernel in kernels.items() if kernel.scratch_bytes > 0}
 
 
@@ -125,7 +125,7 @@ def _sizes(device: Device) -> CodeSizes:
 
 
 def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
-    kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
+    kernels = (kernel_for(op, graph, Choice.of(device)) for op in graph.ops)
     return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
@@ -133,7 +133,7 @@ def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
     """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total = MODEL_CODE_BYTES
     for op in graph.ops:
-        kernel = kernel_for(op, graph, bool(device.dsp))
+        kernel = kernel_for(op, graph, Choice.of(device))
         if kernel.function:
             counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
             total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)

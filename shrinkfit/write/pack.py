@@ -16,6 +16,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums
 from shrinkfit.write import pack_arithmetic, pack_layout, pack_pairs
@@ -23,25 +24,25 @@ from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
 
-def pack(op: ir.Op, graph: ir.Graph, dsp: bool) -> Packed:
+def pack(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Packed:
     """The constants of an operator that is one call; arguments as those of pack_calls."""
-    (packed,) = pack_calls(op, graph, dsp)
+    (packed,) = pack_calls(op, graph, choice)
     return packed
 
 
-def pack_calls(op: ir.Op, graph: ir.Graph, dsp: bool) -> tuple[Packed, ...]:
+def pack_calls(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> tuple[Packed, ...]:
     """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
-        dsp: whether for the kernels of a core with DSP instructions: some want an order of their own.
+        choice: of kernels, as kernel_for takes it: some want an order of their own.
     """
     if op.kind in pack_layout.KINDS:
         return pack_layout.pack_copies(op, graph)
     if op.kind in pack_arithmetic.PACKERS:
         return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
-    packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, dsp).params) or _PACKERS[op.kind]
+    packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, choice).params) or _PACKERS[op.kind]
     return (packer(op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
