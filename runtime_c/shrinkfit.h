@@ -292,6 +292,11 @@ void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
 
+/* sf_conv2d_s8 in little code; scratch: sf_conv2d_compact_dsp_scratch_bytes() long. */
+void sf_conv2d_compact_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out,
+                              void *scratch);
+uint32_t sf_conv2d_compact_dsp_scratch_bytes(const sf_conv2d_params *p);
+
 /* As the convolution; scratch: 4-byte aligned, sf_conv2d_pairs_dsp_scratch_bytes() long. */
 void sf_conv2d_pairs_s8(const sf_conv2d_pairs_params *p, const int8_t *in, int8_t *out,
                         void *scratch);
@@ -320,6 +325,9 @@ uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p);
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
+
+/* sf_dense_s8 in little code. */
+void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
  * zero. Every window holds at least one input pixel. */

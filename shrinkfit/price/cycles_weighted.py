@@ -55,7 +55,7 @@ class Window:
         return self.lies_in_a_row or (self.has_whole_rows and self.kernel[1] * self.channels % 4 == 0)
 
 
-def _gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
+def gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
     """Windows copied tap by tap, over the output rows and columns given by their taps inside."""
     on = sum(rows) * sum(columns)
     windows, pieces = len(rows) * len(columns), {"copied": on, "filled": len(rows) * len(columns) * w.taps - on}
@@ -107,7 +107,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     windows, row = len(inside) * len(on), w.kernel[1] * w.channels
     full = _words(w.taps * w.channels) * 4
     if not w.has_whole_rows:
-        return _add(_gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
+        return _add(gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
     edges = _add(_gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
     if w.widens_directly:
         pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
@@ -169,9 +169,9 @@ def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
     w.out_channels //= groups
     rows, columns = w.inside(0), w.inside(1)
-    last = [_gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
+    last = [gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
     row, pairs = w.taps * w.channels, -(-w.pixels // 2)
-    gathered = _add(_gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
+    gathered = _add(gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
     counts = _add(gathered, _blocks(w))
     return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
 

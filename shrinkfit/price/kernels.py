@@ -8,6 +8,7 @@ structs are tested against the compiled runtime.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from math import prod
 
@@ -78,7 +79,10 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
-    return _KERNELS[op.kind](op, graph, Choice.of(choice).dsp)
+    choice = Choice.of(choice)
+    if choice.dsp and choice.small and op.kind in _COMPACT:
+        return _COMPACT[op.kind](op, graph)
+    return _KERNELS[op.kind](op, graph, choice.dsp)
 
 
 def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
@@ -239,6 +243,25 @@ def _conv2d_pairs(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int
     )
 
 
+def _conv2d_compact(op: ir.Conv2D, graph: ir.Graph) -> Kernel:
+    """Grouped ones have no kernel in little code of their own but the scalar one."""
+    if op.groups(graph.tensors[op.inputs[0]].shape) > 1:
+        return replace(_conv2d(op, graph, False), function="sf_grouped_conv2d_s8")
+    return _compact("sf_conv2d", op, op.channels * word(op.kernel[0].size), word(op.kernel[0].size))
+
+
+def _compact(name: str, op: ir.Weighted, weight_bytes: int, scratch_bytes: int | None) -> Kernel:
+    """Takes what the scalar kernel takes."""
+    scalar = _weighted(name, weight_bytes, scratch_bytes, op, False)
+    return replace(
+        scalar,
+        function=f"{name}_compact",
+        symbol=f"{name}_compact_s8_dsp",
+        sources=(*scalar.sources, "sf_compact_dsp.c", "sf_widen.h"),
+        scratch_bytes=scratch_bytes or 0,
+    )
+
+
 def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     symbol, params = "sf_transpose_conv2d_s8", "sf_conv2d_params"
     data_bytes = op.channels * word(op.kernel[0].size) + _stage_bytes(op) + word(STRUCT_BYTES[params])
@@ -279,6 +302,8 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     )
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
+
+_COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {"conv2d": _conv2d_compact}
 
 _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
     {

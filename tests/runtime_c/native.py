@@ -118,7 +118,8 @@ def run(
     arguments = [POINTER(b.ctypes.data) for b in (*buffers, out)]
     if kernel.takes_scratch:
         arguments.append(POINTER(scratch.ctypes.data))
-    symbol = f"{kernel.function}_s8" if reference and kernel.symbol.endswith("_dsp") else kernel.symbol
+    scalar = kernel.function.removesuffix("_compact")
+    symbol = f"{scalar}_s8" if reference and kernel.symbol.endswith("_dsp") else kernel.symbol
     getattr(lib, symbol)(ctypes.byref(struct), *arguments)
     if output_index is None:
         assert np.all(out[output.size_bytes :] == 0x5A), "wrote behind the output"
