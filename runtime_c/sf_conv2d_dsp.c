@@ -68,7 +68,7 @@ void sf_conv2d_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *in, int8
     const sf_window *w = &p->window;
     const int32_t row = w->kernel_height * w->kernel_width * w->in_channels;
     const int32_t words = (row + 3) / 4;
-    uint32_t *pixels = scratch;
+    uint32_t *pixels = (uint32_t *)scratch;
     int8_t *bytes = (int8_t *)(pixels + 4 * words);
     int32_t left = w->out_height * w->out_width;
     int32_t y = 0, x = 0;
