@@ -14,7 +14,7 @@ from shrinkfit.check.cycles import decoder
 from shrinkfit.errors import CheckError
 
 # No function of a microcontroller takes more; a loop that pushes does.
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 16
 
 
 def own_stack_bytes(
