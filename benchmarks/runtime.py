@@ -196,7 +196,7 @@ def main() -> int:
     else:
         console.print(tables(measured))
         instructions = sum(one.instructions for one in measured.profiles.values())
-        console.print(f"{instructions / measured.seconds / 1e6:.1f} million instructions a second, builds included")
+        console.print(f"{instructions / measured.seconds / 1e6:.1f} million instructions a second, without the compiler's time")
     if args.readme:
         write_readme(args.readme, markdown(measured))
     if args.layers:
