@@ -39,6 +39,8 @@ MODELS = {
 # What each variant hands to export besides the device.
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
+    "speed": {"optimize": "speed"},
+    "size": {"optimize": "size"},
 }
 # Figure -> (how the tables call it, its unit, what a unit is). KB are 1000 bytes, as in the figures of the others.
 FIGURES = {
@@ -196,7 +198,8 @@ def main() -> int:
     else:
         console.print(tables(measured))
         instructions = sum(one.instructions for one in measured.profiles.values())
-        console.print(f"{instructions / measured.seconds / 1e6:.1f} million instructions a second, without the compiler's time")
+        speed = instructions / measured.seconds / 1e6
+        console.print(f"{speed:.1f} million instructions a second, without the compiler's time")
     if args.readme:
         write_readme(args.readme, markdown(measured))
     if args.layers:
