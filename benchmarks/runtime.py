@@ -139,10 +139,12 @@ def tables(measured: Measured) -> Table:
     table = Table("", "", *measured.models, title=f"on {DEVICE}, one inference", title_justify="left")
     for figure, (name, unit, _) in FIGURES.items():
         table.add_section()
+        title = f"{name}, {unit}"
         for row in (row for row in measured.rows() if row.figure == figure):
             limits = measured.limit(row)
             cells = [_cell(value, limit) for value, limit in zip(row.values, limits, strict=True)]
-            table.add_row(f"{name}, {unit}", row.variant, *cells)
+            table.add_row(title, row.variant, *cells)
+            title = ""
             if any(limit is not None for limit in limits):
                 table.add_row("", "at most", *map(text, limits), style="dim")
         for row in measured.among(OTHERS):
