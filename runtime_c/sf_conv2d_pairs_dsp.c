@@ -51,7 +51,7 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8
                             void *scratch) {
     const sf_window *w = &p->window;
     const int32_t steps = (w->kernel_height * w->kernel_width * w->in_channels + 3) / 4 * 2;
-    uint32_t *pixels = scratch;
+    uint32_t *pixels = (uint32_t *)scratch;
     sf_cursor at = sf_first_window(w, p->in_zero_point, in, (int8_t *)(pixels + 2 * steps));
     int32_t left = w->out_height * w->out_width;
     sf_pairs job;

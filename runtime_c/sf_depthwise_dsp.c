@@ -142,7 +142,7 @@ void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in
     const sf_window *w = &p->window;
     const plane_shape s = shape_of(w);
     const int32_t taps = w->kernel_height * w->kernel_width;
-    uint32_t *weights = scratch;
+    uint32_t *weights = (uint32_t *)scratch;
     int16_t *plane = (int16_t *)(weights + w->kernel_height * s.pairs);
     for (int32_t i = 0; i < s.height * s.stride; i++) {
         plane[i] = p->stage.in_zero_point;

@@ -25,13 +25,13 @@ void sf_add_s8(const sf_add_params *restrict p, const int8_t *a, const int8_t *b
 }
 
 static void add_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    const sf_broadcast_add_params *p = params;
+    const sf_broadcast_add_params *p = (const sf_broadcast_add_params *)params;
     const sf_axis *row = &p->shape.row;
     add(&p->sum, row->count, row->step_a, row->step_b, 1, a, b, out);
 }
 
 static void sub_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    const sf_broadcast_add_params *p = params;
+    const sf_broadcast_add_params *p = (const sf_broadcast_add_params *)params;
     const sf_axis *row = &p->shape.row;
     add(&p->sum, row->count, row->step_a, row->step_b, -1, a, b, out);
 }

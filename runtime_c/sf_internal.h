@@ -5,6 +5,11 @@
 
 #include "shrinkfit.h"
 
+/* C++ has no such word, but its compilers have the meaning. */
+#ifdef __cplusplus
+#define restrict __restrict
+#endif
+
 /* C leaves the right shift of a negative number to the compiler; all that matter shift in the sign.
  */
 typedef char sf_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];

@@ -3,7 +3,7 @@
 #include "sf_internal.h"
 
 static void mul_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    const sf_mul_params *p = params;
+    const sf_mul_params *p = (const sf_mul_params *)params;
     const sf_axis *row = &p->shape.row;
     const sf_scaler scale = sf_prepare_scaler(p->multiplier, p->shift);
     for (const int8_t *end = out + row->count; out < end; a += row->step_a, b += row->step_b) {

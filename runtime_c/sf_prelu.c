@@ -3,7 +3,7 @@
 #include "sf_internal.h"
 
 static void prelu_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    const sf_prelu_params *p = params;
+    const sf_prelu_params *p = (const sf_prelu_params *)params;
     const sf_axis *row = &p->shape.row;
     const sf_scaler above = sf_prepare_scaler(p->multiplier_above, p->shift_above);
     const sf_scaler below = sf_prepare_scaler(p->multiplier_below, p->shift_below);

@@ -163,17 +163,18 @@ def price_graph(graph: Graph, device: Device) -> Cost:
         peak_layer=memory.peak_op,
         layers=layers,
         cycles=time.total,
-        latency_ms=_latency_ms(time.total, device),
-        energy_uj=_energy_uj(time.total, device),
+        latency_ms=latency_ms(time.total, device),
+        energy_uj=energy_uj(time.total, device),
         cycles_source=time.source,
     )
 
 
-def _latency_ms(cycles: int | None, device: Device) -> float | None:
+def latency_ms(cycles: int | None, device: Device) -> float | None:
+    """Milliseconds that this many cycles take at the device's clock; None where either is unknown."""
     return None if cycles is None or device.clock_hz is None else 1e3 * cycles / device.clock_hz
 
 
-def _energy_uj(cycles: int | None, device: Device) -> float | None:
+def energy_uj(cycles: int | None, device: Device) -> float | None:
     """Microamperes per MHz are picocoulombs per cycle, whatever the clock."""
     if cycles is None or device.active_ua_per_mhz is None:
         return None

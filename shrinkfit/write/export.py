@@ -262,7 +262,7 @@ def _details(model: Model, device: Device, cost: Cost, limits: dict[str, float],
         for layer in cost.layers
     ]
     states = model.plan.state_offsets.items()
-    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
+    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes", "active_ua_per_mhz", "supply_volts")
     details = {
         FORMAT_KEY: REPORT_FORMAT,
         "name": model.name,
