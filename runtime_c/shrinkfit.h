@@ -5,7 +5,14 @@
  * real = scale * (value - zero_point). The arithmetic is LiteRT's reference kernels', bit for bit.
  *
  * A kernel checks nothing: the exporter has checked shapes and ranges. It uses no heap and keeps no
- * state. Unless its contract says otherwise input, output and scratch must not overlap.
+ * state. Unless its contract says otherwise input, output and scratch must not overlap; scratch
+ * never overlaps anything.
+ *
+ * "out may follow in": the output's pixels are written in their order, and each only after the
+ * windows of all pixels before it have been read. So out may lie over in wherever no pixel ends
+ * behind the first input byte that its own window or a later one needs
+ * (shrinkfit/price/overlap.py). "out may be in, or lie before it" holds for kernels that write each
+ * value after they have read those up to it: out may begin anywhere up to where in begins.
  *
  * Each `_dsp` kernel takes the same parameters as the scalar one beside it and writes the same
  * bytes.
@@ -270,12 +277,14 @@ typedef struct sf_pad_params {
 } sf_pad_params;
 
 /* in: [in_height][in_width][in_channels]; out: [out_height][out_width][out_channels].
- * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it. */
+ * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it.
+ * out may follow in. */
 void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
 
-/* As the convolution; scratch: 4-byte aligned, sf_grouped_conv2d_dsp_scratch_bytes() long. */
+/* As the convolution, but out must not overlap in; scratch: 4-byte aligned,
+ * sf_grouped_conv2d_dsp_scratch_bytes() long. */
 void sf_grouped_conv2d_s8(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
                           void *scratch);
 void sf_grouped_conv2d_s8_dsp(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
@@ -284,7 +293,8 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
 
 /* Input pixel (y, x) adds its share to the outputs (y * stride_height + i - pad_top, x *
  * stride_width + j - pad_left) of every tap (i, j). Dilation is 1; the bias has no zero_point
- * folded in, since outputs differ in how many taps reach them. */
+ * folded in, since outputs differ in how many taps reach them. out may follow in, where a window
+ * is the inputs that reach a pixel. */
 void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
 /* As the convolution; scratch: 4-byte aligned, sf_depthwise_dsp_scratch_bytes() long. */
@@ -298,21 +308,21 @@ void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
- * zero. Every window holds at least one input pixel. */
+ * zero. Every window holds at least one input pixel. out may follow in. */
 void sf_max_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 
-/* out may be a or b. */
+/* out may be a or b, or lie before it. */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* out may be an input that is not repeated; sub: a - b. */
+/* out may be an input that is not repeated, or lie before it; sub: a - b. */
 void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b,
                          int8_t *out);
 void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);
 
 /* The reals are float, the integers of p's type. Quantize divides in float, as IEEE 754 rounds, by
@@ -322,7 +332,7 @@ void sf_quantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_dequantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_convert(const sf_convert_params *p, const void *in, void *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
 /* out: [outer][middle][inner]. */
@@ -340,7 +350,8 @@ void sf_svdf_s8(const sf_svdf_params *p, const int8_t *in, int8_t *out, void *st
  * from run to run. */
 void sf_lstm_s8(const sf_lstm_params *p, const int8_t *in, int8_t *out, int8_t *hidden, void *cell);
 
-/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
+/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in, or lie before it.
+ */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 
 /* Elements of any type. No byte of out is written twice; in and out must not overlap. */

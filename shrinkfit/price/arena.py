@@ -29,9 +29,6 @@ class Buffer:
     first: int
     last: int
 
-    def overlaps(self, other: Buffer) -> bool:
-        return self.first <= other.last and other.first <= self.last
-
 
 @dataclass(frozen=True)
 class Plan:

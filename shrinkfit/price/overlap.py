@@ -72,8 +72,8 @@ def _first_needed(
     dilation: tuple[int, int],
     before: tuple[int, int],
 ) -> np.ndarray:
-    """int64 [output pixels]: the first input pixel that the window there or a later one reads; size of the input
-    behind the last one that reads any."""
+    """int64 [n]: for each output pixel the first input pixel that the window there or a later one reads; without those
+    at the end from which on no window meets the input."""
     lines = []
     for n, count, taps, step, apart, pad in zip(size, out, window, stride, dilation, before, strict=True):
         starts = np.arange(count) * step - pad
@@ -82,8 +82,7 @@ def _first_needed(
         lines.append(np.where((firsts < n) & (firsts <= starts + (taps - 1) * apart), firsts, -1))
     rows, columns = lines
     inside = (rows[:, None] >= 0) & (columns[None] >= 0)
-    pixels = np.where(inside, rows[:, None] * size[1] + columns[None], prod(size)).reshape(-1)
-    return np.minimum.accumulate(pixels[::-1])[::-1]
+    return _from_here_on(np.where(inside, rows[:, None] * size[1] + columns[None], prod(size)).reshape(-1), prod(size))
 
 
 @lru_cache(maxsize=512)
@@ -103,14 +102,18 @@ def _first_reaching(
         lines.append(np.where(firsts <= lasts, firsts, -1))
     rows, columns = lines
     inside = (rows[:, None] >= 0) & (columns[None] >= 0)
-    pixels = np.where(inside, rows[:, None] * size[1] + columns[None], prod(size)).reshape(-1)
-    return np.minimum.accumulate(pixels[::-1])[::-1]
+    return _from_here_on(np.where(inside, rows[:, None] * size[1] + columns[None], prod(size)).reshape(-1), prod(size))
+
+
+def _from_here_on(pixels: np.ndarray, none: int) -> np.ndarray:
+    least = np.minimum.accumulate(pixels[::-1])[::-1]
+    return least[least < none]
 
 
 def _pixel_by_pixel(needed: np.ndarray, in_channels: int, out_channels: int) -> Overlap:
     """The kernel goes through the output's pixels in order and writes each after the windows before it were read."""
     ends = np.arange(1, needed.size + 1) * out_channels
-    distance = max(int(np.max(ends - needed * in_channels)), 0)
+    distance = int(np.max(ends - needed * in_channels, initial=0))
     return Overlap(distance, False, "a pixel is written after the windows of all pixels before it have been read")
 
 
