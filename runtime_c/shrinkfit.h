@@ -102,6 +102,20 @@ typedef struct sf_depthwise_params {
     uint16_t depth_multiplier;
 } sf_depthwise_params;
 
+/* As the depthwise convolution's, where the window is 3x3 without dilation and stride_width is 1 or
+ * 2. strip_outputs: columns that are worked on together, 6, or 5 with stride_width 1; strips: how
+ * many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1 or
+ * stride_width is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows that
+ * have their inputs in the buffers together. To be allowed in place, more than one band needs
+ * out_width <= (stride_height - pad_top) * in_width. */
+typedef struct sf_depthwise_3x3_params {
+    const int8_t *kernel;
+    sf_output_stage stage;
+    sf_window window;
+    uint16_t depth_multiplier;
+    uint16_t strip_outputs, strips, buffers, band_rows;
+} sf_depthwise_3x3_params;
+
 /* kernel: 4-byte aligned, [outputs][inputs, then zeros up to a multiple of 4]; rows: how many input
  * vectors lie one after the other. */
 typedef struct sf_dense_params {
@@ -297,11 +311,20 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
  * is the inputs that reach a pixel. */
 void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
-/* As the convolution; scratch: 4-byte aligned, sf_depthwise_dsp_scratch_bytes() long. */
+/* As the convolution, but where depth_multiplier is 1 out may be in, whatever the sizes: the outputs
+ * lie one after the other from there on. scratch: 4-byte aligned, sf_depthwise_scratch_bytes() or
+ * sf_depthwise_dsp_scratch_bytes() long. */
 void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch);
+uint32_t sf_depthwise_scratch_bytes(const sf_depthwise_params *p);
 uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p);
+
+/* As the depthwise convolution, in place too; scratch: 4-byte aligned,
+ * sf_depthwise_3x3_scratch_bytes() long. The same source serves cores without DSP instructions. */
+void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
+                         void *scratch);
+uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p);
 
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
