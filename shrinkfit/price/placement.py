@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 # Units of a problem on which all orders are searched, and how many partial orders that may look at.
-SEARCHED_UNITS, SEARCHED_NODES = 24, 4000
+SEARCHED_UNITS, SEARCHED_NODES = 24, 1500
 # How often a greedy order is repaired, and on how many in-place pairs apart is tried.
-REPAIRS, PAIRS_TRIED = 40, 8
+REPAIRS, PAIRS_TRIED = 12, 8
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,20 @@ class Problem:
 def place(problem: Problem) -> tuple[int, ...]:
     """One offset per buffer."""
     pairs, bound = problem.in_place, problem.bound
-    best = _Units(problem, pairs).solve(bound)
+    units = _Units(problem, pairs)
+    best = units.greedy(bound)
     # In place a buffer also has to be where its partner fits: it may do better on its own.
     for apart in sorted(pairs, key=lambda pair: (-max(problem.sizes[i] for i in pair), pair))[:PAIRS_TRIED]:
-        if best.peak <= bound:
+        if units.peak(best) <= bound:
             break
         fewer = tuple(pair for pair in pairs if pair != apart)
-        found = _Units(problem, fewer).solve(bound)
-        if found.peak < best.peak:
-            best, pairs = found, fewer
-    return best.offsets
-
-
-@dataclass(frozen=True)
-class Found:
-    offsets: tuple[int, ...]
-    peak: int
+        others = _Units(problem, fewer)
+        found = others.greedy(bound)
+        if others.peak(found) < units.peak(best):
+            best, pairs, units = found, fewer, others
+    if units.peak(best) > bound and units.count <= SEARCHED_UNITS:
+        best = _Search(units, bound, best).run()
+    return tuple(best[unit] for unit in units.unit_of)
 
 
 class _Units:
@@ -118,16 +116,10 @@ class _Units:
                         found[v][u] = max(found[v].get(u, 0), close.get((j, i), self.problem.sizes[i]))
         return found
 
-    def solve(self, bound: int) -> Found:
-        best = self._greedy(bound)
-        if best is not None and self._peak(best) > bound and self.count <= SEARCHED_UNITS:
-            best = _Search(self, bound, best).run()
-        return Found(tuple(best[unit] for unit in self.unit_of), self._peak(best))
-
-    def _peak(self, places: list[int]) -> int:
+    def peak(self, places: list[int]) -> int:
         return max((place + height for place, height in zip(places, self.heights, strict=True)), default=0)
 
-    def _greedy(self, bound: int) -> list[int]:
+    def greedy(self, bound: int) -> list[int]:
         """The best of a few orders, each repaired; ends at once where one reaches the bound."""
         live = self.problem.live
         keys = (
@@ -143,9 +135,9 @@ class _Units:
         best: list[int] = []
         for key in keys:
             found = self._repaired(sorted(range(self.count), key=lambda u: (key(u), u)), bound)
-            if not best or self._peak(found) < self._peak(best):
+            if not best or self.peak(found) < self.peak(best):
                 best = found
-            if self._peak(best) <= bound:
+            if self.peak(best) <= bound:
                 break
         return best
 
@@ -154,7 +146,7 @@ class _Units:
         best, seen = self._in_order(order), {tuple(order)}
         places = best
         for _ in range(REPAIRS):
-            peak = self._peak(places)
+            peak = self.peak(places)
             if peak <= bound:
                 break
             highest = max(range(self.count), key=lambda u: (places[u] + self.heights[u], -u))
@@ -163,7 +155,7 @@ class _Units:
                 break
             seen.add(tuple(order))
             places = self._in_order(order)
-            best = min(best, places, key=self._peak)
+            best = min(best, places, key=self.peak)
         return best
 
     def _in_order(self, order: list[int]) -> list[int]:
@@ -189,7 +181,7 @@ class _Search:
 
     def __init__(self, units: _Units, bound: int, best: list[int]) -> None:
         self.units, self.bound, self.best, self.nodes = units, bound, best, 0
-        self.best_peak = units._peak(best)
+        self.best_peak = units.peak(best)
         self.places: dict[int, int] = {}
         problem = units.problem
         self.bytes_at: list[dict[int, int]] = []
@@ -211,7 +203,7 @@ class _Search:
         left = [u for u in range(self.units.count) if u not in self.places]
         if not left:
             self.best = [self.places[u] for u in range(self.units.count)]
-            self.best_peak = self.units._peak(self.best)
+            self.best_peak = self.units.peak(self.best)
             return
         above = self.units.above
         # Whoever fits below a unit entirely comes before it.
