@@ -56,7 +56,7 @@ class Plan:
     state_bytes: int = 0
 
 
-def plan(graph: Graph, scratch: dict[str, int]) -> Plan:
+def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     """Place all tensors and scratch buffers so that no two that live together share bytes, but where a kernel's order
     of reads and writes allows it.
 
@@ -65,6 +65,7 @@ def plan(graph: Graph, scratch: dict[str, int]) -> Plan:
             not change meanwhile; the model's inputs are given up after their last reader, its outputs are
             kept to the end.
         scratch: operator name -> bytes of scratch that its kernel needs.
+        quick: whether a first good plan will do; it is never smaller than the usual one.
     """
     root_of, held = tensor_roots(graph), held_by_variables(graph)
     states, state_bytes = _state_offsets(graph)
@@ -75,7 +76,7 @@ def plan(graph: Graph, scratch: dict[str, int]) -> Plan:
         if scratch.get(op.name, 0) > 0
     ]
     problem = _problem(graph, root_of, tensors, scratches)
-    places = [state_bytes + offset for offset in place(problem)]
+    places = [state_bytes + offset for offset in place(problem, quick)]
     live = {op.name: state_bytes + n for op, n in zip(graph.ops, problem.live, strict=False)}
     by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from math import prod
 
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
+from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_arithmetic, kernels_layout
 from shrinkfit.price.arena import reset_fills
@@ -58,8 +58,7 @@ EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
 
 
-# One graph's price asks for each kernel several times; bounded, as an entry keeps its graph.
-@lru_cache(maxsize=128)
+@by_tensors
 def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 

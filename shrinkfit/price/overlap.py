@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.memo import by_tensors
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ _IN_PLACE = Overlap(None, True, "a channel's plane is copied to scratch before t
 _ELEMENTWISE = Overlap(0, False, "each value is written after the values up to it have been read")
 
 
+@by_tensors
 def overlap(op: ir.Op, graph: ir.Graph, position: int) -> Overlap:
     """What an operator's kernel allows between its output and one of its inputs.
 
