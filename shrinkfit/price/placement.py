@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 # Units of a problem on which all orders are searched, and how many partial orders that may look at.
-SEARCHED_UNITS, SEARCHED_NODES = 24, 1500
+SEARCHED_UNITS, SEARCHED_NODES = 24, 400
 # How often a greedy order is repaired, and on how many in-place pairs apart is tried.
 REPAIRS, PAIRS_TRIED = 12, 8
 # Times the bound: what a quick plan may take without another try; and how many orders it tries at most.
@@ -136,14 +136,11 @@ class _Units:
         keys = (
             # What lies over its input lies below it, so the last of a chain comes first, and what is small later.
             lambda u: (16 * self.heights[u] < bound, -self.spans[u][0], -self.heights[u]),
+            lambda u: (-max(live[self.spans[u][0] : self.spans[u][1] + 1]), -self.spans[u][0]),
             lambda u: (-self.heights[u], self.spans[u][0]),
             lambda u: (4 * self.heights[u] < bound, -self.spans[u][0], -self.heights[u]),
-            lambda u: (-self.spans[u][0], -self.heights[u]),
-            lambda u: (-max(live[self.spans[u][0] : self.spans[u][1] + 1]), -self.heights[u]),
-            lambda u: (-self.heights[u] * (self.spans[u][1] - self.spans[u][0] + 1), self.spans[u][0]),
             lambda u: (-self.spans[u][1], -self.heights[u]),
             lambda u: (self.spans[u][0], -self.heights[u]),
-            lambda u: (-(self.spans[u][1] - self.spans[u][0]), -self.heights[u]),
         )
         best: list[int] = []
         for key in keys[:QUICK_ORDERS] if quick else keys:
