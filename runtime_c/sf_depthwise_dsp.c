@@ -29,7 +29,10 @@ static plane_shape shape_of(const sf_window *w) {
 
 uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p) {
     const plane_shape s = shape_of(&p->window);
-    return (uint32_t)(p->window.kernel_height * s.pairs * 4 + s.height * s.stride * 2);
+    const uint32_t bytes =
+        (uint32_t)(p->window.kernel_height * s.pairs * 4 + s.height * s.stride * 2);
+    const uint32_t scalar = sf_depthwise_scratch_bytes(p);
+    return bytes > scalar ? bytes : scalar;
 }
 
 static uint32_t pair(int8_t low, int8_t high) {

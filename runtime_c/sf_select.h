@@ -12,6 +12,8 @@
 #endif
 #endif
 
+#define sf_depthwise_3x3 sf_depthwise_3x3_s8
+
 #if SF_USE_DSP
 #define sf_conv2d sf_conv2d_s8_dsp
 #define sf_conv2d_compact sf_conv2d_compact_s8_dsp

@@ -5,7 +5,14 @@
  * real = scale * (value - zero_point). The arithmetic is LiteRT's reference kernels', bit for bit.
  *
  * A kernel checks nothing: the exporter has checked shapes and ranges. It uses no heap and keeps no
- * state. Unless its contract says otherwise input, output and scratch must not overlap.
+ * state. Unless its contract says otherwise input, output and scratch must not overlap; scratch
+ * never overlaps anything.
+ *
+ * "out may follow in": the output's pixels are written in their order, and each only after the
+ * windows of all pixels before it have been read. So out may lie over in wherever no pixel ends
+ * behind the first input byte that its own window or a later one needs
+ * (shrinkfit/price/overlap.py). "out may be in, or lie before it" holds for kernels that write each
+ * value after they have read those up to it: out may begin anywhere up to where in begins.
  *
  * Each `_dsp` kernel takes the same parameters as the scalar one beside it and writes the same
  * bytes.
@@ -111,6 +118,20 @@ typedef struct sf_depthwise_params {
     sf_window window;
     uint16_t depth_multiplier;
 } sf_depthwise_params;
+
+/* As the depthwise convolution's, where the window is 3x3 without dilation and stride_width is 1 or
+ * 2. strip_outputs: columns that are worked on together, 6, or 5 with stride_width 1; strips: how
+ * many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1 or
+ * stride_width is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows that
+ * have their inputs in the buffers together. To be allowed in place, more than one band needs
+ * out_width <= (stride_height - pad_top) * in_width. */
+typedef struct sf_depthwise_3x3_params {
+    const int8_t *kernel;
+    sf_output_stage stage;
+    sf_window window;
+    uint16_t depth_multiplier;
+    uint16_t strip_outputs, strips, buffers, band_rows;
+} sf_depthwise_3x3_params;
 
 /* kernel: 4-byte aligned, [outputs][inputs, then zeros up to a multiple of 4]; rows: how many input
  * vectors lie one after the other. */
@@ -287,7 +308,8 @@ typedef struct sf_pad_params {
 } sf_pad_params;
 
 /* in: [in_height][in_width][in_channels]; out: [out_height][out_width][out_channels].
- * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it. */
+ * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it.
+ * out may follow in. */
 void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
@@ -304,7 +326,8 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *p, const int8_t *in, i
                             void *scratch);
 uint32_t sf_conv2d_pairs_dsp_scratch_bytes(const sf_conv2d_pairs_params *p);
 
-/* As the convolution; scratch: 4-byte aligned, sf_grouped_conv2d_dsp_scratch_bytes() long. */
+/* As the convolution, but out must not overlap in; scratch: 4-byte aligned,
+ * sf_grouped_conv2d_dsp_scratch_bytes() long. */
 void sf_grouped_conv2d_s8(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
                           void *scratch);
 void sf_grouped_conv2d_s8_dsp(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
@@ -313,14 +336,24 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
 
 /* Input pixel (y, x) adds its share to the outputs (y * stride_height + i - pad_top, x *
  * stride_width + j - pad_left) of every tap (i, j). Dilation is 1; the bias has no zero_point
- * folded in, since outputs differ in how many taps reach them. */
+ * folded in, since outputs differ in how many taps reach them. out may follow in, where a window
+ * is the inputs that reach a pixel. */
 void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
-/* As the convolution; scratch: 4-byte aligned, sf_depthwise_dsp_scratch_bytes() long. */
+/* As the convolution, but where depth_multiplier is 1 out may be in, whatever the sizes: the outputs
+ * lie one after the other from there on. scratch: 4-byte aligned, sf_depthwise_scratch_bytes() or
+ * sf_depthwise_dsp_scratch_bytes() long. */
 void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch);
+uint32_t sf_depthwise_scratch_bytes(const sf_depthwise_params *p);
 uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p);
+
+/* As the depthwise convolution, in place too; scratch: 4-byte aligned,
+ * sf_depthwise_3x3_scratch_bytes() long. The same source serves cores without DSP instructions. */
+void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
+                         void *scratch);
+uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p);
 
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
@@ -330,21 +363,21 @@ void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
- * zero. Every window holds at least one input pixel. */
+ * zero. Every window holds at least one input pixel. out may follow in. */
 void sf_max_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 
-/* out may be a or b. */
+/* out may be a or b, or lie before it. */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* out may be an input that is not repeated; sub: a - b. */
+/* out may be an input that is not repeated, or lie before it; sub: a - b. */
 void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b,
                          int8_t *out);
 void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);
 
 /* The reals are float, the integers of p's type. Quantize divides in float, as IEEE 754 rounds, by
@@ -354,7 +387,7 @@ void sf_quantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_dequantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_convert(const sf_convert_params *p, const void *in, void *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
 /* out: [outer][middle][inner]. */
@@ -372,7 +405,8 @@ void sf_svdf_s8(const sf_svdf_params *p, const int8_t *in, int8_t *out, void *st
  * from run to run. */
 void sf_lstm_s8(const sf_lstm_params *p, const int8_t *in, int8_t *out, int8_t *hidden, void *cell);
 
-/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
+/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in, or lie before it.
+ */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 
 /* Elements of any type. No byte of out is written twice; in and out must not overlap. */

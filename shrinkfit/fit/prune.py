@@ -63,6 +63,7 @@ def narrow(
     minimum: int | Sequence[int],
     multiple: int,
     prefer: int = 1,
+    recorded: Callable[[Widths], Costs] | None = None,
 ) -> tuple[Widths, list[Pruned]]:
     """Narrow groups, the least worth per saved share first, until the limits hold or nothing can go.
 
@@ -71,10 +72,11 @@ def narrow(
         widths: channels that each group has now.
         worth: float [units], importance, not negative; within a group the least worth goes first.
         limits: resource -> limit.
-        cost_of: widths -> costs of the model with these widths.
+        cost_of: widths -> costs of the model with these widths, of the limited resources at least.
         minimum: no group gets narrower than this; for all groups, or one for each.
         multiple: groups at least 4 times as wide as this keep a multiple of it, which the kernels like.
         prefer: narrowed groups end on a multiple of this where that costs next to no importance.
+        recorded: the same with all costs, for the records.
     Returns:
         The new widths and one record per group that was narrowed.
     """
@@ -93,7 +95,8 @@ def narrow(
     widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
     if prefer > 1:
         widths = _preferred(ascending, before, widths, limits, cost_of, least, prefer)
-    return widths, _records(groups, before, widths, causes, over(cost_of(before), limits), cost_of)
+    recorded = recorded or cost_of
+    return widths, _records(groups, before, widths, causes, over(recorded(before), limits), recorded)
 
 
 def _with(widths: Widths, index: int, width: int) -> Widths:

@@ -109,7 +109,10 @@ class Pruner:
         Returns:
             pruned, held and instead, as history has them; empty where the limits hold already.
         """
-        if not self._prune or not pruning.over(self._pricer.costs(self.widths), limits):
+        # What fits by a quick price fits.
+        if not self._prune or not pruning.over(self._pricer.quick(self.widths, limits), limits):
+            return {}
+        if "ram_bytes" in limits and not pruning.over(self._pricer.costs(self.widths), limits):
             return {}
         weights = {node.name: canonical_weights(node) for node in self.topology.nodes.values()}
         worth, instead = measure(self._importance, self.stages, self.channels, weights, taps, self.alive)
@@ -120,7 +123,8 @@ class Pruner:
             self.widths,
             worth,
             limits,
-            self._pricer.costs,
+            lambda widths: self._pricer.quick(widths, limits),
+            recorded=lambda widths: self._pricer.quick(widths, self.first),
             minimum=self._least(),
             multiple=self._width_multiple,
             prefer=KERNEL_WIDTH if final else 1,

@@ -19,6 +19,7 @@ from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums
+from shrinkfit.price.strips import strips
 from shrinkfit.write import pack_arithmetic, pack_layout, pack_pairs
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
@@ -106,6 +107,12 @@ def _depthwise(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
     return Packed(packed.params, packed.arrays, packed.fields | {"depth_multiplier": op.depth_multiplier})
 
 
+def _depthwise_3x3(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+    packed, plan = _depthwise(op, sources, target), strips(op, sources[0].shape, target.shape)
+    sizes = {"strip_outputs": plan.outputs, "strips": plan.count, "buffers": plan.buffers, "band_rows": plan.band_rows}
+    return Packed("sf_depthwise_3x3_params", packed.arrays, packed.fields | sizes)
+
+
 def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     arrays, stage = _stage(op, sources[0], target)
     sizes = {"rows": prod(target.shape[:-1]), "inputs": op.kernel.shape[1], "outputs": op.channels}
@@ -139,4 +146,7 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "softmax": _softmax,
 }
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
-_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {"sf_conv2d_pairs_params": pack_pairs.pack_conv2d}
+_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
+    "sf_conv2d_pairs_params": pack_pairs.pack_conv2d,
+    "sf_depthwise_3x3_params": _depthwise_3x3,
+}

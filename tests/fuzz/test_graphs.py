@@ -12,6 +12,7 @@ from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.edit import Rewrite
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price import arena
+from shrinkfit.price.overlap import Overlap
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz import campaign, compare, kernels
@@ -103,9 +104,10 @@ def test_a_wrong_rewrite_is_noticed(lib, monkeypatch):
     assert first_wrong(lib, "table").startswith("optimized by ")
 
 
-def test_an_arena_whose_tensors_overlap_is_noticed(lib, monkeypatch):
-    monkeypatch.setattr(arena.Buffer, "overlaps", lambda self, other: False)
-    assert first_wrong(lib, "add").startswith("C scalar")
+@pytest.mark.parametrize("kind", ["conv2d", "dense", "resize_bilinear"])
+def test_an_output_too_far_over_an_input_is_noticed(kind, lib, monkeypatch):
+    monkeypatch.setattr(arena, "overlap", lambda op, graph, position: Overlap(0, False, "wrong"))
+    assert first_wrong(lib, kind).startswith("C scalar")
 
 
 @pytest.mark.parametrize(("exponent", "reads"), [(-16, False), (-15, True), (-9, True), (-8, False)])

@@ -52,11 +52,23 @@ def transpose(rng, size, channels, kernel, out, stride=(1, 1), first=(0, 0), tar
     return single(ir.TransposeConv2D, [x], y, **fields, stride=stride, padding=pad, output_size=(height, width))
 
 
-def depthwise(rng, size, channels, kernel, m=1, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), zp=7, act=FULL):
+def depthwise(
+    rng,
+    size,
+    channels,
+    kernel,
+    m=1,
+    stride=(1, 1),
+    dilation=(1, 1),
+    padding=(0, 0, 0, 0),
+    zp=7,
+    act=FULL,
+    y_zp=-9,
+):
     x, pad = tensor("x", (*size, channels), 0.05, zp), ir.Padding(*padding)
     height, width = ir.window_output_size(size, kernel, stride, dilation, pad)
     fields = _weights(rng, (*kernel, channels * m), channels * m, act)
-    y = tensor("y", (height, width, channels * m), 0.04, -9)
+    y = tensor("y", (height, width, channels * m), 0.04, y_zp)
     return single(
         ir.DepthwiseConv2D, [x], y, **fields, depth_multiplier=m, stride=stride, dilation=dilation, padding=pad
     )

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Depthwise convolution with 3x3 windows, strip by strip: a strip is 5 or 6 neighbouring columns of
+ * the output. What its windows reach, padding included, is widened to int16 in a buffer, of two
+ * channels at a time, and then worked off row by row (sf_strips.h).
+ *
+ * With one buffer a strip is worked off before the next is widened. The columns that the next one
+ * shares with it stay in the buffer: the outputs may overwrite the inputs, column by column. With
+ * a buffer for each strip all inputs of a band of rows are read before its outputs are written.
+ * Which it is, and how high a band may be, is the exporter's choice. */
+#include "sf_strips.h"
+
+/* Channels that are done together, in the rows of one band. */
+typedef struct task {
+    const sf_depthwise_3x3_params *p;
+    const int8_t *in; /* of the first channel */
+    int8_t *out;
+    int16_t *buffers;
+    const int8_t *padding; /* one pixel */
+    int8_t *narrow; /* outputs of a plane that has fewer columns than a strip */
+    int32_t row;    /* int16 in a row of a buffer, in a buffer, and to the second channel's */
+    int32_t buffer, other;
+    int32_t channel, channels; /* the first, and 1 or 2 */
+    int32_t y, rows;           /* the band's output rows */
+} task;
+
+static int32_t row_of(const sf_window *w) {
+    return 2 * (w->stride_width == 1 ? SF_STRIP_WORDS : SF_STRIP_WORDS_2);
+}
+
+static int32_t rows_of(const sf_window *w, int32_t out_rows) {
+    return (out_rows - 1) * w->stride_height + 3;
+}
+
+static int is_narrow(const sf_depthwise_3x3_params *p) {
+    return p->window.out_width < p->strip_outputs;
+}
+
+uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p) {
+    const sf_window *w = &p->window;
+    const int32_t buffers = sf_min(w->in_channels, 2) * p->buffers;
+    const int32_t narrow = is_narrow(p) ? w->out_height * p->strip_outputs : 0;
+    return (uint32_t)(buffers * rows_of(w, p->band_rows) * row_of(w) * 2 + ((narrow + 3) & ~3));
+}
+
+/* The first two strips share outputs where the width is no multiple of a strip's. */
+static int32_t first_output(const task *t, int32_t k) {
+    const int32_t behind = (t->p->strips - k) * t->p->strip_outputs;
+    return k == 0 ? 0 : t->p->window.out_width - behind;
+}
+
+static int16_t *buffer_of(const task *t, int32_t k) {
+    return t->buffers + (t->p->buffers == 1 ? 0 : k * t->buffer);
+}
+
+/* In both channels' buffers. */
+SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
+    const int16_t value = t->p->stage.in_zero_point;
+    for (; count > 0; count--, to++) {
+        to[0] = value;
+        to[t->other] = value;
+    }
+}
+
+/* The columns that the strip before shares with this one; what comes behind them is overwritten. */
+static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from, int32_t count) {
+    int16_t *second = to + t->other;
+    for (; rows > 0; rows--, to += t->row, second += t->row) {
+        for (int32_t i = 0; i < count; i += 2) {
+            const uint32_t x = sf_load32(to + from + i), y = sf_load32(second + from + i);
+            sf_store32(to + i, x);
+            sf_store32(second + i, y);
+        }
+    }
+}
+
+/* A column of the input, or of padding: then the step is 0. */
+typedef struct column {
+    const int8_t *from;
+    int32_t step;
+} column;
+
+static column column_at(const task *t, int32_t y, int32_t x) {
+    const sf_window *w = &t->p->window;
+    const int inside = x >= 0 && x < w->in_width;
+    column c;
+    c.from = inside ? t->in + (y * w->in_width + x) * w->in_channels : t->padding;
+    c.step = inside ? w->in_width * w->in_channels : 0;
+    return c;
+}
+
+/* One column of one or two channels. */
+static void widen_column(const task *t, column a, int16_t *to, int32_t rows) {
+    for (; rows > 0; rows--, to += t->row, a.from += a.step) {
+        *to = *a.from;
+        if (t->other) {
+            to[t->other] = a.from[1];
+        }
+    }
+}
+
+static inline uint32_t load_two(const int8_t *from) {
+    uint16_t half;
+    memcpy(&half, from, sizeof half);
+    return half;
+}
+
+static inline void widen_four(const int8_t *a, const int8_t *b, int16_t *to, int16_t *second) {
+    const uint32_t x = load_two(a) | load_two(b) << 16;
+    sf_store32(to, sf_sxtb16(x));
+    sf_store32(second, sf_sxtb16_ror8(x));
+}
+
+/* Two neighbouring columns of two neighbouring channels. */
+SF_NOINLINE static void widen_columns(const task *t, column a, column b, int16_t *to,
+                                      int32_t rows) {
+    const int32_t row = t->row;
+    int16_t *second = to + t->other;
+    for (; rows >= 2; rows -= 2, to += 2 * row, second += 2 * row) {
+        widen_four(a.from, b.from, to, second);
+        widen_four(a.from + a.step, b.from + b.step, to + row, second + row);
+        a.from += 2 * a.step;
+        b.from += 2 * b.step;
+    }
+    if (rows > 0) {
+        widen_four(a.from, b.from, to, second);
+    }
+}
+
+/* The k-th strip's inputs in the band. */
+SF_NOINLINE static void widen_strip(const task *t, int32_t k) {
+    const sf_window *w = &t->p->window;
+    const int32_t start = first_output(t, k);
+    const int32_t x = start * w->stride_width - w->pad_left;
+    const int32_t y = t->y * w->stride_height - w->pad_top;
+    const int32_t rows = rows_of(w, t->rows);
+    const int32_t top = sf_clamp(-y, 0, rows);
+    const int32_t bottom = sf_clamp(w->in_height - y, top, rows);
+    int16_t *to = buffer_of(t, k), *inside = to + top * t->row;
+    int32_t i = 0, end = t->row;
+    if (k > 0 && t->p->buffers == 1) {
+        const int32_t moved = start - first_output(t, k - 1);
+        i = t->row - moved;
+        keep_columns(t, inside, bottom - top, moved, i);
+    } else if (t->p->strips > 1) {
+        fill(t, to, top * t->row);
+        fill(t, inside + (bottom - top) * t->row, (rows - bottom) * t->row);
+    } else {
+        end = sf_min(w->in_width - x, t->row);
+    }
+    while (i < end) {
+        const column a = column_at(t, y + top, x + i), b = column_at(t, y + top, x + i + 1);
+        if ((i & 1) || t->other == 0) {
+            widen_column(t, a, inside + i++, bottom - top);
+        } else {
+            widen_columns(t, a, b, inside + i, bottom - top);
+            i += 2;
+        }
+    }
+}
+
+/* Two weights as int16, doubled; no carry may come from the lower half. */
+static uint32_t twice(int8_t low, int8_t high) {
+    return (((uint32_t)low & UINT32_C(0x7FFF)) | (uint32_t)high << 16) << 1;
+}
+
+static void load_strip(const task *t, int32_t o, sf_strip *strip) {
+    const sf_window *w = &t->p->window;
+    const sf_channel channel = sf_load_channel(&t->p->stage, o);
+    const int8_t *k = t->p->kernel + 9 * o;
+    for (int32_t i = 0; i < 6; i += 2, k += 3) {
+        strip->w[i] = twice(k[0], k[1]);
+        strip->w[i + 1] = twice(k[1], k[2]);
+    }
+    strip->bias = (int32_t)((uint32_t)t->p->stage.bias[o] << 1);
+    strip->multiplier = channel.multiplier;
+    strip->offset = channel.offset;
+    strip->right = channel.right;
+    if (t->p->stage.out_zero_point > INT8_MIN) {
+        strip->right += SF_STRIP_NEEDS_SIGN;
+    }
+    strip->out_step = is_narrow(t->p) ? 1 : w->out_channels;
+    strip->row_step = is_narrow(t->p) ? t->p->strip_outputs : w->out_width * w->out_channels;
+    strip->in_step = w->stride_height * t->row * 2;
+}
+
+/* Any requantization, one output at a time. */
+SF_NOINLINE static void run_any(const task *t, int32_t o, const sf_strip *strip,
+                                const int16_t *window, int8_t *out) {
+    const sf_output_stage *stage = &t->p->stage;
+    for (; window < strip->end; window += strip->in_step / 2, out += strip->row_step) {
+        for (int32_t x = 0; x < t->p->strip_outputs; x++) {
+            const int16_t *from = window + x * t->p->window.stride_width;
+            const int8_t *k = t->p->kernel + 9 * o;
+            int32_t sum = stage->bias[o];
+            for (int32_t i = 0; i < 3; i++, from += t->row, k += 3) {
+                sum += k[0] * from[0] + k[1] * from[1] + k[2] * from[2];
+            }
+            const int32_t value = sf_requantize_double(sum, stage->multiplier[o], stage->shift[o]);
+            out[x * strip->out_step] = sf_finish(stage, value);
+        }
+    }
+}
+
+static void run_strip(const task *t, int32_t o, sf_strip *strip, const int16_t *window,
+                      int8_t *out) {
+    strip->end = window + t->rows * (strip->in_step / 2);
+    if (!t->p->stage.plain) {
+        run_any(t, o, strip, window, out);
+        return;
+    }
+    if (t->p->window.stride_width == 2) {
+        sf_strip_6_stride_2(strip, window, out);
+    } else if (t->p->strip_outputs == 6) {
+        sf_strip_6(strip, window, out);
+    } else {
+        sf_strip_5(strip, window, out);
+    }
+}
+
+static void copy_narrow(const task *t, int8_t *out) {
+    const sf_window *w = &t->p->window;
+    const int8_t *from = t->narrow;
+    for (int32_t y = 0; y < t->rows; y++, from += t->p->strip_outputs) {
+        for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
+            *out = from[x];
+        }
+    }
+}
+
+/* The strips from k to last, of all channels. */
+SF_NOINLINE static void run_strips(const task *t, int32_t k, int32_t last) {
+    const sf_window *w = &t->p->window;
+    const int32_t multiplier = t->p->depth_multiplier;
+    for (int32_t i = 0; i < t->channels * multiplier; i++) {
+        const int32_t o = t->channel * multiplier + i;
+        const int32_t other = t->channels == 1 || i >= multiplier ? t->other : 0;
+        sf_strip strip;
+        load_strip(t, o, &strip);
+        for (int32_t j = k; j <= last; j++) {
+            const int32_t pixel = t->y * w->out_width + first_output(t, j);
+            int8_t *out = t->out + pixel * w->out_channels + o;
+            run_strip(t, o, &strip, buffer_of(t, j) + other, is_narrow(t->p) ? t->narrow : out);
+            if (is_narrow(t->p)) {
+                copy_narrow(t, out);
+            }
+        }
+    }
+}
+
+static void run_band(const task *t) {
+    const int32_t last = t->p->strips - 1;
+    for (int32_t k = 0; k <= last; k++) {
+        widen_strip(t, k);
+        if (t->p->buffers == 1) {
+            run_strips(t, k, k);
+        }
+    }
+    if (t->p->buffers > 1) {
+        run_strips(t, 0, last);
+    }
+}
+
+/* An odd last channel is widened with the one before it, which is done and may be overwritten. */
+void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
+                         void *scratch) {
+    const sf_window *w = &p->window;
+    const int8_t padding[2] = {p->stage.in_zero_point, p->stage.in_zero_point};
+    task t;
+    t.p = p;
+    t.out = out;
+    t.padding = padding;
+    t.buffers = scratch;
+    t.row = row_of(w);
+    t.buffer = rows_of(w, p->band_rows) * t.row;
+    t.other = w->in_channels > 1 ? p->buffers * t.buffer : 0;
+    t.narrow = (int8_t *)(t.buffers + sf_min(w->in_channels, 2) * p->buffers * t.buffer);
+    fill(&t, t.buffers, p->buffers * t.buffer);
+    for (t.channel = 0; t.channel < w->in_channels; t.channel += 2) {
+        t.channels = sf_min(w->in_channels - t.channel, 2);
+        t.in = in + t.channel - (t.channels == 1 && w->in_channels > 1);
+        for (t.y = 0; t.y < w->out_height; t.y += t.rows) {
+            t.rows = sf_min(p->band_rows, w->out_height - t.y);
+            run_band(&t);
+        }
+    }
+}
