@@ -11,13 +11,16 @@ static void add(const sf_add_params *p, const sf_axis *row, int32_t sign, const 
     const sf_scaler scale_a = sf_prepare_scaler(p->multiplier_a, p->shift_a);
     const sf_scaler scale_b = sf_prepare_scaler(p->multiplier_b, p->shift_b);
     const sf_scaler scale_out = sf_prepare_scaler(p->multiplier_out, p->shift_out);
-    for (const int8_t *end = out + row->count; out < end; a += row->step_a, b += row->step_b) {
-        const int32_t wide_a = (*a - p->zero_point_a) * (1 << ADD_LEFT_SHIFT);
-        const int32_t wide_b = (*b - p->zero_point_b) * (1 << ADD_LEFT_SHIFT);
+    const int32_t zero_a = p->zero_point_a, zero_b = p->zero_point_b, zero = p->out_zero_point;
+    const int32_t step_a = row->step_a, step_b = row->step_b;
+    int8_t *const start = out;
+    for (const int8_t *end = out + row->count; out < end; a += step_a, b += step_b) {
+        const int32_t wide_a = (*a - zero_a) * (1 << ADD_LEFT_SHIFT);
+        const int32_t wide_b = (*b - zero_b) * (1 << ADD_LEFT_SHIFT);
         const int32_t sum = sf_scale(&scale_a, wide_a) + sign * sf_scale(&scale_b, wide_b);
-        *out++ = sf_activate(sf_scale(&scale_out, sum), p->out_zero_point, p->activation_min,
-                             p->activation_max);
+        *out++ = (int8_t)sf_scale_to_int8(&scale_out, sum, zero);
     }
+    sf_clamp_row(start, row->count, p->activation_min, p->activation_max);
 }
 
 void sf_add_s8(const sf_add_params *restrict p, const int8_t *a, const int8_t *b, int8_t *out) {

@@ -76,9 +76,5 @@ void sf_add_s8_dsp(const sf_add_params *restrict p, const int8_t *a, const int8_
         return;
     }
     add_rounded(p, a, b, out);
-    if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
-        for (const int8_t *end = out + p->count; out < end; out++) {
-            *out = (int8_t)sf_clamp(*out, p->activation_min, p->activation_max);
-        }
-    }
+    sf_clamp_row(out, (int32_t)p->count, p->activation_min, p->activation_max);
 }

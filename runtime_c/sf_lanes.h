@@ -124,4 +124,19 @@ static inline int32_t sf_qadd(int32_t a, int32_t b) {
 
 #endif
 
+/* sf_scale, the zero_point and the limits of int8. */
+static inline int32_t sf_scale_to_int8(const sf_scaler *s, int32_t x, int32_t zero_point) {
+    return sf_ssat8(sf_qadd(sf_scale(s, x), zero_point));
+}
+
+/* A narrower activation range is rare enough for a second pass. */
+static inline void sf_clamp_row(int8_t *out, int32_t count, int32_t low, int32_t high) {
+    if (low == INT8_MIN && high == INT8_MAX) {
+        return;
+    }
+    for (const int8_t *end = out + count; out < end; out++) {
+        *out = (int8_t)sf_clamp(*out, low, high);
+    }
+}
+
 #endif

@@ -24,8 +24,9 @@ void sf_requantize_s8(const sf_requantize_params *restrict p, const int8_t *in, 
         return;
     }
     const sf_scaler scale = sf_prepare_scaler(p->multiplier, p->shift);
-    for (const int8_t *end = in + p->count; in < end;) {
-        const int32_t value = sf_scale(&scale, *in++ - p->in_zero_point);
-        *out++ = sf_activate(value, p->out_zero_point, p->activation_min, p->activation_max);
+    const int32_t in_zero = p->in_zero_point, zero = p->out_zero_point;
+    for (uint32_t i = 0; i < p->count; i++) {
+        out[i] = (int8_t)sf_scale_to_int8(&scale, in[i] - in_zero, zero);
     }
+    sf_clamp_row(out, (int32_t)p->count, p->activation_min, p->activation_max);
 }

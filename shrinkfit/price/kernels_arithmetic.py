@@ -152,12 +152,12 @@ def _add(op: ir.Add | ir.Sub, graph: ir.Graph, dsp: bool) -> Kernel:
 
 def _mul(op: ir.Mul, graph: ir.Graph, dsp: bool) -> Kernel:
     broadcast_view(op, _shapes(op, graph))
-    return _kernel("sf_mul_s8", "sf_mul_params", "sf_mul.c")
+    return _kernel("sf_mul_s8", "sf_mul_params", "sf_mul.c", shared=(LANES_HEADER,))
 
 
 def _prelu(op: ir.Prelu, graph: ir.Graph, dsp: bool) -> Kernel:
     broadcast_view(op, _shapes(op, graph))
-    return _kernel("sf_prelu_s8", "sf_prelu_params", "sf_prelu.c")
+    return _kernel("sf_prelu_s8", "sf_prelu_params", "sf_prelu.c", shared=(LANES_HEADER,))
 
 
 def _table(op: ir.Table, graph: ir.Graph, dsp: bool) -> Kernel:
