@@ -4,31 +4,15 @@
 
 enum { LEFT_SHIFT = 20 };
 
-static inline int8_t line_low(const sf_line *l, uint32_t a, uint32_t b) {
-    return sf_on_line(sf_smlawb(l->factor_b, b, sf_smlawb(l->factor_a, a, l->offset)));
-}
-
-static inline int8_t line_high(const sf_line *l, uint32_t a, uint32_t b) {
-    return sf_on_line(sf_smlawt(l->factor_b, b, sf_smlawt(l->factor_a, a, l->offset)));
-}
-
 static void add_on_line(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out) {
     const sf_line l = p->line;
-    const int8_t *const end = out + p->count;
-    while (end - out >= 4) {
-        const uint32_t x = sf_load32(a), y = sf_load32(b);
-        const uint32_t even_x = x << 8 & SF_ODD_VALUES, even_y = y << 8 & SF_ODD_VALUES;
-        const uint32_t odd_x = x & SF_ODD_VALUES, odd_y = y & SF_ODD_VALUES;
-        a += 4;
-        b += 4;
-        out[0] = line_low(&l, even_x, even_y);
-        out[1] = line_low(&l, odd_x, odd_y);
-        out[2] = line_high(&l, even_x, even_y);
-        out[3] = line_high(&l, odd_x, odd_y);
-        out += 4;
+    int8_t *const end = out + p->count, *const last = out + (p->count & ~3u);
+    while (out < last) {
+        sf_add_four(&l, SF_ODD_VALUES, &a, &b, &out);
     }
     while (out < end) {
-        *out++ = line_low(&l, (uint32_t)*a++ << 8, (uint32_t)*b++ << 8);
+        const int32_t part = sf_smlawb(l.factor_a, (uint32_t)*a++ << 8, l.offset);
+        *out++ = sf_on_line(sf_smlawb(l.factor_b, (uint32_t)*b++ << 8, part));
     }
 }
 
@@ -58,7 +42,9 @@ static void add_rounded(const sf_add_params *p, const int8_t *a, const int8_t *b
         a_is_large ? p->zero_point_a : p->zero_point_b,
         a_is_large ? p->zero_point_b : p->zero_point_a,
         /* A factor of 1/2 is 1 less 2^-31, which rounds to 1, and a half. */
-        right > 0 ? multiplier : multiplier == 0 ? 0 : INT32_MAX,
+        right > 0         ? multiplier
+        : multiplier == 0 ? 0
+                          : INT32_MAX,
         (int32_t)(UINT32_C(1) << (sf_max(right, 1) - 1)),
         sf_max(right, 1),
         p->multiplier_out,

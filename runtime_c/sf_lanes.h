@@ -69,6 +69,40 @@ static inline int8_t sf_on_line(int32_t sum) {
     return (int8_t)result;
 }
 
+/* Four sums of a line; the pointers move on. Bytes are stored one by one: putting them together
+ * takes as long. */
+static inline void sf_add_four(const sf_line *l, uint32_t odd_values, const int8_t **a,
+                               const int8_t **b, int8_t **out) {
+    uint32_t x, y, even_x, even_y, sum;
+    __asm volatile("ldr %[x], [%[a]], #4\n\t"
+                   "ldr %[y], [%[b]], #4\n\t"
+                   "and %[ex], %[mask], %[x], lsl #8\n\t"
+                   "and %[ey], %[mask], %[y], lsl #8\n\t"
+                   "smlawb %[sum], %[fa], %[ex], %[offset]\n\t"
+                   "smlawb %[sum], %[fb], %[ey], %[sum]\n\t"
+                   "ssat %[sum], #8, %[sum], asr #21\n\t"
+                   "strb %[sum], [%[out]], #4\n\t"
+                   "and %[x], %[x], %[mask]\n\t"
+                   "and %[y], %[y], %[mask]\n\t"
+                   "smlawb %[sum], %[fa], %[x], %[offset]\n\t"
+                   "smlawb %[sum], %[fb], %[y], %[sum]\n\t"
+                   "ssat %[sum], #8, %[sum], asr #21\n\t"
+                   "strb %[sum], [%[out], #-3]\n\t"
+                   "smlawt %[sum], %[fa], %[ex], %[offset]\n\t"
+                   "smlawt %[sum], %[fb], %[ey], %[sum]\n\t"
+                   "ssat %[sum], #8, %[sum], asr #21\n\t"
+                   "strb %[sum], [%[out], #-2]\n\t"
+                   "smlawt %[sum], %[fa], %[x], %[offset]\n\t"
+                   "smlawt %[sum], %[fb], %[y], %[sum]\n\t"
+                   "ssat %[sum], #8, %[sum], asr #21\n\t"
+                   "strb %[sum], [%[out], #-1]\n\t"
+                   : [a] "+r"(*a), [b] "+r"(*b), [out] "+r"(*out), [x] "=&r"(x), [y] "=&r"(y),
+                     [ex] "=&r"(even_x), [ey] "=&r"(even_y), [sum] "=&r"(sum)
+                   : [fa] "r"(l->factor_a), [fb] "r"(l->factor_b), [offset] "r"(l->offset),
+                     [mask] "r"(odd_values)
+                   : "memory");
+}
+
 static inline int32_t sf_qadd(int32_t a, int32_t b) {
     int32_t result;
     __asm("qadd %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
@@ -79,7 +113,8 @@ static inline int32_t sf_qadd(int32_t a, int32_t b) {
 
 static inline uint32_t sf_sxtab16(uint32_t sums, uint32_t x) {
     const uint32_t two = sf_sxtb16(x);
-    return ((sums + two) & UINT32_C(0xFFFF)) | ((sums & UINT32_C(0xFFFF0000)) + (two & UINT32_C(0xFFFF0000)));
+    return ((sums + two) & UINT32_C(0xFFFF)) |
+           ((sums & UINT32_C(0xFFFF0000)) + (two & UINT32_C(0xFFFF0000)));
 }
 
 static inline uint32_t sf_sxtab16_ror8(uint32_t sums, uint32_t x) {
@@ -115,6 +150,21 @@ static inline int32_t sf_smlawt(int32_t factor, uint32_t x, int32_t sum) {
 
 static inline int8_t sf_on_line(int32_t sum) {
     return (int8_t)sf_clamp(sum >> SF_LINE_BITS, INT8_MIN, INT8_MAX);
+}
+
+static inline void sf_add_four(const sf_line *l, uint32_t odd_values, const int8_t **a,
+                               const int8_t **b, int8_t **out) {
+    const uint32_t x = sf_load32(*a), y = sf_load32(*b);
+    const uint32_t even_x = x << 8 & odd_values, even_y = y << 8 & odd_values;
+    const uint32_t odd_x = x & odd_values, odd_y = y & odd_values;
+    int8_t *to = *out;
+    to[0] = sf_on_line(sf_smlawb(l->factor_b, even_y, sf_smlawb(l->factor_a, even_x, l->offset)));
+    to[1] = sf_on_line(sf_smlawb(l->factor_b, odd_y, sf_smlawb(l->factor_a, odd_x, l->offset)));
+    to[2] = sf_on_line(sf_smlawt(l->factor_b, even_y, sf_smlawt(l->factor_a, even_x, l->offset)));
+    to[3] = sf_on_line(sf_smlawt(l->factor_b, odd_y, sf_smlawt(l->factor_a, odd_x, l->offset)));
+    *a += 4;
+    *b += 4;
+    *out += 4;
 }
 
 static inline int32_t sf_qadd(int32_t a, int32_t b) {

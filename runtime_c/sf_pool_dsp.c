@@ -25,8 +25,8 @@ static inline uint32_t average(const int8_t *from, const sf_tile *tile) {
 
 /* in: the window's first pixel on the input. Where the channels are no multiple of 4, the last four
  * of them overlap the four before: the input is still there, as the contract's overlap has it. */
-static inline void one_pixel(const sf_pool_params *p, const int8_t *in, const sf_tile *tile, int8_t *out,
-                             reduction *reduce) {
+static inline void one_pixel(const sf_pool_params *p, const int8_t *in, const sf_tile *tile,
+                             int8_t *out, reduction *reduce) {
     const uint32_t low = (uint8_t)p->activation_min * UINT32_C(0x01010101);
     const uint32_t high = (uint8_t)p->activation_max * UINT32_C(0x01010101);
     const int32_t last = p->window.in_channels - 4;

@@ -2,7 +2,8 @@
 /* The value from zero on, the value times a learnt slope below. */
 #include "sf_lanes.h"
 
-SF_NOINLINE static void prelu_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
+SF_NOINLINE static void prelu_row(const void *params, const int8_t *a, const int8_t *b,
+                                  int8_t *out) {
     const sf_prelu_params *p = params;
     const sf_axis row = p->shape.row;
     const sf_scaler above = sf_prepare_scaler(p->multiplier_above, p->shift_above);

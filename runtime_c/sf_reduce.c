@@ -33,8 +33,8 @@ void sf_mean_s8(const sf_mean_params *restrict p, const int8_t *in, int8_t *out)
         for (int32_t m = 0; m < shape->middle; m++) {
             for (int32_t i = 0; i < shape->inner; i++) {
                 const int32_t total = reduce(shape, at(shape, in, o, m, i), start, sum);
-                *out++ =
-                    sf_activate(sf_requantize_double(total, p->multiplier, p->shift), p->out_zero_point, INT8_MIN, INT8_MAX);
+                *out++ = sf_activate(sf_requantize_double(total, p->multiplier, p->shift),
+                                     p->out_zero_point, INT8_MIN, INT8_MAX);
             }
         }
     }

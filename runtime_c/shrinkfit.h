@@ -315,7 +315,7 @@ void sf_max_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 
-/* out may be a or b, or begin before one of them that it overlaps.
+/* out may be a or b, or begin before those of them that it overlaps.
  * The _dsp kernel needs a line, or an out shift in [-22, -1]. */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_add_s8_dsp(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
@@ -327,7 +327,7 @@ void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *
 void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
 
-/* out may be in. */
+/* out may be in, or begin before it where they overlap. */
 void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);
 
 /* The reals are float, the integers of p's type. Quantize divides in float, as IEEE 754 rounds, by
@@ -337,7 +337,7 @@ void sf_quantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_dequantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_convert(const sf_convert_params *p, const void *in, void *out);
 
-/* out may be in. */
+/* out may be in, or begin before it where they overlap. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
 /* out: [outer][middle][inner]. The _dsp kernels need an inner of at least 4. */
@@ -357,7 +357,8 @@ void sf_svdf_s8(const sf_svdf_params *p, const int8_t *in, int8_t *out, void *st
  * from run to run. */
 void sf_lstm_s8(const sf_lstm_params *p, const int8_t *in, int8_t *out, int8_t *hidden, void *cell);
 
-/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
+/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128. out may
+ * be in, or begin before it where they overlap. */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 
 /* Elements of any type. No byte of out is written twice; in and out must not overlap. */
