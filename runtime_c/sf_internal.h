@@ -67,6 +67,7 @@ static inline sf_scaler sf_prepare_scaler(int32_t multiplier, int32_t shift) {
     sf_scaler s = {(int32_t)((uint32_t)multiplier << 1), sf_max(shift, 0), sf_max(-shift, 0), 0, 0};
     if (multiplier == 0) {
         s.above_half = INT32_MIN;
+        s.left = 0;
         s.right = 31;
     }
     if (s.right > 0) {

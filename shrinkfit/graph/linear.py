@@ -47,7 +47,9 @@ def line_of(op: ir.Op, sources: tuple[ir.Tensor, ...], target: ir.Tensor) -> Lin
     signs = (1, -1) if op.kind == "sub" else (1, 1)
     scales = tuple(sign * source.scale / target.scale for sign, source in zip(signs, sources, strict=False))
     fields = {"inputs": tuple("ab")[: len(sources)], "outputs": ("y",), "name": "op"}
-    small = tuple(replace(t, name=n, shape=(1,)) for t, n in zip((*sources, target), (*fields["inputs"], "y"), strict=True))
+    small = tuple(
+        replace(t, name=n, shape=(1,)) for t, n in zip((*sources, target), (*fields["inputs"], "y"), strict=True)
+    )
     return _find(replace(op, **fields), small, scales)
 
 

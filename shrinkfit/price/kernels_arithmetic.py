@@ -10,8 +10,8 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.kernels_layout import bilinear_positions
 from shrinkfit.graph.fixedpoint import split_scale
+from shrinkfit.graph.kernels_layout import bilinear_positions
 from shrinkfit.graph.linear import line_of
 from shrinkfit.graph.multipliers import add_scales, lstm_multipliers
 from shrinkfit.price.kernel import UINT16_MAX, Kernel, supported, word

@@ -110,7 +110,7 @@ CASES += [
     (g.add, dict(shape=(300,), scales=(0.1, 0.013, 40.0))),
     (g.add, dict(shape=(300,), scales=(0.1, 0.013, 0.01))),
     (g.add, dict(shape=(300,), scales=(0.125, 1e-12, 0.25), act=NARROW)),
-    *((g.requantize, dict(shape=(n,), **f)) for n in (1, 3, 4, 5, 31) for f in ({}, dict(scales=(0.5, 1.0)))),
+    *((g.requantize, dict(shape=(n,), **f)) for n in (1, 3, 4, 5, 31) for f in ({}, dict(scales=(0.25, 1.0)))),
     (g.requantize, dict(shape=(40,))),
     (g.requantize, dict(shape=(4, 3, 5), scales=(0.05, 0.9), act=NARROW)),
     (g.requantize, dict(shape=(40,), scales=(0.9, 0.0001))),
