@@ -122,7 +122,11 @@ def resize_nearest(op: ir.Resize, graph: ir.Graph) -> Counts:
     """sf_resize_nearest_s8."""
     _, height, width, channels = graph.tensors[op.outputs[0]].shape
     pixels = height * width
-    moved = {"words": pixels * (channels // 4), "halves": pixels * (channels // 2 % 2)}
+    moved = {
+        "word_loops": pixels * (channels >= 4),
+        "words": pixels * (channels // 4),
+        "halves": pixels * (channels // 2 % 2),
+    }
     return {"call": 1, "rows": height, "pixels": pixels} | moved | {"bytes": pixels * (channels % 2)}
 
 

@@ -21,7 +21,7 @@ class Runner:
         kernel = kernel_for(self.op, graph, dsp)
         assert not kernel.takes_scratch
         self._function = getattr(lib, kernel.symbol)
-        self._struct = native.params(pack(self.op, graph, False), self._keep)
+        self._struct = native.params(pack(self.op, graph, dsp), self._keep)
         self.state = {name: variable.initial.copy() for name, variable in graph.variables.items()}
 
     def step(self, inputs, in_place=None):
