@@ -201,9 +201,14 @@ class Operators:
     def shape(self) -> tuple[int, ...]:
         return self.one_of((self.pick(1, 2000),), (*self.plane(), self.pick(1, 64)))
 
+    def scales(self) -> tuple[float | None, float | None]:
+        """Of inputs and output; sometimes such that half of all sums are ties, which take the long way."""
+        return self.one_of((None, None), (None, None), (2.0**-5, 2.0**-4))
+
     def sum(self) -> None:
-        shape = self.shape()
-        self.add(ir.Add, [self.source(shape), self.source(shape)], [self.tensor(shape)])
+        shape, (of_inputs, of_output) = self.shape(), self.scales()
+        sources = [self.source(shape, scale=of_inputs) for _ in range(2)]
+        self.add(ir.Add, sources, [self.tensor(shape, of_output)])
 
     def broadcast(self, kind) -> None:
         """Equal shapes, one value per channel, per pixel, or for all."""
@@ -211,7 +216,9 @@ class Operators:
         other = self.one_of(shape, (1, 1, shape[2]), (1, 1, shape[2]), (*shape[:2], 1), (1, 1, 1))
         if other == shape and kind is ir.Add:
             other = (1, 1, shape[2])
-        self.add(kind, [self.source(shape), self.source(other)], [self.tensor(shape)])
+        of_inputs, of_output = (None, None) if kind is ir.Mul else self.scales()
+        sources = [self.source(size, scale=of_inputs) for size in (shape, other)]
+        self.add(kind, sources, [self.tensor(shape, of_output)])
 
     def broadcast_sum(self) -> None:
         self.broadcast(ir.Add)
@@ -345,25 +352,25 @@ KINDS: dict[str, int] = {
     "transposed": 60,
     "depthwise": 90,
     "dense": 50,
-    "max_pool": 40,
-    "average_pool": 40,
-    "mean": 40,
-    "reduce_max": 30,
+    "max_pool": 80,
+    "average_pool": 80,
+    "mean": 80,
+    "reduce_max": 60,
     "softmax": 30,
-    "sum": 24,
+    "sum": 40,
     "broadcast_sum": 30,
     "difference": 30,
     "product": 30,
     "prelu": 30,
     "table": 20,
-    "requantize": 20,
+    "requantize": 40,
     "quantize": 20,
     "dequantize": 20,
     "integers": 20,
     "resize_bilinear": 30,
     "resize_nearest": 30,
     "pad": 30,
-    "moved": 60,
+    "moved": 90,
     "svdf": 24,
     "lstm": 24,
 }

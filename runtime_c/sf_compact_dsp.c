@@ -65,11 +65,12 @@ void sf_conv2d_compact_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *
     const sf_window *w = &p->window;
     const rows r = {&p->stage, p->kernel, w->kernel_height * w->kernel_width * w->in_channels,
                     w->out_channels, 1};
+    int8_t *window = (int8_t *)scratch;
     for (int32_t y = 0; y < w->out_height; y++) {
         for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
             gather_taps(w, p->stage.in_zero_point, in, y * w->stride_height - w->pad_top,
-                        x * w->stride_width - w->pad_left, scratch);
-            multiply(&r, scratch, out);
+                        x * w->stride_width - w->pad_left, window);
+            multiply(&r, window, out);
         }
     }
 }

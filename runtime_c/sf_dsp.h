@@ -26,6 +26,25 @@ static inline void sf_store32(void *to, uint32_t word) {
     memcpy(to, &word, sizeof word);
 }
 
+/* A few bytes, for which a call of memcpy takes longer than it moves. */
+static inline void sf_move(void *out, const void *in, uint32_t bytes) {
+    uint8_t *to = (uint8_t *)out;
+    const uint8_t *from = (const uint8_t *)in;
+    for (; bytes >= 4; bytes -= 4, from += 4, to += 4) {
+        sf_store32(to, sf_load32(from));
+    }
+    if (bytes & 2u) {
+        uint16_t half;
+        memcpy(&half, from, sizeof half);
+        memcpy(to, &half, sizeof half);
+        from += 2;
+        to += 2;
+    }
+    if (bytes & 1u) {
+        *to = *from;
+    }
+}
+
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
 /* Assembly for what arm_acle.h lacks (SMMULR) or the compiler does not fuse (the rotation). */

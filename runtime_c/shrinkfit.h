@@ -148,9 +148,16 @@ typedef struct sf_pool_params {
     int8_t activation_max;
 } sf_pool_params;
 
+/* out = saturate((offset + (factor_a * a >> 8) + (factor_b * b >> 8)) >> 21), zero points and all;
+ * factor_a is 0 where no such line gives the outputs that the other fields say. */
+typedef struct sf_line {
+    int32_t factor_a, factor_b, offset;
+} sf_line;
+
 /* Both inputs are brought to twice the larger of the two scales, with 20 more fractional bits. */
 typedef struct sf_add_params {
     uint32_t count;
+    sf_line line;
     int32_t multiplier_a, multiplier_b, multiplier_out;
     int8_t shift_a, shift_b, shift_out;
     int8_t zero_point_a, zero_point_b, out_zero_point;
@@ -215,8 +222,10 @@ typedef struct sf_convert_params {
     uint8_t in_type, out_type;
 } sf_convert_params;
 
+/* line: of one input. */
 typedef struct sf_requantize_params {
     uint32_t count;
+    sf_line line;
     int32_t multiplier;
     int8_t shift;
     int8_t in_zero_point, out_zero_point;
@@ -363,12 +372,17 @@ void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
- * zero. Every window holds at least one input pixel. out may follow in. */
+ * zero. Every window holds at least one input pixel. out may follow in. The _dsp kernels need at
+ * least 4 channels. */
 void sf_max_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
+void sf_max_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
+void sf_average_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 
-/* out may be a or b, or lie before it. */
+/* out may be a or b, or lie before it. The _dsp kernel needs a line, or an out shift in [-22, -1].
+ */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_add_s8_dsp(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 /* out may be an input that is not repeated, or lie before it; sub: a - b. */
 void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b,
@@ -390,9 +404,11 @@ void sf_convert(const sf_convert_params *p, const void *in, void *out);
 /* out may be in, or lie before it. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
-/* out: [outer][middle][inner]. */
+/* out: [outer][middle][inner]. The _dsp kernels need an inner of at least 4. */
 void sf_mean_s8(const sf_mean_params *p, const int8_t *in, int8_t *out);
+void sf_mean_s8_dsp(const sf_mean_params *p, const int8_t *in, int8_t *out);
 void sf_reduce_max_s8(const sf_reduction *p, const int8_t *in, int8_t *out);
+void sf_reduce_max_s8_dsp(const sf_reduction *p, const int8_t *in, int8_t *out);
 
 /* in: [in_height][in_width][channels]; out: [out_height][out_width][channels]. */
 void sf_resize_bilinear_s8(const sf_resize_bilinear_params *p, const int8_t *in, int8_t *out);

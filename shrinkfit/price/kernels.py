@@ -39,7 +39,6 @@ STRUCT_BYTES = (
         "sf_depthwise_params": 56,
         "sf_depthwise_3x3_params": 64,
         "sf_dense_params": 32,
-        "sf_pool_params": 30,
         "sf_softmax_params": 16,
     }
     | kernels_arithmetic.STRUCT_BYTES
@@ -301,6 +300,9 @@ def _plain(function: str, params: str, source: str) -> Kernel:
 
 
 def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
+    channels = graph.tensors[op.inputs[0]].shape[3]
+    if dsp and channels >= kernels_arithmetic.LANES:
+        return kernels_arithmetic.dsp_kernel(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool", "sf_tile.h")
     return _plain(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool.c")
 
 

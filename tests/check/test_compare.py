@@ -113,8 +113,8 @@ def test_profile_names_the_layers(exported):
     expected = [
         "sf_conv2d_s8_dsp",
         "sf_depthwise_s8_dsp",
-        "sf_add_s8",
-        "sf_mean_s8",
+        "sf_add_s8_dsp",
+        "sf_mean_s8_dsp",
         "sf_dense_s8_dsp",
         "sf_softmax_s8",
     ]

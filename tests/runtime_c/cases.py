@@ -4,6 +4,10 @@
 from tests.runtime_c import graphs as g
 
 NARROW = (-100, 90)
+# Additions whose outputs are a line of their inputs (graph/linear.py), and two that half of all sums keep from it.
+LINE = dict(scales=(0.0393935, 0.1041949, 0.0509456))
+TIES = dict(scales=(0.03125, 0.03125, 0.0625))
+UNEQUAL_TIES = dict(scales=(0.0625, 0.03125, 0.125))
 
 CASES = [
     (g.conv, dict(size=(5, 5), channels=c, kernel=(1, 1), out=o))
@@ -86,12 +90,27 @@ CASES += [
         ((7, 5), 5, (3, 3), (2, 2), (1, 1, 1, 1), g.FULL),
         ((25, 5), 8, (25, 5), (25, 5), (0, 0, 0, 0), g.FULL),
         ((5, 6), 3, (3, 2), (1, 3), (2, 0, 1, 0), NARROW),
+        ((5, 6), 6, (3, 2), (1, 3), (2, 0, 1, 0), NARROW),
+        ((6, 7), 4, (2, 3), (2, 2), (0, 0, 1, 1), g.FULL),
+        ((4, 4), 7, (1, 1), (1, 1), (0, 0, 0, 0), g.FULL),
+        ((16, 16), 9, (16, 16), (16, 16), (0, 0, 0, 0), g.FULL),
+        ((3, 17), 5, (2, 17), (1, 17), (0, 0, 0, 0), g.FULL),
+        ((2, 300), 5, (2, 260), (1, 20), (0, 0, 3, 0), g.FULL),
+        ((255, 1), 6, (255, 1), (1, 1), (0, 0, 0, 0), g.FULL),
+        ((256, 1), 6, (256, 1), (1, 1), (0, 0, 0, 0), g.FULL),
     ]
 ]
 CASES += [
     (g.add, dict(shape=(3, 5, 7))),
     (g.add, dict(shape=(9,), scales=(0.05, 0.05, 0.0004), act=NARROW)),
     (g.add, dict(shape=(40,), scales=(0.9, 0.0001, 0.5), zps=(-128, 127, -128))),
+    *((g.add, dict(shape=(n,), **f)) for n in (1, 2, 3, 4, 5, 8, 33) for f in ({}, LINE, TIES, UNEQUAL_TIES)),
+    *((g.add, dict(shape=(33,), zps=z, **LINE)) for z in ((-128, -128, -128), (127, -128, 127), (0, 127, -128))),
+    (g.add, dict(shape=(300,), scales=(0.1, 0.013, 2.7))),
+    (g.add, dict(shape=(300,), scales=(0.1, 0.013, 40.0))),
+    (g.add, dict(shape=(300,), scales=(0.1, 0.013, 0.01))),
+    (g.add, dict(shape=(300,), scales=(0.125, 1e-12, 0.25), act=NARROW)),
+    *((g.requantize, dict(shape=(n,), **f)) for n in (1, 3, 4, 5, 31) for f in ({}, dict(scales=(0.25, 1.0)))),
     (g.requantize, dict(shape=(40,))),
     (g.requantize, dict(shape=(4, 3, 5), scales=(0.05, 0.9), act=NARROW)),
     (g.requantize, dict(shape=(40,), scales=(0.9, 0.0001))),

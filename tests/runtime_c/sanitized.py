@@ -28,9 +28,9 @@ def main(path: str) -> None:
     for case in ARITHMETIC_CASES:
         rng = np.random.default_rng(2)
         graph = case.make(rng)
-        runner = Runner(lib, graph)
-        for _ in range(3):
-            runner.step(graphs_arithmetic.inputs_for(graph, rng))
+        for runner in (Runner(lib, graph), Runner(lib, graph, dsp=True)):
+            for _ in range(3):
+                runner.step(graphs_arithmetic.inputs_for(graph, rng))
     print(f"{len(CASES) + len(ARITHMETIC_CASES)} cases")
 
 
