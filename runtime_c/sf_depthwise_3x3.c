@@ -21,6 +21,7 @@ typedef struct task {
     int32_t buffer, other;
     int32_t channel, channels; /* the first, and 1 or 2 */
     int32_t y, rows;           /* the band's output rows */
+    sf_strip strip;
 } task;
 
 static int32_t row_of(const sf_window *w) {
@@ -54,7 +55,7 @@ static int16_t *buffer_of(const task *t, int32_t k) {
 
 /* In both channels' buffers. */
 SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
-    const int16_t value = t->p->stage.in_zero_point;
+    const int16_t value = t->p->in_zero_point;
     for (; count > 0; count--, to++) {
         to[0] = value;
         to[t->other] = value;
@@ -73,56 +74,37 @@ static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from,
     }
 }
 
-/* A column of the input, or of padding: then the step is 0. */
-typedef struct column {
-    const int8_t *from;
-    int32_t step;
-} column;
-
-static column column_at(const task *t, int32_t y, int32_t x) {
-    const sf_window *w = &t->p->window;
-    const int inside = x >= 0 && x < w->in_width;
-    column c;
-    c.from = inside ? t->in + (y * w->in_width + x) * w->in_channels : t->padding;
-    c.step = inside ? w->in_width * w->in_channels : 0;
-    return c;
-}
-
 /* One column of one or two channels. */
-static void widen_column(const task *t, column a, int16_t *to, int32_t rows) {
-    for (; rows > 0; rows--, to += t->row, a.from += a.step) {
-        *to = *a.from;
+static void widen_column(const task *t, const int8_t *from, int32_t step, int16_t *to,
+                         int32_t rows) {
+    for (; rows > 0; rows--, to += t->row, from += step) {
+        *to = *from;
         if (t->other) {
-            to[t->other] = a.from[1];
+            to[t->other] = from[1];
         }
     }
 }
 
-static inline uint32_t load_two(const int8_t *from) {
-    uint16_t half;
-    memcpy(&half, from, sizeof half);
-    return half;
-}
-
-static inline void widen_four(const int8_t *a, const int8_t *b, int16_t *to, int16_t *second) {
-    const uint32_t x = load_two(a) | load_two(b) << 16;
-    sf_store32(to, sf_sxtb16(x));
-    sf_store32(second, sf_sxtb16_ror8(x));
-}
-
-/* Two neighbouring columns of two neighbouring channels. */
-SF_NOINLINE static void widen_columns(const task *t, column a, column b, int16_t *to,
-                                      int32_t rows) {
-    const int32_t row = t->row;
-    int16_t *second = to + t->other;
-    for (; rows >= 2; rows -= 2, to += 2 * row, second += 2 * row) {
-        widen_four(a.from, b.from, to, second);
-        widen_four(a.from + a.step, b.from + b.step, to + row, second + row);
-        a.from += 2 * a.step;
-        b.from += 2 * b.step;
-    }
-    if (rows > 0) {
-        widen_four(a.from, b.from, to, second);
+/* Columns i to end of a strip, in rows that are inside; pixel: where the first row starts; x: the
+ * column of the plane that is the strip's first. */
+static void widen_rows(const task *t, int32_t pixel, int32_t x, int16_t *to, int32_t i, int32_t end,
+                       int32_t rows) {
+    const int32_t channels = t->p->window.in_channels, width = t->p->window.in_width;
+    const int32_t step = width * channels;
+    while (i < end) {
+        const int inside = (uint32_t)(x + i) < (uint32_t)width;
+        const int beside = (uint32_t)(x + i + 1) < (uint32_t)width;
+        const int32_t at = (pixel + x + i) * channels;
+        const int8_t *a = inside ? t->in + at : t->padding;
+        const int8_t *b = beside ? t->in + (at + channels) : t->padding;
+        if ((i & 1) || t->other == 0) {
+            widen_column(t, a, inside ? step : 0, to + i, rows);
+            i++;
+        } else {
+            sf_widen_columns(a, b, to + i, to + i + t->other, inside ? step : 0, beside ? step : 0,
+                             t->row, rows);
+            i += 2;
+        }
     }
 }
 
@@ -147,74 +129,7 @@ SF_NOINLINE static void widen_strip(const task *t, int32_t k) {
     } else {
         end = sf_min(w->in_width - x, t->row);
     }
-    while (i < end) {
-        const column a = column_at(t, y + top, x + i), b = column_at(t, y + top, x + i + 1);
-        if ((i & 1) || t->other == 0) {
-            widen_column(t, a, inside + i++, bottom - top);
-        } else {
-            widen_columns(t, a, b, inside + i, bottom - top);
-            i += 2;
-        }
-    }
-}
-
-/* Two weights as int16, doubled; no carry may come from the lower half. */
-static uint32_t twice(int8_t low, int8_t high) {
-    return (((uint32_t)low & UINT32_C(0x7FFF)) | (uint32_t)high << 16) << 1;
-}
-
-static void load_strip(const task *t, int32_t o, sf_strip *strip) {
-    const sf_window *w = &t->p->window;
-    const sf_channel channel = sf_load_channel(&t->p->stage, o);
-    const int8_t *k = t->p->kernel + 9 * o;
-    for (int32_t i = 0; i < 6; i += 2, k += 3) {
-        strip->w[i] = twice(k[0], k[1]);
-        strip->w[i + 1] = twice(k[1], k[2]);
-    }
-    strip->bias = (int32_t)((uint32_t)t->p->stage.bias[o] << 1);
-    strip->multiplier = channel.multiplier;
-    strip->offset = channel.offset;
-    strip->right = channel.right;
-    if (t->p->stage.out_zero_point > INT8_MIN) {
-        strip->right += SF_STRIP_NEEDS_SIGN;
-    }
-    strip->out_step = is_narrow(t->p) ? 1 : w->out_channels;
-    strip->row_step = is_narrow(t->p) ? t->p->strip_outputs : w->out_width * w->out_channels;
-    strip->in_step = w->stride_height * t->row * 2;
-}
-
-/* Any requantization, one output at a time. */
-SF_NOINLINE static void run_any(const task *t, int32_t o, const sf_strip *strip,
-                                const int16_t *window, int8_t *out) {
-    const sf_output_stage *stage = &t->p->stage;
-    for (; window < strip->end; window += strip->in_step / 2, out += strip->row_step) {
-        for (int32_t x = 0; x < t->p->strip_outputs; x++) {
-            const int16_t *from = window + x * t->p->window.stride_width;
-            const int8_t *k = t->p->kernel + 9 * o;
-            int32_t sum = stage->bias[o];
-            for (int32_t i = 0; i < 3; i++, from += t->row, k += 3) {
-                sum += k[0] * from[0] + k[1] * from[1] + k[2] * from[2];
-            }
-            const int32_t value = sf_requantize_double(sum, stage->multiplier[o], stage->shift[o]);
-            out[x * strip->out_step] = sf_finish(stage, value);
-        }
-    }
-}
-
-static void run_strip(const task *t, int32_t o, sf_strip *strip, const int16_t *window,
-                      int8_t *out) {
-    strip->end = window + t->rows * (strip->in_step / 2);
-    if (!t->p->stage.plain) {
-        run_any(t, o, strip, window, out);
-        return;
-    }
-    if (t->p->window.stride_width == 2) {
-        sf_strip_6_stride_2(strip, window, out);
-    } else if (t->p->strip_outputs == 6) {
-        sf_strip_6(strip, window, out);
-    } else {
-        sf_strip_5(strip, window, out);
-    }
+    widen_rows(t, (y + top) * w->in_width, x, inside, i, end, bottom - top);
 }
 
 static void copy_narrow(const task *t, int8_t *out) {
@@ -234,12 +149,11 @@ SF_NOINLINE static void run_strips(const task *t, int32_t k, int32_t last) {
     for (int32_t i = 0; i < t->channels * multiplier; i++) {
         const int32_t o = t->channel * multiplier + i;
         const int32_t other = t->channels == 1 || i >= multiplier ? t->other : 0;
-        sf_strip strip;
-        load_strip(t, o, &strip);
         for (int32_t j = k; j <= last; j++) {
             const int32_t pixel = t->y * w->out_width + first_output(t, j);
             int8_t *out = t->out + pixel * w->out_channels + o;
-            run_strip(t, o, &strip, buffer_of(t, j) + other, is_narrow(t->p) ? t->narrow : out);
+            sf_run_strip(&t->strip, t->p->records + 5 * o, buffer_of(t, j) + other,
+                         is_narrow(t->p) ? t->narrow : out);
             if (is_narrow(t->p)) {
                 copy_narrow(t, out);
             }
@@ -264,7 +178,7 @@ static void run_band(const task *t) {
 void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
-    const int8_t padding[2] = {p->stage.in_zero_point, p->stage.in_zero_point};
+    const int8_t padding[2] = {p->in_zero_point, p->in_zero_point};
     task t;
     t.p = p;
     t.out = out;
@@ -274,12 +188,20 @@ void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int
     t.buffer = rows_of(w, p->band_rows) * t.row;
     t.other = w->in_channels > 1 ? p->buffers * t.buffer : 0;
     t.narrow = (int8_t *)(t.buffers + sf_min(w->in_channels, 2) * p->buffers * t.buffer);
+    t.strip.flags = (p->out_zero_point > INT8_MIN ? SF_STRIP_SIGNED : 0) |
+                    (p->strip_outputs == 5 ? SF_STRIP_5 : 0) |
+                    (w->stride_width == 2 ? SF_STRIP_STRIDE_2 : 0);
+    t.strip.out_step = is_narrow(p) ? 1 : w->out_channels;
+    t.strip.row_step = is_narrow(p) ? p->strip_outputs : w->out_width * w->out_channels;
+    t.strip.in_step = w->stride_height * t.row * 2;
+    t.strip.offset = 2 * p->out_zero_point + 1;
     fill(&t, t.buffers, p->buffers * t.buffer);
     for (t.channel = 0; t.channel < w->in_channels; t.channel += 2) {
         t.channels = sf_min(w->in_channels - t.channel, 2);
         t.in = in + t.channel - (t.channels == 1 && w->in_channels > 1);
         for (t.y = 0; t.y < w->out_height; t.y += t.rows) {
             t.rows = sf_min(p->band_rows, w->out_height - t.y);
+            t.strip.span = t.rows * t.strip.in_step;
             run_band(&t);
         }
     }

@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inner loop of the 3x3 depthwise convolution: one channel's strip, a few neighbouring outputs
- * of every row, from a buffer of int16 whose rows are that strip's inputs. Private to the kernels.
- *
- * Weights and bias are doubled, which saves each output an instruction when it is requantized. */
+/* The inner loops of the 3x3 depthwise convolution: the outputs of one channel's strip, a few
+ * columns wide, from a buffer of int16 that has that strip's inputs; and what fills the buffer.
+ * Private to the kernels. */
 #ifndef SF_STRIPS_H
 #define SF_STRIPS_H
 
 #include "sf_dsp.h"
 
 /* Words in a row of the buffer: 6 outputs side by side reach 8 inputs, or 13 with stride 2. */
-enum { SF_STRIP_WORDS = 4, SF_STRIP_WORDS_2 = 7, SF_STRIP_NEEDS_SIGN = 256 };
+enum { SF_STRIP_WORDS = 4, SF_STRIP_WORDS_2 = 7 };
 
+/* Without SIGNED out_zero_point is -128, which a sum below 0 gives however it is rounded. The
+ * columns of a strip are 6 without SF_STRIP_5, which goes with a stride_width of 1 only. */
+enum { SF_STRIP_SIGNED = 256, SF_STRIP_5 = 1 << 17, SF_STRIP_STRIDE_2 = 1 << 18 };
+
+/* The assembly reads it as words, in this order. Bytes: out_step, row_step from output to output
+ * and from row to row; span from the first window to that behind the last one's, in_step from
+ * window to window. offset: 2 * out_zero_point + 1. */
 typedef struct sf_strip {
-    uint32_t w[6];      /* of each row the taps (0, 1) and (1, 2) */
-    int32_t bias;
-    int32_t multiplier;
-    int32_t offset;
-    int32_t right;      /* and SF_STRIP_NEEDS_SIGN where out_zero_point is above -128 */
-    int32_t out_step;   /* bytes from output to output, from row to row; from window to window */
-    int32_t row_step;
-    int32_t in_step;
-    const int16_t *end; /* where the window after the last row's would start */
+    int32_t flags, out_step, row_step, span, in_step, offset;
 } sf_strip;
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
@@ -28,18 +26,39 @@ typedef struct sf_strip {
 #define SF_NAKED __attribute__((naked, noinline, unused))
 #define SF_UNUSED __attribute__((unused))
 
-/* r0: window; r1, r2: weights; r3-r6: inputs; r7-r12: sums; lr: output. The struct is copied to
- * the stack, so that no register has to point to it. */
+/* r0: window; r1, r2: weights; r3-r6: inputs; r7-r12: sums; lr: output. Weights and parameters lie
+ * on the stack, so that no register has to point to them; weights doubled, as the bias is, which
+ * saves each output an instruction when it is requantized. At 24: right, bias, multiplier,
+ * out_step, row_step, end, in_step, offset. */
 #define SF_STRIP_ENTER                                                                             \
     "push {r4-r11, lr}\n\t"                                                                        \
-    "sub sp, #56\n\t"                                                                              \
-    "mov lr, r2\n\t"                                                                               \
-    "mov r12, sp\n\t"                                                                              \
-    "ldm r0!, {r3-r9}\n\t"                                                                         \
-    "stm r12!, {r3-r9}\n\t"                                                                        \
-    "ldm r0, {r3-r9}\n\t"                                                                          \
-    "stm r12, {r3-r9}\n\t"                                                                         \
-    "mov r0, r1\n"
+    "ldm r1, {r4-r8}\n\t"                                                                          \
+    "ldm r0, {r0, r9-r12, lr}\n\t"                                                                 \
+    "lsr r1, r8, #24\n\t"                                                                          \
+    "lsl lr, lr, r1\n\t"                                                                           \
+    "orr r0, r0, r1\n\t"                                                                           \
+    "add r11, r11, r2\n\t"                                                                         \
+    "push {r0, r4, r5, r9-r12, lr}\n\t"                                                            \
+    "sxtb16 r4, r6\n\t"                                                                            \
+    "sxtb16 r5, r6, ror #8\n\t"                                                                    \
+    "sxtb16 r6, r7\n\t"                                                                            \
+    "sxtb16 r7, r7, ror #8\n\t"                                                                    \
+    "sxtb16 r9, r8\n\t"                                                                            \
+    "sxtb16 r10, r8, ror #8\n\t"                                                                   \
+    "pkhbt r8, r9, r10, lsl #16\n\t"                                                               \
+    "pkhbt r9, r10, r9\n\t"                                                                        \
+    "sadd16 r4, r4, r4\n\t"                                                                        \
+    "sadd16 r5, r5, r5\n\t"                                                                        \
+    "sadd16 r6, r6, r6\n\t"                                                                        \
+    "sadd16 r7, r7, r7\n\t"                                                                        \
+    "sadd16 r8, r8, r8\n\t"                                                                        \
+    "sadd16 r9, r9, r9\n\t"                                                                        \
+    "push {r4-r9}\n\t"                                                                             \
+    "lsls r1, r0, #14\n\t"                                                                         \
+    "mov r0, r2\n\t"                                                                               \
+    "mov lr, r3\n\t"                                                                               \
+    "bmi 5f\n\t"                                                                                   \
+    "bcs 6f\n"
 
 #define SF_STRIP_LOADS(w0, w1, x0, x1, x2, x3)                                                     \
     "ldr r1, [sp, #" w0 "]\n\t"                                                                    \
@@ -62,13 +81,14 @@ typedef struct sf_strip {
     "smlatb " s ", r2, " b ", " s "\n\t"
 
 #define SF_STRIP_PARAMETERS                                                                        \
-    "ldr r1, [sp, #28]\n\t"                                                                        \
-    "ldr r2, [sp, #32]\n\t"                                                                        \
-    "ldr r3, [sp, #36]\n\t"                                                                        \
-    "ldr r4, [sp, #40]\n\t"                                                                        \
-    "ldr r6, [sp, #44]\n\t"                                                                        \
-    "lsls r5, r3, #23\n\t"                                                                         \
-    "bmi 3f\n\t"
+    "ldr r1, [sp, #32]\n\t"                                                                        \
+    "ldr r2, [sp, #52]\n\t"                                                                        \
+    "ldr r3, [sp, #24]\n\t"                                                                        \
+    "ldr r4, [sp, #36]\n\t"                                                                        \
+    "ldr r5, [sp, #48]\n\t"                                                                        \
+    "ldr r6, [sp, #40]\n\t"                                                                        \
+    "tst r3, #256\n\t"                                                                             \
+    "bne 3f\n\t"
 
 #define SF_STRIP_SCALE(s) "smmlar " s ", " s ", r1, r2\n\t"
 
@@ -79,23 +99,21 @@ typedef struct sf_strip {
 
 #define SF_STRIP_STORE(s, to)                                                                      \
     "asr " s ", r3\n\t"                                                                            \
-    "ssat " s ", #8, " s "\n\t"                                                                    \
+    "ssat " s ", #8, " s ", asr #1\n\t"                                                                   \
     "strb " s ", [" to "]\n\t"
 
 #define SF_STRIP_FOUR                                                                              \
     SF_STRIP_STORE("r7", "lr")                                                                     \
     SF_STRIP_STORE("r8", "lr, r4")                                                                 \
-    "add r5, lr, r4, lsl #1\n\t" SF_STRIP_STORE("r9", "r5") SF_STRIP_STORE("r10", "r5, r4")
+    "add r1, lr, r4, lsl #1\n\t" SF_STRIP_STORE("r9", "r1") SF_STRIP_STORE("r10", "r1, r4")
 
-#define SF_STRIP_NEXT                                                                              \
+#define SF_STRIP_NEXT(end)                                                                         \
     "add lr, r6\n\t"                                                                               \
-    "ldr r1, [sp, #48]\n\t"                                                                        \
-    "ldr r2, [sp, #52]\n\t"                                                                        \
-    "add r0, r1\n\t"                                                                               \
-    "cmp r0, r2\n\t"                                                                               \
+    "add r0, r5\n\t"                                                                               \
+    "cmp r0, " end "\n\t"                                                                          \
     "bne 1b\n\t"                                                                                   \
     "add sp, #56\n\t"                                                                              \
-    "pop {r4-r11, pc}\n"
+    "pop {r4-r11, pc}\n\t"
 
 #define SF_STRIP_ROW_6(f7, f8, f9, f10, f11)                                                       \
     SF_STRIP_PAIR("r7", f7, "r8", f8, "r3", "r4")                                                  \
@@ -117,88 +135,139 @@ typedef struct sf_strip {
         SF_STRIP_ONE("r11", f11, "r3", "r4") SF_STRIP_ONE("r12", "r12", "r4", "r5")
 
 #define SF_STRIP_FINISH_6                                                                          \
-    SF_STRIP_PARAMETERS                                                                            \
-    SF_STRIP_SCALE("r7")                                                                           \
-    SF_STRIP_SCALE("r8")                                                                           \
-    SF_STRIP_SCALE("r9") SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") SF_STRIP_SCALE("r12") "2:\n\t"      \
-    SF_STRIP_FOUR "add r5, r5, r4, lsl #1\n\t" SF_STRIP_STORE("r11", "r5")                         \
-        SF_STRIP_STORE("r12", "r5, r4") SF_STRIP_NEXT "3:\n\t" SF_STRIP_SCALE_SIGNED("r7")         \
+    SF_STRIP_PARAMETERS SF_STRIP_SCALE("r7") SF_STRIP_SCALE("r8") SF_STRIP_SCALE("r9")             \
+        SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") SF_STRIP_SCALE("r12") "2:\n\t" SF_STRIP_FOUR   \
+        "add r1, r1, r4, lsl #1\n\tldr r2, [sp, #44]\n\t" SF_STRIP_STORE("r11", "r1")              \
+            SF_STRIP_STORE("r12", "r1, r4") SF_STRIP_NEXT("r2") "3:\n\t" SF_STRIP_SCALE_SIGNED(    \
+                "r7") SF_STRIP_SCALE_SIGNED("r8") SF_STRIP_SCALE_SIGNED("r9")                      \
+                SF_STRIP_SCALE_SIGNED("r10") SF_STRIP_SCALE_SIGNED("r11")                          \
+                    SF_STRIP_SCALE_SIGNED("r12") "b 2b\n"
+
+#define SF_STRIP_FINISH_5                                                                          \
+    SF_STRIP_PARAMETERS SF_STRIP_SCALE("r7") SF_STRIP_SCALE("r8") SF_STRIP_SCALE("r9")             \
+        SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") "2:\n\t" SF_STRIP_FOUR SF_STRIP_STORE(         \
+            "r11", "r1, r4, lsl #1") SF_STRIP_NEXT("r12") "3:\n\t" SF_STRIP_SCALE_SIGNED("r7")     \
             SF_STRIP_SCALE_SIGNED("r8") SF_STRIP_SCALE_SIGNED("r9") SF_STRIP_SCALE_SIGNED("r10")   \
-                SF_STRIP_SCALE_SIGNED("r11") SF_STRIP_SCALE_SIGNED("r12") "b 2b\n"
+                SF_STRIP_SCALE_SIGNED("r11") "b 2b\n"
+
+#define SF_STRIP_BODY_6                                                                            \
+    "1:\n\tldr r12, [sp, #28]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")                   \
+        SF_STRIP_ROW_6("r12", "r12", "r12", "r12", "r12")                                          \
+            SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")                                      \
+                SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11")                                     \
+                    SF_STRIP_LOADS("16", "20", "32", "36", "40", "44")                             \
+                        SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11") SF_STRIP_FINISH_6
+
+#define SF_STRIP_BODY_5                                                                            \
+    "ldr r12, [sp, #44]\n"                                                                         \
+    "1:\n\tldr r11, [sp, #28]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")                   \
+        SF_STRIP_ROW_5("r11", "r11", "r11", "r11")                                                 \
+            SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")                                      \
+                SF_STRIP_ROW_5("r7", "r8", "r9", "r10")                                            \
+                    SF_STRIP_LOADS("16", "20", "32", "36", "40", "44")                             \
+                        SF_STRIP_ROW_5("r7", "r8", "r9", "r10") SF_STRIP_FINISH_5
+
+#define SF_STRIP_BODY_6_STRIDE_2                                                                   \
+    "1:\n\tldr r12, [sp, #28]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")                   \
+        SF_STRIP_ROW_2("r12", "r12", "r12", "r12", "r12", "16", "20", "24")                        \
+            SF_STRIP_LOADS("8", "12", "28", "32", "36", "40")                                      \
+                SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "44", "48", "52")                   \
+                    SF_STRIP_LOADS("16", "20", "56", "60", "64", "68")                             \
+                        SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "72", "76", "80")           \
+                            SF_STRIP_FINISH_6
 
 /* See the portable twin. */
-SF_NAKED static void
-sf_strip_6(const sf_strip *strip SF_UNUSED, const int16_t *window SF_UNUSED, int8_t *out SF_UNUSED) {
-    __asm volatile(SF_STRIP_ENTER
-                   "1:\n\tldr r12, [sp, #24]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")
-                       SF_STRIP_ROW_6("r12", "r12", "r12", "r12", "r12")
-                           SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")
-                               SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11")
-                                   SF_STRIP_LOADS("16", "20", "32", "36", "40", "44")
-                                       SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11")
-                                           SF_STRIP_FINISH_6);
+SF_NAKED static void sf_run_strip(const sf_strip *strip SF_UNUSED, const int32_t *record SF_UNUSED,
+                                  const int16_t *window SF_UNUSED, int8_t *out SF_UNUSED) {
+    __asm volatile(SF_STRIP_ENTER SF_STRIP_BODY_6
+                   "5:\n\t" SF_STRIP_BODY_5 "6:\n\t" SF_STRIP_BODY_6_STRIDE_2);
 }
 
-SF_NAKED static void
-sf_strip_5(const sf_strip *strip SF_UNUSED, const int16_t *window SF_UNUSED, int8_t *out SF_UNUSED) {
-    __asm volatile(
-        SF_STRIP_ENTER "1:\n\tldr r11, [sp, #24]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")
-            SF_STRIP_ROW_5("r11", "r11", "r11", "r11")
-                SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")
-                    SF_STRIP_ROW_5("r7", "r8", "r9", "r10")
-                        SF_STRIP_LOADS("16", "20", "32", "36", "40", "44")
-                            SF_STRIP_ROW_5("r7", "r8", "r9", "r10") SF_STRIP_PARAMETERS
-                                SF_STRIP_SCALE("r7") SF_STRIP_SCALE("r8") SF_STRIP_SCALE("r9")
-                                    SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") "2:\n\t"
-        SF_STRIP_FOUR SF_STRIP_STORE("r11", "r5, r4, lsl #1") SF_STRIP_NEXT "3:\n\t"
-            SF_STRIP_SCALE_SIGNED("r7") SF_STRIP_SCALE_SIGNED("r8") SF_STRIP_SCALE_SIGNED("r9")
-                SF_STRIP_SCALE_SIGNED("r10") SF_STRIP_SCALE_SIGNED("r11") "b 2b\n");
-}
-
-SF_NAKED static void
-sf_strip_6_stride_2(const sf_strip *strip SF_UNUSED, const int16_t *window SF_UNUSED, int8_t *out SF_UNUSED) {
-    __asm volatile(
-        SF_STRIP_ENTER "1:\n\tldr r12, [sp, #24]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")
-            SF_STRIP_ROW_2("r12", "r12", "r12", "r12", "r12", "16", "20", "24")
-                SF_STRIP_LOADS("8", "12", "28", "32", "36", "40")
-                    SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "44", "48", "52")
-                        SF_STRIP_LOADS("16", "20", "56", "60", "64", "68")
-                            SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "72", "76", "80")
-                                SF_STRIP_FINISH_6);
+/* See the portable twin. */
+SF_NAKED static void sf_widen_columns(const int8_t *a SF_UNUSED, const int8_t *b SF_UNUSED,
+                                      int16_t *first SF_UNUSED, int16_t *second SF_UNUSED,
+                                      int32_t step_a SF_UNUSED, int32_t step_b SF_UNUSED,
+                                      int32_t row SF_UNUSED, int32_t rows SF_UNUSED) {
+    __asm volatile("push {r4-r11, lr}\n\t"
+                   "ldr r4, [sp, #36]\n\t"
+                   "ldr r5, [sp, #40]\n\t"
+                   "ldr r6, [sp, #44]\n\t"
+                   "ldr r7, [sp, #48]\n\t"
+                   "lsl r6, r6, #1\n\t"
+                   "subs r7, #2\n\t"
+                   "blt 2f\n"
+                   "1:\n\t"
+                   "ldrh r8, [r0]\n\t"
+                   "ldrh r9, [r1]\n\t"
+                   "ldrh r10, [r0, r4]\n\t"
+                   "ldrh r11, [r1, r5]\n\t"
+                   "orr r8, r8, r9, lsl #16\n\t"
+                   "orr r10, r10, r11, lsl #16\n\t"
+                   "sxtb16 r9, r8\n\t"
+                   "sxtb16 r8, r8, ror #8\n\t"
+                   "sxtb16 r11, r10\n\t"
+                   "sxtb16 r10, r10, ror #8\n\t"
+                   "str r9, [r2]\n\t"
+                   "str r11, [r2, r6]\n\t"
+                   "str r8, [r3]\n\t"
+                   "str r10, [r3, r6]\n\t"
+                   "add r0, r0, r4, lsl #1\n\t"
+                   "add r1, r1, r5, lsl #1\n\t"
+                   "add r2, r2, r6, lsl #1\n\t"
+                   "add r3, r3, r6, lsl #1\n\t"
+                   "subs r7, #2\n\t"
+                   "bge 1b\n"
+                   "2:\n\t"
+                   "adds r7, #1\n\t"
+                   "bne 3f\n\t"
+                   "ldrh r8, [r0]\n\t"
+                   "ldrh r9, [r1]\n\t"
+                   "orr r8, r8, r9, lsl #16\n\t"
+                   "sxtb16 r9, r8\n\t"
+                   "sxtb16 r8, r8, ror #8\n\t"
+                   "str r9, [r2]\n\t"
+                   "str r8, [r3]\n"
+                   "3:\n\t"
+                   "pop {r4-r11, pc}\n\t");
 }
 
 #else
 
-static inline void sf_strip_any(const sf_strip *strip, const int16_t *window, int8_t *out,
-                                int32_t outputs, int32_t stride, int32_t row) {
-    const int32_t right = strip->right & (SF_STRIP_NEEDS_SIGN - 1);
-    const int32_t sign = strip->right >= SF_STRIP_NEEDS_SIGN ? -1 : 0;
-    for (; window != strip->end; window += strip->in_step / 2, out += strip->row_step) {
+/* As many outputs of every row as `flags` says; record: the channel's of sf_depthwise_3x3_params;
+ * window: the first row's inputs. */
+static inline void sf_run_strip(const sf_strip *strip, const int32_t *record, const int16_t *window,
+                                int8_t *out) {
+    const int8_t *k = (const int8_t *)(record + 2);
+    const int32_t weights[9] = {k[0], k[1], k[3], k[4], k[5], k[7], k[8], k[9], k[10]};
+    const int32_t offset = (int32_t)((uint32_t)strip->offset << k[11]);
+    const int32_t sign = strip->flags & SF_STRIP_SIGNED ? -1 : 0;
+    const int32_t outputs = strip->flags & SF_STRIP_5 ? 5 : 6;
+    const int32_t stride = strip->flags & SF_STRIP_STRIDE_2 ? 2 : 1;
+    const int32_t row = 2 * (stride == 2 ? SF_STRIP_WORDS_2 : SF_STRIP_WORDS);
+    for (int32_t at = 0; at < strip->span; at += strip->in_step, out += strip->row_step) {
         for (int32_t x = 0; x < outputs; x++) {
-            int32_t sum = strip->bias;
-            for (int32_t i = 0; i < 3; i++) {
-                const int16_t *from = window + i * row + x * stride;
-                sum = sf_smlad(strip->w[2 * i], sf_load32(from), sum);
-                sum += sf_high_half(strip->w[2 * i + 1]) * from[2];
+            int32_t sum = record[0];
+            for (int32_t i = 0; i < 9; i++) {
+                sum += 2 * weights[i] * window[at / 2 + i / 3 * row + x * stride + i % 3];
             }
-            const int32_t y = sf_smmulr(sum, strip->multiplier);
-            const int32_t value = (y + ((y >> 31) & sign) + strip->offset) >> right;
-            out[x * strip->out_step] = (int8_t)sf_ssat8(value);
+            const int32_t y = sf_smmulr(sum, record[1]);
+            const int32_t value = (y + ((y >> 31) & sign) + offset) >> k[11];
+            out[x * strip->out_step] = (int8_t)sf_ssat8(value >> 1);
         }
     }
 }
 
-/* So many outputs of every row; window: the first row's inputs. */
-static inline void sf_strip_6(const sf_strip *strip, const int16_t *window, int8_t *out) {
-    sf_strip_any(strip, window, out, 6, 1, 2 * SF_STRIP_WORDS);
-}
-
-static inline void sf_strip_5(const sf_strip *strip, const int16_t *window, int8_t *out) {
-    sf_strip_any(strip, window, out, 5, 1, 2 * SF_STRIP_WORDS);
-}
-
-static inline void sf_strip_6_stride_2(const sf_strip *strip, const int16_t *window, int8_t *out) {
-    sf_strip_any(strip, window, out, 6, 2, 2 * SF_STRIP_WORDS_2);
+/* Two columns of two neighbouring channels, side by side: from a and b, whose rows are step_a and
+ * step_b apart, to words of first and second, whose rows are row int16 apart. */
+static inline void sf_widen_columns(const int8_t *a, const int8_t *b, int16_t *first,
+                                    int16_t *second, int32_t step_a, int32_t step_b, int32_t row,
+                                    int32_t rows) {
+    for (; rows > 0; rows--, a += step_a, b += step_b, first += row, second += row) {
+        first[0] = a[0];
+        first[1] = b[0];
+        second[0] = a[1];
+        second[1] = b[1];
+    }
 }
 
 #endif

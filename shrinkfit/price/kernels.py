@@ -21,7 +21,7 @@ from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
-from shrinkfit.price.strips import has_strips, strips
+from shrinkfit.price.strips import RECORD_BYTES, has_strips, strips
 
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
@@ -32,7 +32,7 @@ STRUCT_BYTES = (
         "sf_conv2d_params": 52,
         "sf_grouped_conv2d_params": 56,
         "sf_depthwise_params": 56,
-        "sf_depthwise_3x3_params": 64,
+        "sf_depthwise_3x3_params": 44,
         "sf_dense_params": 32,
         "sf_pool_params": 30,
         "sf_softmax_params": 16,
@@ -233,17 +233,19 @@ def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Ker
 
 
 def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
-    in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    if dsp and has_strips(op):
-        return _depthwise_3x3(op, strips(op, in_shape, out_shape).scratch_bytes)
-    scratch_bytes = depthwise_dsp_scratch_bytes(op, in_shape, out_shape) if dsp else depthwise_scratch_bytes(in_shape)
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    if dsp and has_strips(op, source, target):
+        return _depthwise_3x3(op, strips(op, source.shape, target.shape).scratch_bytes)
+    scratch_bytes = depthwise_scratch_bytes(source.shape)
+    if dsp:
+        scratch_bytes = depthwise_dsp_scratch_bytes(op, source.shape, target.shape)
     return replace(_weighted("sf_depthwise", op.kernel.size, 0, op, dsp), scratch_bytes=scratch_bytes)
 
 
 def _depthwise_3x3(op: ir.DepthwiseConv2D, scratch_bytes: int) -> Kernel:
     name = "sf_depthwise_3x3"
-    data_bytes = word(op.kernel.size) + _stage_bytes(op) + word(STRUCT_BYTES[f"{name}_params"])
-    sources = (f"{name}.c", "sf_strips.h")
+    data_bytes = op.channels * RECORD_BYTES + word(STRUCT_BYTES[f"{name}_params"])
+    sources = (f"{name}.c", "sf_strips.h", "sf_dsp.h")
     return Kernel(name, f"{name}_s8", f"{name}_params", sources, True, scratch_bytes, data_bytes)
 
 

@@ -6,9 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import split_scales
+from shrinkfit.price.plain import has_plain_sums, is_blank
 
 # Bands are as high as their buffers fit these bytes; higher ones widen fewer rows twice.
 BAND_BYTES = 4096
+# A channel's: bias, multiplier, weights and shift.
+RECORD_BYTES = 20
 # int16 in a buffer's row: what 6 outputs side by side reach, by the stride.
 ROW = {1: 8, 2: 14}
 
@@ -32,9 +36,12 @@ class Strips:
     scratch_bytes: int
 
 
-def has_strips(op: ir.DepthwiseConv2D) -> bool:
-    """Whether sf_depthwise_3x3 takes this operator."""
-    return op.window == (3, 3) and op.dilation == (1, 1) and op.stride[1] in ROW
+def has_strips(op: ir.DepthwiseConv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
+    """Whether sf_depthwise_3x3 is exact for this operator; one without weights, from shapes alone, counts as usual."""
+    if op.window != (3, 3) or op.dilation != (1, 1) or op.stride[1] not in ROW:
+        return False
+    full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
+    return is_blank(op) or (full_range and has_plain_sums(op, split_scales(op.effective_scales(source, target))[1]))
 
 
 def strips(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Strips:
