@@ -85,8 +85,8 @@ class Operators:
         height = self.pick(1, 32)
         return height, self.one_of(1, height, self.pick(1, 32))
 
-    def weighted(self, kind, source, shape, channels, **fields) -> bool:
-        """Adds it, unless it is so large that the emulation would take long."""
+    def weighted(self, kind, source, shape, channels, zero_point=None, **fields) -> bool:
+        """Adds it, unless it is so large that the emulation would take long; zero_point: the output's."""
         op = kind(name="op", inputs=("x",), outputs=("y",), **self.weights(shape, channels), **fields)
         out = op.output_shape((1, *source))
         small = (
@@ -96,7 +96,8 @@ class Operators:
         )
         if small:
             same = {name: getattr(op, name) for name in ("kernel", "bias", "kernel_scales")}
-            self.add(kind, [self.source(source)], [self.tensor(out[1:])], **same, **fields)
+            target = self.tensor(out[1:], zero_point=zero_point)
+            self.add(kind, [self.source(source)], [target], **same, **fields)
         return bool(small)
 
     def conv(self) -> None:
@@ -136,6 +137,8 @@ class Operators:
             kernel = self.one_of((3, 3), (3, 3), (3, 3), (1, 1), (3, 1), (1, 3), (1, 9), (5, 1), (5, 5), (2, 2), (7, 7))
             shape, out = (*kernel, channels * multiplier), channels * multiplier
             fields = self.window(size, kernel) | {"depth_multiplier": multiplier}
+            # After a ReLU the requantization takes fewer instructions.
+            fields["zero_point"] = self.one_of(None, -128)
             if self.weighted(ir.DepthwiseConv2D, (*size, channels), shape, out, **fields):
                 return
 
@@ -330,7 +333,7 @@ KINDS: dict[str, int] = {
     "conv": 90,
     "grouped": 60,
     "transposed": 60,
-    "depthwise": 90,
+    "depthwise": 160,
     "dense": 50,
     "max_pool": 40,
     "average_pool": 40,

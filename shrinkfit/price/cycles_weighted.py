@@ -8,10 +8,12 @@ Each function here is the twin of one C kernel's loops and gives one count per p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.price.strips import ROW, Strips, strips
 
 Counts = dict[str, int]
 
@@ -147,7 +149,7 @@ def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
-    """sf_depthwise_s8_dsp: one channel's plane at a time; 3x3 without dilation has loops of its own."""
+    """sf_depthwise_s8_dsp: one channel's plane at a time."""
     w = Window(op, graph)
     (height, width), (kernel_height, kernel_width) = w.out, w.kernel
     reach = [(n - 1) * s + (k - 1) * d for n, s, k, d in zip(w.out, w.stride, w.kernel, w.dilation, strict=True)]
@@ -162,15 +164,6 @@ def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
         "plane_values": w.channels * rows * columns,
     }
     out = w.out_channels
-    if w.kernel == (3, 3) and w.dilation == (1, 1):
-        if w.stride[1] == 1:
-            pairs = out * height * (width // 2)
-            return (
-                counts
-                | {"pair_planes": out, "pair_rows": out * height, "pairs": pairs}
-                | {"odd_ends": out * height * (width % 2)}
-            )
-        return counts | {"single_planes": out, "single_rows": out * height, "singles": out * height * width}
     steps = (kernel_width + 1) // 2 if w.dilation[1] == 1 else kernel_width
     outputs = out * height * width
     return counts | {
@@ -184,12 +177,53 @@ def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     }
 
 
+def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
+    """sf_depthwise_3x3_s8: for every two channels band by band, strip by strip."""
+    (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
+    w, plan = Window(op, graph), strips(op, source.shape, target.shape)
+    row, pairs = ROW[op.stride[1]], -(-w.channels // 2)
+    rows_of = lambda n: (n - 1) * op.stride[0] + 3  # noqa: E731
+    counts = Counter(call=1, pairs=pairs, filled=plan.buffers * rows_of(plan.band_rows) * row)
+    for y in range(0, w.out[0], plan.band_rows):
+        band = min(plan.band_rows, w.out[0] - y)
+        top = max(0, w.before[0] - y * op.stride[0])
+        inside = max(0, min(rows_of(band), w.size[0] + w.before[0] - y * op.stride[0]) - top)
+        counts += Counter(bands=pairs)
+        for k in range(plan.count):
+            counts += _widened_strip(w, plan, k, row, inside, rows_of(band) - inside, pairs)
+        runs = w.out_channels * plan.count
+        place = "rows_stride_2" if op.stride[1] == 2 else f"rows_{plan.outputs}"
+        counts += Counter({"runs": runs, place: runs * band})
+        counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
+        if w.out[1] < plan.outputs:
+            counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
+    return dict(counts)
+
+
+def _widened_strip(w: Window, plan: Strips, k: int, row: int, inside: int, outside: int, pairs: int) -> Counter:
+    """A strip's inputs in one band, for all pairs of channels; inside, outside: its rows on the plane and not."""
+    starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
+    kept, end, counts = 0, row, Counter(strips=pairs)
+    if k and plan.buffers == 1:
+        kept = row - (starts[k] - starts[k - 1])
+        counts += Counter(kept_rows=pairs * inside, kept_words=pairs * inside * -(-kept // 2))
+    elif plan.count > 1:
+        counts += Counter(filled=pairs * outside * row)
+    else:
+        end = min(w.size[1] + w.before[1], row)
+    single = max(end - kept, 0) if w.channels == 1 else kept % 2
+    double = 0 if w.channels == 1 else -(-(end - kept - single) // 2)
+    counts += Counter(columns=pairs * double, column_rows=pairs * double * inside)
+    return counts + Counter(single_columns=pairs * single, single_column_rows=pairs * single * inside)
+
+
 def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     """sf_depthwise_s8: one output at a time."""
     w = Window(op, graph)
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
+        "copied": w.channels * prod(w.size),
         "channels": w.out_channels,
         "rows": w.out_channels * w.out[0],
         "outputs": outputs,
@@ -246,6 +280,7 @@ COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_grouped_conv2d_s8": conv2d,
     "sf_transpose_conv2d_s8": transpose_conv2d,
     "sf_depthwise_s8_dsp": depthwise_dsp,
+    "sf_depthwise_3x3_s8": depthwise_3x3,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
     "sf_dense_s8": dense,

@@ -172,9 +172,7 @@ def depthwise_scratch_bytes(in_shape: tuple[int, ...]) -> int:
     return word(in_shape[1] * in_shape[2])
 
 
-def depthwise_dsp_scratch_bytes(
-    op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]
-) -> int:
+def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_depthwise_dsp_scratch_bytes."""
     kernel_height, kernel_width = op.window
     pairs = (kernel_width + 1) // 2 if op.dilation[1] == 1 else kernel_width
