@@ -17,7 +17,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import capstone
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 
@@ -47,7 +46,7 @@ const int8_t *measured_output(const void *arena);
 """
 ARENA_SECTION = ".bss.sf_arena"
 ROOT_SECTIONS = (".vectors", ".text.Reset_Handler", ".text.startup.main")
-SHF_ALLOC, SHF_EXECINSTR = 2, 4
+SHF_ALLOC = 2
 # What the linker script throws away.
 DISCARDED = (".ARM.exidx", ".ARM.extab")
 # libgcc's helpers, hand-written for ARMv6-M, save at most these registers: r0-r7, lr and a few words.
@@ -94,22 +93,6 @@ def stack_frame(function: str, frames: dict[str, int]) -> int:
     return next((frames[name] for name in names if name in frames), 0)
 
 
-def pushed_bytes(code: bytes) -> int:
-    """The deepest stack of a function written in assembly, of which -fstack-usage says 0: its pushes, line by line."""
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-    depth = deepest = 0
-    for line in decoder.disasm(code, 0):
-        name, operands = line.mnemonic.removesuffix(".w"), line.op_str
-        if name in ("push", "pop"):
-            words = operands.count(",") + 1
-            depth += 4 * words if name == "push" else -4 * words
-        elif name in ("sub", "add") and operands.startswith("sp, #"):
-            depth += int(operands.split("#")[1], 0) * (1 if name == "sub" else -1)
-        depth = max(depth, 0)
-        deepest = max(deepest, depth)
-    return deepest
-
-
 def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
     """Adds one object file's sections and global symbols; `sections` values are [bytes, stack, uses]."""
     image = ELFFile(io.BytesIO(data))
@@ -126,8 +109,6 @@ def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, 
             section = image.get_section(index)
             function = section.name.removeprefix(".text.").removeprefix("startup.")
             frame = stack_frame(function, frames)
-            if frame == 0 and section["sh_flags"] & SHF_EXECINSTR:
-                frame = pushed_bytes(section.data())
             sections[key(index)] = [-(-section["sh_size"] // 4) * 4, frame, set()]
     for symbol in table.iter_symbols():
         home = symbol["st_shndx"]
