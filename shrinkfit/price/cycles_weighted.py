@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
-from shrinkfit.price.strips import ROW, Strips, strips
+from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
 Counts = dict[str, int]
 
@@ -149,31 +149,28 @@ def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
-    """sf_depthwise_s8_dsp: one channel's plane at a time."""
+    """sf_depthwise_s8_dsp: one channel's plane at a time, rows along the kernel's longer axis."""
     w = Window(op, graph)
-    (height, width), (kernel_height, kernel_width) = w.out, w.kernel
-    reach = [(n - 1) * s + (k - 1) * d for n, s, k, d in zip(w.out, w.stride, w.kernel, w.dilation, strict=True)]
-    plane_rows, plane_stride = reach[0] + 1, (reach[1] + 3) & ~1
-    rows = min(w.size[0], plane_rows - w.before[0])
-    columns = min(w.size[1], plane_stride - w.before[1])
-    counts = {
+    s = PlaneShape.of(op, graph.tensors[op.outputs[0]].shape)
+    rows = min(w.size[s.across], s.height - w.before[s.across])
+    columns = min(w.size[s.along], s.stride - w.before[s.along])
+    planes, kernel_rows, out_rows = w.out_channels, w.kernel[s.across], w.out_channels * w.out[s.across]
+    turns = out_rows * -(-w.out[s.along] // s.group)
+    kind = "single" if s.group == 1 else "group"
+    return {
         "call": 1,
-        "plane": plane_rows * plane_stride,
+        "plane": s.height * s.stride,
         "channels": w.channels,
         "plane_rows": w.channels * rows,
         "plane_values": w.channels * rows * columns,
-    }
-    out = w.out_channels
-    steps = (kernel_width + 1) // 2 if w.dilation[1] == 1 else kernel_width
-    outputs = out * height * width
-    return counts | {
-        "any_planes": out,
-        "any_kernel_rows": out * kernel_height,
-        "any_kernel_words": out * kernel_height * steps,
-        "any_rows": out * height,
-        "any_outputs": outputs,
-        "any_output_rows": outputs * kernel_height,
-        "any_output_words": outputs * kernel_height * steps,
+        "planes": planes,
+        "kernel_rows": planes * kernel_rows,
+        "kernel_words": planes * kernel_rows * s.pairs,
+        "rows": out_rows,
+        "outputs": out_rows * w.out[s.along],
+        f"{kind}s": turns,
+        f"{kind}_rows": turns * kernel_rows,
+        f"{kind}_words": turns * kernel_rows * s.pairs,
     }
 
 

@@ -21,7 +21,7 @@ from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
-from shrinkfit.price.strips import RECORD_BYTES, has_strips, strips
+from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
 
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
@@ -174,11 +174,7 @@ def depthwise_scratch_bytes(in_shape: tuple[int, ...]) -> int:
 
 def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_depthwise_dsp_scratch_bytes."""
-    kernel_height, kernel_width = op.window
-    pairs = (kernel_width + 1) // 2 if op.dilation[1] == 1 else kernel_width
-    height = (out_shape[1] - 1) * op.stride[0] + (kernel_height - 1) * op.dilation[0] + 1
-    stride = ((out_shape[2] - 1) * op.stride[1] + (kernel_width - 1) * op.dilation[1] + 3) & ~1
-    return max(kernel_height * pairs * 4 + height * stride * 2, depthwise_scratch_bytes(in_shape))
+    return max(PlaneShape.of(op, out_shape).scratch_bytes, depthwise_scratch_bytes(in_shape))
 
 
 def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
