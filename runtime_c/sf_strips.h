@@ -238,17 +238,19 @@ SF_NAKED static void sf_widen_columns(const int8_t *a SF_UNUSED, const int8_t *b
 static inline void sf_run_strip(const sf_strip *strip, const int32_t *record, const int16_t *window,
                                 int8_t *out) {
     const int8_t *k = (const int8_t *)(record + 2);
-    const int32_t weights[9] = {k[0], k[1], k[3], k[4], k[5], k[7], k[8], k[9], k[10]};
+    const int8_t weights[9] = {k[0], k[1], k[3], k[4], k[5], k[7], k[8], k[9], k[10]};
     const int32_t offset = (int32_t)((uint32_t)strip->offset << k[11]);
     const int32_t sign = strip->flags & SF_STRIP_SIGNED ? -1 : 0;
     const int32_t outputs = strip->flags & SF_STRIP_5 ? 5 : 6;
     const int32_t stride = strip->flags & SF_STRIP_STRIDE_2 ? 2 : 1;
     const int32_t row = 2 * (stride == 2 ? SF_STRIP_WORDS_2 : SF_STRIP_WORDS);
-    for (int32_t at = 0; at < strip->span; at += strip->in_step, out += strip->row_step) {
+    const int16_t *const end = window + (strip->span >> 1);
+    for (; window < end; window += strip->in_step >> 1, out += strip->row_step) {
         for (int32_t x = 0; x < outputs; x++) {
+            const int16_t *from = window + x * stride;
             int32_t sum = record[0];
-            for (int32_t i = 0; i < 9; i++) {
-                sum += 2 * weights[i] * window[at / 2 + i / 3 * row + x * stride + i % 3];
+            for (const int8_t *w = weights; w < weights + 9; w += 3, from += row) {
+                sum += 2 * (w[0] * from[0] + w[1] * from[1] + w[2] * from[2]);
             }
             const int32_t y = sf_smmulr(sum, record[1]);
             const int32_t value = (y + ((y >> 31) & sign) + offset) >> k[11];
