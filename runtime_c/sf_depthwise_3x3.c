@@ -64,8 +64,16 @@ SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
 
 /* The columns that the strip before shares with this one; what comes behind them is overwritten. */
 static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from, int32_t count) {
+    const int32_t row = t->row;
     int16_t *second = to + t->other;
-    for (; rows > 0; rows--, to += t->row, second += t->row) {
+    if (count == 2) {
+        for (; rows > 0; rows--, to += row, second += row) {
+            const uint32_t x = sf_load32(to + from), y = sf_load32(second + from);
+            sf_store32(to, x);
+            sf_store32(second, y);
+        }
+    }
+    for (; rows > 0; rows--, to += row, second += row) {
         for (int32_t i = 0; i < count; i += 2) {
             const uint32_t x = sf_load32(to + from + i), y = sf_load32(second + from + i);
             sf_store32(to + i, x);
@@ -90,19 +98,27 @@ static void widen_column(const task *t, const int8_t *from, int32_t step, int16_
 static void widen_rows(const task *t, int32_t pixel, int32_t x, int16_t *to, int32_t i, int32_t end,
                        int32_t rows) {
     const int32_t channels = t->p->window.in_channels, width = t->p->window.in_width;
-    const int32_t step = width * channels;
+    const int32_t step = width * channels, row = t->row;
+    int16_t *second = to + t->other;
+    const int8_t *from = t->in + (pixel + x + i) * channels;
+    if (i == 0 && x == -1 && width >= 5 && t->other > 0) {
+        sf_widen_edge(from + channels, to, second, channels, step, row, rows, t->p->in_zero_point);
+        i = 6;
+    }
     while (i < end) {
         const int inside = (uint32_t)(x + i) < (uint32_t)width;
         const int beside = (uint32_t)(x + i + 1) < (uint32_t)width;
-        const int32_t at = (pixel + x + i) * channels;
-        const int8_t *a = inside ? t->in + at : t->padding;
-        const int8_t *b = beside ? t->in + (at + channels) : t->padding;
+        const int32_t step_a = inside ? step : 0, step_b = beside ? step : 0;
+        from = t->in + (pixel + x + i) * channels;
         if ((i & 1) || t->other == 0) {
-            widen_column(t, a, inside ? step : 0, to + i, rows);
+            widen_column(t, inside ? from : t->padding, step_a, to + i, rows);
             i++;
+        } else if (inside && i + 6 <= end && x + i + 6 <= width) {
+            sf_widen_six(from, to + i, second + i, channels, step, row, rows);
+            i += 6;
         } else {
-            sf_widen_columns(a, b, to + i, to + i + t->other, inside ? step : 0, beside ? step : 0,
-                             t->row, rows);
+            sf_widen_columns(inside ? from : t->padding, beside ? from + channels : t->padding,
+                             to + i, second + i, step_a, step_b, row, rows);
             i += 2;
         }
     }

@@ -231,6 +231,68 @@ SF_NAKED static void sf_widen_columns(const int8_t *a SF_UNUSED, const int8_t *b
                    "pop {r4-r11, pc}\n\t");
 }
 
+#define SF_WIDEN_ENTER                                                                             \
+    "push {r4-r11, lr}\n\t"                                                                        \
+    "ldr r4, [sp, #36]\n\t"                                                                        \
+    "ldr r5, [sp, #40]\n\t"                                                                        \
+    "ldr r6, [sp, #44]\n\t"                                                                        \
+    "lsl r5, r5, #1\n\t"                                                                           \
+    "add r7, r3, r3, lsl #1\n\t"
+
+/* Two pixels a and b of two channels to a word of each; `at`: bytes into the rows. */
+#define SF_WIDEN_PAIR(a, b, at)                                                                    \
+    "orr " a ", " a ", " b ", lsl #16\n\t"                                                         \
+    "sxtb16 " b ", " a "\n\t"                                                                      \
+    "sxtb16 " a ", " a ", ror #8\n\t"                                                              \
+    "str " b ", [r1, #" at "]\n\t"                                                                 \
+    "str " a ", [r2, #" at "]\n\t"
+
+#define SF_WIDEN_NEXT                                                                              \
+    "add r0, r4\n\t"                                                                               \
+    "add r1, r5\n\t"                                                                               \
+    "add r2, r5\n\t"                                                                               \
+    "subs r6, #1\n\t"                                                                              \
+    "bgt 1b\n\t"                                                                                   \
+    "pop {r4-r11, pc}\n\t"
+
+/* See the portable twin. */
+SF_NAKED static void sf_widen_six(const int8_t *from SF_UNUSED, int16_t *first SF_UNUSED,
+                                  int16_t *second SF_UNUSED, int32_t channels SF_UNUSED,
+                                  int32_t step SF_UNUSED, int32_t row SF_UNUSED,
+                                  int32_t rows SF_UNUSED) {
+    __asm volatile(SF_WIDEN_ENTER "add r8, r3, r3, lsl #2\n"
+                                  "1:\n\t"
+                                  "ldrh r9, [r0]\n\t"
+                                  "ldrh r10, [r0, r3]\n\t"
+                                  "ldrh r11, [r0, r3, lsl #1]\n\t"
+                                  "ldrh r12, [r0, r7]\n\t"
+                                  "ldrh lr, [r0, r3, lsl #2]\n\t" SF_WIDEN_PAIR("r9", "r10", "0")
+                                      SF_WIDEN_PAIR("r11", "r12", "4") "ldrh r9, [r0, r8]\n\t"
+                   SF_WIDEN_PAIR("lr", "r9", "8") SF_WIDEN_NEXT);
+}
+
+/* See the portable twin. */
+SF_NAKED static void sf_widen_edge(const int8_t *from SF_UNUSED, int16_t *first SF_UNUSED,
+                                   int16_t *second SF_UNUSED, int32_t channels SF_UNUSED,
+                                   int32_t step SF_UNUSED, int32_t row SF_UNUSED,
+                                   int32_t rows SF_UNUSED, int32_t padding SF_UNUSED) {
+    __asm volatile(
+        SF_WIDEN_ENTER
+        "ldr r8, [sp, #48]\n"
+        "1:\n\t"
+        "ldrh r9, [r0, r3]\n\t"
+        "ldrh r10, [r0, r3, lsl #1]\n\t"
+        "ldrh r11, [r0, r7]\n\t"
+        "ldrh r12, [r0, r3, lsl #2]\n\t"
+        "ldrh lr, [r0]\n\t" SF_WIDEN_PAIR("r9", "r10", "4") SF_WIDEN_PAIR("r11", "r12", "8")
+        "sxtb r9, lr\n\t"
+        "sxtb r10, lr, ror #8\n\t"
+        "pkhbt r9, r8, r9, lsl #16\n\t"
+        "pkhbt r10, r8, r10, lsl #16\n\t"
+        "str r9, [r1]\n\t"
+        "str r10, [r2]\n\t" SF_WIDEN_NEXT);
+}
+
 #else
 
 /* As many outputs of every row as `flags` says; record: the channel's of sf_depthwise_3x3_params;
@@ -269,6 +331,27 @@ static inline void sf_widen_columns(const int8_t *a, const int8_t *b, int16_t *f
         first[1] = b[0];
         second[0] = a[1];
         second[1] = b[1];
+    }
+}
+
+/* Six columns that lie in the plane, from `from` on, of two channels in some rows. step: bytes from
+ * row to row of the input, row: int16 from row to row of first and second. */
+static inline void sf_widen_six(const int8_t *from, int16_t *first, int16_t *second,
+                                int32_t channels, int32_t step, int32_t row, int32_t rows) {
+    for (int32_t i = 0; i < 6; i += 2, from += 2 * channels) {
+        sf_widen_columns(from, from + channels, first + i, second + i, step, step, row, rows);
+    }
+}
+
+/* One column of padding, then five that lie in the plane from `from` on. */
+static inline void sf_widen_edge(const int8_t *from, int16_t *first, int16_t *second,
+                                 int32_t channels, int32_t step, int32_t row, int32_t rows,
+                                 int32_t padding) {
+    const int8_t outside[2] = {(int8_t)padding, (int8_t)padding};
+    sf_widen_columns(outside, from, first, second, 0, step, row, rows);
+    from += channels;
+    for (int32_t i = 2; i < 6; i += 2, from += 2 * channels) {
+        sf_widen_columns(from, from + channels, first + i, second + i, step, step, row, rows);
     }
 }
 
