@@ -9,18 +9,19 @@
  * Which it is, and how high a band may be, is the exporter's choice. */
 #include "sf_strips.h"
 
-/* Channels that are done together, in the rows of one band. */
+/* Channels that are done together, in the rows of one band. Lengths in int16. */
 typedef struct task {
     const sf_depthwise_3x3_params *p;
     const int8_t *in; /* of the first channel */
-    int8_t *out;
     int16_t *buffers;
-    const int8_t *padding; /* one pixel */
-    int8_t *narrow; /* outputs of a plane that has fewer columns than a strip */
-    int32_t row;    /* int16 in a row of a buffer, in a buffer, and to the second channel's */
-    int32_t buffer, other;
-    int32_t channel, channels; /* the first, and 1 or 2 */
-    int32_t y, rows;           /* the band's output rows */
+    int8_t *narrow;        /* outputs of a plane that has fewer columns than a strip */
+    int32_t row, buffer;   /* of a buffer's row, and of a buffer */
+    int32_t other;         /* to the second channel's buffers; 0 where there is one channel */
+    int32_t channels;      /* 1 or 2 */
+    int32_t rows;          /* of the output in this band */
+    int32_t top, inside;   /* rows of the buffers: padding, then those that lie in the plane */
+    const int8_t *first;   /* where the first of these starts */
+    int8_t padding[2];     /* one pixel */
     sf_strip strip;
 } task;
 
@@ -44,21 +45,15 @@ uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p) {
 }
 
 /* The first two strips share outputs where the width is no multiple of a strip's. */
-static int32_t first_output(const task *t, int32_t k) {
-    const int32_t behind = (t->p->strips - k) * t->p->strip_outputs;
-    return k == 0 ? 0 : t->p->window.out_width - behind;
+static int32_t first_output(const sf_depthwise_3x3_params *p, int32_t k) {
+    return k == 0 ? 0 : p->window.out_width - (p->strips - k) * p->strip_outputs;
 }
 
-static int16_t *buffer_of(const task *t, int32_t k) {
-    return t->buffers + (t->p->buffers == 1 ? 0 : k * t->buffer);
-}
-
-/* In both channels' buffers. */
+/* From `to` on, so many int16 of both channels' buffers. */
 SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
-    const int16_t value = t->p->in_zero_point;
     for (; count > 0; count--, to++) {
-        to[0] = value;
-        to[t->other] = value;
+        to[0] = t->padding[0];
+        to[t->other] = t->padding[0];
     }
 }
 
@@ -93,59 +88,47 @@ static void widen_column(const task *t, const int8_t *from, int32_t step, int16_
     }
 }
 
-/* Columns i to end of a strip, in rows that are inside; pixel: where the first row starts; x: the
- * column of the plane that is the strip's first. */
-static void widen_rows(const task *t, int32_t pixel, int32_t x, int16_t *to, int32_t i, int32_t end,
-                       int32_t rows) {
+/* Columns i to end of a strip, in the rows that lie in the plane; x: the plane's column that is the
+ * strip's first. */
+static inline void widen_rows(const task *t, int32_t x, int16_t *to, int32_t i, int32_t end) {
     const int32_t channels = t->p->window.in_channels, width = t->p->window.in_width;
-    const int32_t step = width * channels, row = t->row;
+    const int32_t step = width * channels, row = t->row, rows = t->inside;
     int16_t *second = to + t->other;
-    const int8_t *from = t->in + (pixel + x + i) * channels;
     if (i == 0 && x == -1 && width >= 5 && t->other > 0) {
-        sf_widen_edge(from + channels, to, second, channels, step, row, rows, t->p->in_zero_point);
+        sf_widen_edge(t->first, to, second, channels, step, row, rows, t->padding[0]);
         i = 6;
     }
     while (i < end) {
         const int inside = (uint32_t)(x + i) < (uint32_t)width;
         const int beside = (uint32_t)(x + i + 1) < (uint32_t)width;
-        const int32_t step_a = inside ? step : 0, step_b = beside ? step : 0;
-        from = t->in + (pixel + x + i) * channels;
+        const int8_t *a = inside ? t->first + (x + i) * channels : t->padding;
         if ((i & 1) || t->other == 0) {
-            widen_column(t, inside ? from : t->padding, step_a, to + i, rows);
+            widen_column(t, a, inside ? step : 0, to + i, rows);
             i++;
         } else if (inside && i + 6 <= end && x + i + 6 <= width) {
-            sf_widen_six(from, to + i, second + i, channels, step, row, rows);
+            sf_widen_six(a, to + i, second + i, channels, step, row, rows);
             i += 6;
         } else {
-            sf_widen_columns(inside ? from : t->padding, beside ? from + channels : t->padding,
-                             to + i, second + i, step_a, step_b, row, rows);
+            const int8_t *b = beside ? t->first + (x + i + 1) * channels : t->padding;
+            sf_widen_columns(a, b, to + i, second + i, inside ? step : 0, beside ? step : 0, row,
+                             rows);
             i += 2;
         }
     }
 }
 
-/* The k-th strip's inputs in the band. */
-SF_NOINLINE static void widen_strip(const task *t, int32_t k) {
+/* The strip's inputs; `moved`: how many columns behind the strip before, whose buffer it takes over;
+ * 0 where it has its own. */
+static void widen_strip(const task *t, int32_t start, int16_t *to, int32_t moved) {
     const sf_window *w = &t->p->window;
-    const int32_t start = first_output(t, k);
     const int32_t x = start * w->stride_width - w->pad_left;
-    const int32_t y = t->y * w->stride_height - w->pad_top;
-    const int32_t rows = rows_of(w, t->rows);
-    const int32_t top = sf_clamp(-y, 0, rows);
-    const int32_t bottom = sf_clamp(w->in_height - y, top, rows);
-    int16_t *to = buffer_of(t, k), *inside = to + top * t->row;
-    int32_t i = 0, end = t->row;
-    if (k > 0 && t->p->buffers == 1) {
-        const int32_t moved = start - first_output(t, k - 1);
+    int32_t i = 0;
+    to += t->top * t->row;
+    if (moved > 0) {
         i = t->row - moved;
-        keep_columns(t, inside, bottom - top, moved, i);
-    } else if (t->p->strips > 1) {
-        fill(t, to, top * t->row);
-        fill(t, inside + (bottom - top) * t->row, (rows - bottom) * t->row);
-    } else {
-        end = sf_min(w->in_width - x, t->row);
+        keep_columns(t, to, t->inside, moved, i);
     }
-    widen_rows(t, (y + top) * w->in_width, x, inside, i, end, bottom - top);
+    widen_rows(t, x, to, i, t->p->strips > 1 ? t->row : sf_min(w->in_width - x, t->row));
 }
 
 static void copy_narrow(const task *t, int8_t *out) {
@@ -158,35 +141,61 @@ static void copy_narrow(const task *t, int8_t *out) {
     }
 }
 
-/* The strips from k to last, of all channels. */
-SF_NOINLINE static void run_strips(const task *t, int32_t k, int32_t last) {
-    const sf_window *w = &t->p->window;
+/* All outputs of a strip; out: of the first channel's first. */
+static void run_strip(const task *t, const int32_t *records, const int16_t *window, int8_t *out) {
     const int32_t multiplier = t->p->depth_multiplier;
-    for (int32_t i = 0; i < t->channels * multiplier; i++) {
-        const int32_t o = t->channel * multiplier + i;
-        const int32_t other = t->channels == 1 || i >= multiplier ? t->other : 0;
-        for (int32_t j = k; j <= last; j++) {
-            const int32_t pixel = t->y * w->out_width + first_output(t, j);
-            int8_t *out = t->out + pixel * w->out_channels + o;
-            sf_run_strip(&t->strip, t->p->records + 5 * o, buffer_of(t, j) + other,
-                         is_narrow(t->p) ? t->narrow : out);
-            if (is_narrow(t->p)) {
+    const int16_t *const end = window + t->other;
+    window = t->channels == 1 ? end : window;
+    for (; window <= end; window += t->other) {
+        for (int32_t m = 0; m < multiplier; m++, out++, records += 5) {
+            sf_run_strip(&t->strip, records, window, t->narrow ? t->narrow : out);
+            if (t->narrow) {
                 copy_narrow(t, out);
             }
+        }
+        if (t->other == 0) {
+            return;
         }
     }
 }
 
-static void run_band(const task *t) {
-    const int32_t last = t->p->strips - 1;
-    for (int32_t k = 0; k <= last; k++) {
-        widen_strip(t, k);
-        if (t->p->buffers == 1) {
-            run_strips(t, k, k);
+/* out: of the first channel, the band's first. */
+static void run_band(const task *t, const int32_t *records, int8_t *out) {
+    const sf_depthwise_3x3_params *p = t->p;
+    const int32_t step = p->window.out_channels, buffer = p->buffers > 1 ? t->buffer : 0;
+    int16_t *to = t->buffers;
+    int32_t before = 0;
+    for (int32_t k = 0; k < p->strips; k++, to += buffer) {
+        const int32_t start = first_output(p, k);
+        if (p->band_rows < p->window.out_height) {
+            const int32_t inside_end = (t->top + t->inside) * t->row;
+            fill(t, to, t->top * t->row);
+            fill(t, to + inside_end, t->buffer - inside_end);
+        }
+        widen_strip(t, start, to, buffer == 0 ? start - before : 0);
+        before = start;
+        if (buffer == 0) {
+            run_strip(t, records, to, out + start * step);
         }
     }
-    if (t->p->buffers > 1) {
-        run_strips(t, 0, last);
+    to = t->buffers;
+    for (int32_t k = 0; buffer > 0 && k < p->strips; k++, to += buffer) {
+        run_strip(t, records, to, out + first_output(p, k) * step);
+    }
+}
+
+static void run_channels(task *t, const int32_t *records, int8_t *out) {
+    const sf_window *w = &t->p->window;
+    const int32_t out_row = w->out_width * w->out_channels;
+    for (int32_t y = 0; y < w->out_height; y += t->rows) {
+        const int32_t in_y = y * w->stride_height - w->pad_top;
+        t->rows = sf_min(t->p->band_rows, w->out_height - y);
+        const int32_t rows = rows_of(w, t->rows);
+        t->top = sf_clamp(-in_y, 0, rows);
+        t->inside = sf_clamp(w->in_height - in_y, t->top, rows) - t->top;
+        t->first = t->in + (in_y + t->top) * w->in_width * w->in_channels;
+        t->strip.span = t->rows * w->stride_height * t->row * 2;
+        run_band(t, records, out + y * out_row);
     }
 }
 
@@ -194,31 +203,29 @@ static void run_band(const task *t) {
 void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
-    const int8_t padding[2] = {p->in_zero_point, p->in_zero_point};
+    const int32_t channels = w->in_channels, multiplier = p->depth_multiplier;
+    const int32_t together = sf_min(channels, 2);
+    const int32_t *records = p->records;
     task t;
     t.p = p;
-    t.out = out;
-    t.padding = padding;
     t.buffers = scratch;
     t.row = row_of(w);
     t.buffer = rows_of(w, p->band_rows) * t.row;
-    t.other = w->in_channels > 1 ? p->buffers * t.buffer : 0;
-    t.narrow = (int8_t *)(t.buffers + sf_min(w->in_channels, 2) * p->buffers * t.buffer);
+    t.other = channels > 1 ? p->buffers * t.buffer : 0;
+    t.narrow = is_narrow(p) ? (int8_t *)(t.buffers + together * p->buffers * t.buffer) : NULL;
+    t.padding[0] = t.padding[1] = p->in_zero_point;
     t.strip.flags = (p->out_zero_point > INT8_MIN ? SF_STRIP_SIGNED : 0) |
                     (p->strip_outputs == 5 ? SF_STRIP_5 : 0) |
                     (w->stride_width == 2 ? SF_STRIP_STRIDE_2 : 0);
-    t.strip.out_step = is_narrow(p) ? 1 : w->out_channels;
-    t.strip.row_step = is_narrow(p) ? p->strip_outputs : w->out_width * w->out_channels;
-    t.strip.in_step = w->stride_height * t.row * 2;
+    t.strip.out_step = t.narrow ? 1 : w->out_channels;
+    t.strip.row_step = t.narrow ? p->strip_outputs : w->out_width * w->out_channels;
     t.strip.offset = 2 * p->out_zero_point + 1;
     fill(&t, t.buffers, p->buffers * t.buffer);
-    for (t.channel = 0; t.channel < w->in_channels; t.channel += 2) {
-        t.channels = sf_min(w->in_channels - t.channel, 2);
-        t.in = in + t.channel - (t.channels == 1 && w->in_channels > 1);
-        for (t.y = 0; t.y < w->out_height; t.y += t.rows) {
-            t.rows = sf_min(p->band_rows, w->out_height - t.y);
-            t.strip.span = t.rows * t.strip.in_step;
-            run_band(&t);
-        }
+    for (int32_t c = 0; c < channels; c += 2) {
+        t.channels = sf_min(channels - c, together);
+        t.in = in + c - (together - t.channels);
+        run_channels(&t, records, out);
+        records += 5 * t.channels * multiplier;
+        out += t.channels * multiplier;
     }
 }

@@ -15,10 +15,10 @@ enum { SF_STRIP_WORDS = 4, SF_STRIP_WORDS_2 = 7 };
 enum { SF_STRIP_SIGNED = 256, SF_STRIP_5 = 1 << 17, SF_STRIP_STRIDE_2 = 1 << 18 };
 
 /* The assembly reads it as words, in this order. Bytes: out_step, row_step from output to output
- * and from row to row; span from the first window to that behind the last one's, in_step from
- * window to window. offset: 2 * out_zero_point + 1. */
+ * and from row to row; span from the first window to that behind the last one's, which lie a stride
+ * of buffer rows apart. offset: 2 * out_zero_point + 1. */
 typedef struct sf_strip {
-    int32_t flags, out_step, row_step, span, in_step, offset;
+    int32_t flags, out_step, row_step, span, offset;
 } sf_strip;
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
@@ -29,16 +29,16 @@ typedef struct sf_strip {
 /* r0: window; r1, r2: weights; r3-r6: inputs; r7-r12: sums; lr: output. Weights and parameters lie
  * on the stack, so that no register has to point to them; weights doubled, as the bias is, which
  * saves each output an instruction when it is requantized. At 24: right, bias, multiplier,
- * out_step, row_step, end, in_step, offset. */
+ * out_step, row_step, end, offset. */
 #define SF_STRIP_ENTER                                                                             \
     "push {r4-r11, lr}\n\t"                                                                        \
     "ldm r1, {r4-r8}\n\t"                                                                          \
-    "ldm r0, {r0, r9-r12, lr}\n\t"                                                                 \
+    "ldm r0, {r0, r9-r11, lr}\n\t"                                                                 \
     "lsr r1, r8, #24\n\t"                                                                          \
     "lsl lr, lr, r1\n\t"                                                                           \
     "orr r0, r0, r1\n\t"                                                                           \
     "add r11, r11, r2\n\t"                                                                         \
-    "push {r0, r4, r5, r9-r12, lr}\n\t"                                                            \
+    "push {r0, r4, r5, r9-r11, lr}\n\t"                                                             \
     "sxtb16 r4, r6\n\t"                                                                            \
     "sxtb16 r5, r6, ror #8\n\t"                                                                    \
     "sxtb16 r6, r7\n\t"                                                                            \
@@ -82,10 +82,10 @@ typedef struct sf_strip {
 
 #define SF_STRIP_PARAMETERS                                                                        \
     "ldr r1, [sp, #32]\n\t"                                                                        \
-    "ldr r2, [sp, #52]\n\t"                                                                        \
+    "ldr r2, [sp, #48]\n\t"                                                                        \
     "ldr r3, [sp, #24]\n\t"                                                                        \
     "ldr r4, [sp, #36]\n\t"                                                                        \
-    "ldr r5, [sp, #48]\n\t"                                                                        \
+    "ldr r5, [sp, #44]\n\t"                                                                        \
     "ldr r6, [sp, #40]\n\t"                                                                        \
     "tst r3, #256\n\t"                                                                             \
     "bne 3f\n\t"
@@ -107,12 +107,12 @@ typedef struct sf_strip {
     SF_STRIP_STORE("r8", "lr, r4")                                                                 \
     "add r1, lr, r4, lsl #1\n\t" SF_STRIP_STORE("r9", "r1") SF_STRIP_STORE("r10", "r1, r4")
 
-#define SF_STRIP_NEXT(end)                                                                         \
+#define SF_STRIP_NEXT(step)                                                                        \
     "add lr, r6\n\t"                                                                               \
-    "add r0, r5\n\t"                                                                               \
-    "cmp r0, " end "\n\t"                                                                          \
+    "add r0, #" step "\n\t"                                                                        \
+    "cmp r0, r5\n\t"                                                                               \
     "bne 1b\n\t"                                                                                   \
-    "add sp, #56\n\t"                                                                              \
+    "add sp, #52\n\t"                                                                              \
     "pop {r4-r11, pc}\n\t"
 
 #define SF_STRIP_ROW_6(f7, f8, f9, f10, f11)                                                       \
@@ -134,11 +134,11 @@ typedef struct sf_strip {
     "ldr r5, [r0, #" x6 "]\n\t" SF_STRIP_ONE("r10", f10, "r6", "r3")                               \
         SF_STRIP_ONE("r11", f11, "r3", "r4") SF_STRIP_ONE("r12", "r12", "r4", "r5")
 
-#define SF_STRIP_FINISH_6                                                                          \
+#define SF_STRIP_FINISH_6(step)                                                                        \
     SF_STRIP_PARAMETERS SF_STRIP_SCALE("r7") SF_STRIP_SCALE("r8") SF_STRIP_SCALE("r9")             \
         SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") SF_STRIP_SCALE("r12") "2:\n\t" SF_STRIP_FOUR   \
-        "add r1, r1, r4, lsl #1\n\tldr r2, [sp, #44]\n\t" SF_STRIP_STORE("r11", "r1")              \
-            SF_STRIP_STORE("r12", "r1, r4") SF_STRIP_NEXT("r2") "3:\n\t" SF_STRIP_SCALE_SIGNED(    \
+        "add r1, r1, r4, lsl #1\n\t" SF_STRIP_STORE("r11", "r1")              \
+            SF_STRIP_STORE("r12", "r1, r4") SF_STRIP_NEXT(step) "3:\n\t" SF_STRIP_SCALE_SIGNED(    \
                 "r7") SF_STRIP_SCALE_SIGNED("r8") SF_STRIP_SCALE_SIGNED("r9")                      \
                 SF_STRIP_SCALE_SIGNED("r10") SF_STRIP_SCALE_SIGNED("r11")                          \
                     SF_STRIP_SCALE_SIGNED("r12") "b 2b\n"
@@ -146,7 +146,7 @@ typedef struct sf_strip {
 #define SF_STRIP_FINISH_5                                                                          \
     SF_STRIP_PARAMETERS SF_STRIP_SCALE("r7") SF_STRIP_SCALE("r8") SF_STRIP_SCALE("r9")             \
         SF_STRIP_SCALE("r10") SF_STRIP_SCALE("r11") "2:\n\t" SF_STRIP_FOUR SF_STRIP_STORE(         \
-            "r11", "r1, r4, lsl #1") SF_STRIP_NEXT("r12") "3:\n\t" SF_STRIP_SCALE_SIGNED("r7")     \
+            "r11", "r1, r4, lsl #1") SF_STRIP_NEXT("16") "3:\n\t" SF_STRIP_SCALE_SIGNED("r7")     \
             SF_STRIP_SCALE_SIGNED("r8") SF_STRIP_SCALE_SIGNED("r9") SF_STRIP_SCALE_SIGNED("r10")   \
                 SF_STRIP_SCALE_SIGNED("r11") "b 2b\n"
 
@@ -156,10 +156,9 @@ typedef struct sf_strip {
             SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")                                      \
                 SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11")                                     \
                     SF_STRIP_LOADS("16", "20", "32", "36", "40", "44")                             \
-                        SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11") SF_STRIP_FINISH_6
+                        SF_STRIP_ROW_6("r7", "r8", "r9", "r10", "r11") SF_STRIP_FINISH_6("16")
 
 #define SF_STRIP_BODY_5                                                                            \
-    "ldr r12, [sp, #44]\n"                                                                         \
     "1:\n\tldr r11, [sp, #28]\n\t" SF_STRIP_LOADS("0", "4", "0", "4", "8", "12")                   \
         SF_STRIP_ROW_5("r11", "r11", "r11", "r11")                                                 \
             SF_STRIP_LOADS("8", "12", "16", "20", "24", "28")                                      \
@@ -174,7 +173,7 @@ typedef struct sf_strip {
                 SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "44", "48", "52")                   \
                     SF_STRIP_LOADS("16", "20", "56", "60", "64", "68")                             \
                         SF_STRIP_ROW_2("r7", "r8", "r9", "r10", "r11", "72", "76", "80")           \
-                            SF_STRIP_FINISH_6
+                            SF_STRIP_FINISH_6("56")
 
 /* See the portable twin. */
 SF_NAKED static void sf_run_strip(const sf_strip *strip SF_UNUSED, const int32_t *record SF_UNUSED,
@@ -307,7 +306,7 @@ static inline void sf_run_strip(const sf_strip *strip, const int32_t *record, co
     const int32_t stride = strip->flags & SF_STRIP_STRIDE_2 ? 2 : 1;
     const int32_t row = 2 * (stride == 2 ? SF_STRIP_WORDS_2 : SF_STRIP_WORDS);
     const int16_t *const end = window + (strip->span >> 1);
-    for (; window < end; window += strip->in_step >> 1, out += strip->row_step) {
+    for (; window < end; window += stride * row, out += strip->row_step) {
         for (int32_t x = 0; x < outputs; x++) {
             const int16_t *from = window + x * stride;
             int32_t sum = record[0];

@@ -95,12 +95,12 @@ typedef struct sf_depthwise_params {
     uint16_t depth_multiplier;
 } sf_depthwise_params;
 
-/* The depthwise convolution with a window of 3x3, no dilation, stride_width 1 or 2, and a short
+/* The depthwise convolution with a window of 3x3, no dilation, both strides 1 or 2, and a short
  * requantization (sf_output_stage's `plain`). records: five words for each output channel: 2 * bias,
  * multiplier, then twelve bytes with the weights 0 1 1 2, 3 4 4 5, 6 7 8 and how far to shift right,
- * less 1. strip_outputs: columns that are worked on together, 6, or 5 with stride_width 1; strips:
+ * less 1. strip_outputs: columns that are worked on together, 6, or 5 with a stride of 1; strips:
  * how many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1 or
- * stride_width is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows
+ * the stride is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows
  * that have their inputs in the buffers together. To be allowed in place, more than one band needs
  * out_width <= (stride_height - pad_top) * in_width. */
 typedef struct sf_depthwise_3x3_params {

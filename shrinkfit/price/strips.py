@@ -40,7 +40,7 @@ class Strips:
 
 def has_strips(op: ir.DepthwiseConv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sf_depthwise_3x3 is exact for this operator; one without weights, from shapes alone, counts as usual."""
-    if op.window != (3, 3) or op.dilation != (1, 1) or op.stride[1] not in ROW:
+    if op.window != (3, 3) or op.dilation != (1, 1) or op.stride not in ((1, 1), (2, 2)):
         return False
     full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
     return is_blank(op) or (full_range and has_plain_sums(op, split_scales(op.effective_scales(source, target))[1]))
