@@ -12,7 +12,6 @@
 /* Channels that are done together, in the rows of one band. Lengths in int16. */
 typedef struct task {
     const sf_depthwise_3x3_params *p;
-    const int8_t *in; /* of the first channel */
     int16_t *buffers;
     int8_t *narrow;        /* outputs of a plane that has fewer columns than a strip */
     int32_t row, buffer;   /* of a buffer's row, and of a buffer */
@@ -20,7 +19,7 @@ typedef struct task {
     int32_t channels;      /* 1 or 2 */
     int32_t rows;          /* of the output in this band */
     int32_t top, inside;   /* rows of the buffers: padding, then those that lie in the plane */
-    const int8_t *first;   /* where the first of these starts */
+    const int8_t *first;   /* where the first of these starts, of the first channel */
     int8_t padding[2];     /* one pixel */
     sf_strip strip;
 } task;
@@ -131,10 +130,12 @@ static void widen_strip(const task *t, int32_t start, int16_t *to, int32_t moved
     widen_rows(t, x, to, i, t->p->strips > 1 ? t->row : sf_min(w->in_width - x, t->row));
 }
 
-static void copy_narrow(const task *t, int8_t *out) {
+/* All outputs of a channel's strip; out: its first. */
+static void run_narrow(const task *t, const int32_t *record, const int16_t *window, int8_t *out) {
     const sf_window *w = &t->p->window;
     const int8_t *from = t->narrow;
-    for (int32_t y = 0; y < t->rows; y++, from += t->p->strip_outputs) {
+    sf_run_strip(&t->strip, record, window, t->narrow);
+    for (int32_t y = t->rows; y > 0; y--, from += t->strip.row_step) {
         for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
             *out = from[x];
         }
@@ -142,19 +143,14 @@ static void copy_narrow(const task *t, int8_t *out) {
 }
 
 /* All outputs of a strip; out: of the first channel's first. */
-static void run_strip(const task *t, const int32_t *records, const int16_t *window, int8_t *out) {
-    const int32_t multiplier = t->p->depth_multiplier;
-    const int16_t *const end = window + t->other;
-    window = t->channels == 1 ? end : window;
-    for (; window <= end; window += t->other) {
-        for (int32_t m = 0; m < multiplier; m++, out++, records += 5) {
-            sf_run_strip(&t->strip, records, window, t->narrow ? t->narrow : out);
+static void run_strip(const task *t, const int32_t *record, const int16_t *window, int8_t *out) {
+    for (int32_t c = t->channels == 1 && t->other > 0; c <= (t->other > 0); c++) {
+        for (int32_t m = t->p->depth_multiplier; m > 0; m--, record += 5, out++) {
             if (t->narrow) {
-                copy_narrow(t, out);
+                run_narrow(t, record, window + c * t->other, out);
+            } else {
+                sf_run_strip(&t->strip, record, window + c * t->other, out);
             }
-        }
-        if (t->other == 0) {
-            return;
         }
     }
 }
@@ -184,28 +180,25 @@ static void run_band(const task *t, const int32_t *records, int8_t *out) {
     }
 }
 
-static void run_channels(task *t, const int32_t *records, int8_t *out) {
-    const sf_window *w = &t->p->window;
-    const int32_t out_row = w->out_width * w->out_channels;
-    for (int32_t y = 0; y < w->out_height; y += t->rows) {
-        const int32_t in_y = y * w->stride_height - w->pad_top;
-        t->rows = sf_min(t->p->band_rows, w->out_height - y);
-        const int32_t rows = rows_of(w, t->rows);
-        t->top = sf_clamp(-in_y, 0, rows);
-        t->inside = sf_clamp(w->in_height - in_y, t->top, rows) - t->top;
-        t->first = t->in + (in_y + t->top) * w->in_width * w->in_channels;
-        t->strip.span = t->rows * w->stride_height * t->row * 2;
-        run_band(t, records, out + y * out_row);
+/* All channels. An odd last one is widened with the one before it, which is done and may be
+ * overwritten. */
+static void run_channels(task *t, const int8_t *in, int8_t *out) {
+    const int32_t channels = t->p->window.in_channels, multiplier = t->p->depth_multiplier;
+    const int32_t together = sf_min(channels, 2);
+    const int32_t *records = t->p->records;
+    for (int32_t c = 0; c < channels; c += 2) {
+        t->channels = sf_min(channels - c, together);
+        t->first = in + c - (together - t->channels);
+        run_band(t, records, out);
+        records += 5 * t->channels * multiplier;
+        out += t->channels * multiplier;
     }
 }
 
-/* An odd last channel is widened with the one before it, which is done and may be overwritten. */
 void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
-    const int32_t channels = w->in_channels, multiplier = p->depth_multiplier;
-    const int32_t together = sf_min(channels, 2);
-    const int32_t *records = p->records;
+    const int32_t channels = w->in_channels, together = sf_min(channels, 2);
     task t;
     t.p = p;
     t.buffers = scratch;
@@ -221,11 +214,14 @@ void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int
     t.strip.row_step = t.narrow ? p->strip_outputs : w->out_width * w->out_channels;
     t.strip.offset = 2 * p->out_zero_point + 1;
     fill(&t, t.buffers, p->buffers * t.buffer);
-    for (int32_t c = 0; c < channels; c += 2) {
-        t.channels = sf_min(channels - c, together);
-        t.in = in + c - (together - t.channels);
-        run_channels(&t, records, out);
-        records += 5 * t.channels * multiplier;
-        out += t.channels * multiplier;
+    for (int32_t y = 0; y < w->out_height; y += t.rows) {
+        const int32_t in_y = y * w->stride_height - w->pad_top;
+        t.rows = sf_min(p->band_rows, w->out_height - y);
+        const int32_t rows = rows_of(w, t.rows);
+        t.top = sf_clamp(-in_y, 0, rows);
+        t.inside = sf_clamp(w->in_height - in_y, t.top, rows) - t.top;
+        t.strip.span = t.rows * w->stride_height * t.row * 2;
+        run_channels(&t, in + (in_y + t.top) * w->in_width * channels,
+                     out + y * w->out_width * w->out_channels);
     }
 }
