@@ -13,14 +13,15 @@
 typedef struct task {
     const sf_depthwise_3x3_params *p;
     int16_t *buffers;
-    int8_t *narrow;        /* outputs of a plane that has fewer columns than a strip */
-    int32_t row, buffer;   /* of a buffer's row, and of a buffer */
-    int32_t other;         /* to the second channel's buffers; 0 where there is one channel */
-    int32_t channels;      /* 1 or 2 */
-    int32_t rows;          /* of the output in this band */
-    int32_t top, inside;   /* rows of the buffers: padding, then those that lie in the plane */
-    const int8_t *first;   /* where the first of these starts, of the first channel */
-    int8_t padding[2];     /* one pixel */
+    int8_t *narrow;      /* outputs of a plane that has fewer columns than a strip */
+    int32_t row, buffer; /* of a buffer's row, and of a buffer */
+    int32_t other;       /* to the second channel's buffers; 0 where there is one channel */
+    int32_t channels;    /* 1 or 2 */
+    int32_t rows;        /* of the output in this band */
+    int32_t top;         /* rows of padding in the buffers; behind them, widening.rows */
+    const int8_t *first; /* where the first of these starts, of the first channel */
+    int8_t padding[2];   /* one pixel */
+    sf_widening widening;
     sf_strip strip;
 } task;
 
@@ -48,26 +49,27 @@ static int32_t first_output(const sf_depthwise_3x3_params *p, int32_t k) {
     return k == 0 ? 0 : p->window.out_width - (p->strips - k) * p->strip_outputs;
 }
 
-/* From `to` on, so many int16 of both channels' buffers. */
+/* From `to` on, so many int16 of both channels' buffers; an even number. */
 SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
-    for (; count > 0; count--, to++) {
-        to[0] = t->padding[0];
-        to[t->other] = t->padding[0];
+    const uint32_t two = (uint32_t)(uint16_t)t->widening.padding * UINT32_C(0x10001);
+    for (const int16_t *end = to + count; to < end; to += 2) {
+        sf_store32(to, two);
+        sf_store32(to + t->other, two);
     }
 }
 
 /* The columns that the strip before shares with this one; what comes behind them is overwritten. */
-static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from, int32_t count) {
+static void keep_columns(const task *t, int16_t *to, int32_t from, int32_t count) {
     const int32_t row = t->row;
-    int16_t *second = to + t->other;
+    int16_t *const last = to + t->widening.rows * row, *second = to + t->other;
     if (count == 2) {
-        for (; rows > 0; rows--, to += row, second += row) {
+        for (; to < last; to += row, second += row) {
             const uint32_t x = sf_load32(to + from), y = sf_load32(second + from);
             sf_store32(to, x);
             sf_store32(second, y);
         }
     }
-    for (; rows > 0; rows--, to += row, second += row) {
+    for (; to < last; to += row, second += row) {
         for (int32_t i = 0; i < count; i += 2) {
             const uint32_t x = sf_load32(to + from + i), y = sf_load32(second + from + i);
             sf_store32(to + i, x);
@@ -77,80 +79,99 @@ static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from,
 }
 
 /* One column of one or two channels. */
-static void widen_column(const task *t, const int8_t *from, int32_t step, int16_t *to,
-                         int32_t rows) {
-    for (; rows > 0; rows--, to += t->row, from += step) {
-        *to = *from;
+static void widen_column(const task *t, sf_column a, int16_t *to) {
+    for (int32_t rows = t->widening.rows; rows > 0; rows--, to += t->row, a.from += a.step) {
+        *to = *a.from;
         if (t->other) {
-            to[t->other] = from[1];
+            to[t->other] = a.from[1];
         }
     }
 }
 
+static sf_column column_at(const task *t, int32_t x) {
+    const int is_inside = (uint32_t)x < t->p->window.in_width;
+    sf_column c = {t->padding, 0};
+    if (is_inside) {
+        c.from = t->first + x * t->widening.channels;
+        c.step = t->widening.step;
+    }
+    return c;
+}
+
 /* Columns i to end of a strip, in the rows that lie in the plane; x: the plane's column that is the
  * strip's first. */
-static inline void widen_rows(const task *t, int32_t x, int16_t *to, int32_t i, int32_t end) {
-    const int32_t channels = t->p->window.in_channels, width = t->p->window.in_width;
-    const int32_t step = width * channels, row = t->row, rows = t->inside;
-    int16_t *second = to + t->other;
-    if (i == 0 && x == -1 && width >= 5 && t->other > 0) {
-        sf_widen_edge(t->first, to, second, channels, step, row, rows, t->padding[0]);
-        i = 6;
-    }
+SF_NOINLINE static void widen_rows(const task *t, int32_t x, int16_t *to, int32_t i, int32_t end) {
+    const int32_t width = t->p->window.in_width;
     while (i < end) {
-        const int inside = (uint32_t)(x + i) < (uint32_t)width;
-        const int beside = (uint32_t)(x + i + 1) < (uint32_t)width;
-        const int8_t *a = inside ? t->first + (x + i) * channels : t->padding;
-        if ((i & 1) || t->other == 0) {
-            widen_column(t, a, inside ? step : 0, to + i, rows);
-            i++;
-        } else if (inside && i + 6 <= end && x + i + 6 <= width) {
-            sf_widen_six(a, to + i, second + i, channels, step, row, rows);
+        int16_t *const first = to + i, *const second = first + t->other;
+        if (t->other > 0 && x + i >= 0 && i + 6 <= end && x + i + 6 <= width) {
+            sf_widen_six(t->first + (x + i) * t->widening.channels, first, second, &t->widening);
             i += 6;
+            continue;
+        }
+        const sf_column two[2] = {column_at(t, x + i), column_at(t, x + i + 1)};
+        if ((i & 1) || t->other == 0) {
+            widen_column(t, two[0], first);
+            i++;
         } else {
-            const int8_t *b = beside ? t->first + (x + i + 1) * channels : t->padding;
-            sf_widen_columns(a, b, to + i, second + i, inside ? step : 0, beside ? step : 0, row,
-                             rows);
+            sf_widen_columns(two, first, second, &t->widening);
             i += 2;
         }
     }
 }
 
-/* The strip's inputs; `moved`: how many columns behind the strip before, whose buffer it takes over;
- * 0 where it has its own. */
+/* The strip's inputs; `moved`: how many columns behind the strip before, whose buffer it takes
+ * over; 0 where it has its own. Padding beside a plane of one strip is in the buffer from the
+ * start. */
 static void widen_strip(const task *t, int32_t start, int16_t *to, int32_t moved) {
     const sf_window *w = &t->p->window;
     const int32_t x = start * w->stride_width - w->pad_left;
+    const int is_single = t->p->strips == 1;
+    const int32_t end = is_single ? sf_min(w->in_width - x, t->row) : t->row;
     int32_t i = 0;
     to += t->top * t->row;
     if (moved > 0) {
         i = t->row - moved;
-        keep_columns(t, to, t->inside, moved, i);
+        keep_columns(t, to, moved, i);
+    } else if (is_single && w->in_width == 6) {
+        i = w->pad_left;
+    } else if (x == -1 && w->in_width >= 5 && t->other > 0) {
+        sf_widen_edge(t->first, to, to + t->other, &t->widening);
+        i = 6;
     }
-    widen_rows(t, x, to, i, t->p->strips > 1 ? t->row : sf_min(w->in_width - x, t->row));
+    if (i < end) {
+        widen_rows(t, x, to, i, end);
+    }
 }
 
-/* All outputs of a channel's strip; out: its first. */
-static void run_narrow(const task *t, const int32_t *record, const int16_t *window, int8_t *out) {
+/* One channel's strip for all its multiples, of planes that may be narrower than a strip. */
+SF_NOINLINE static void run_multiples(const task *t, const int32_t *record, const int16_t *window,
+                                      int8_t *out) {
     const sf_window *w = &t->p->window;
-    const int8_t *from = t->narrow;
-    sf_run_strip(&t->strip, record, window, t->narrow);
-    for (int32_t y = t->rows; y > 0; y--, from += t->strip.row_step) {
-        for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
-            *out = from[x];
+    for (int32_t m = 0; m < t->p->depth_multiplier; m++, record += 5) {
+        const int8_t *from = t->narrow;
+        int8_t *to = out + m;
+        sf_run_strip(&t->strip, record, window, t->narrow ? t->narrow : to);
+        for (int32_t y = t->narrow ? t->rows : 0; y > 0; y--, from += t->strip.row_step) {
+            for (int32_t x = 0; x < w->out_width; x++, to += w->out_channels) {
+                *to = from[x];
+            }
         }
     }
 }
 
-/* All outputs of a strip; out: of the first channel's first. */
+/* All outputs of a strip; out: of the first channel's first. The second channel's buffer has the
+ * only one where both are widened for an odd last one, and is the first's where there is no other.
+ */
 static void run_strip(const task *t, const int32_t *record, const int16_t *window, int8_t *out) {
-    for (int32_t c = t->channels == 1 && t->other > 0; c <= (t->other > 0); c++) {
-        for (int32_t m = t->p->depth_multiplier; m > 0; m--, record += 5, out++) {
-            if (t->narrow) {
-                run_narrow(t, record, window + c * t->other, out);
-            } else {
-                sf_run_strip(&t->strip, record, window + c * t->other, out);
-            }
+    const int32_t multiplier = t->p->depth_multiplier;
+    const int is_simple = multiplier == 1 && t->narrow == NULL;
+    for (int32_t c = t->channels; c > 0; c--, record += 5 * multiplier, out += multiplier) {
+        const int16_t *from = c == 1 ? window + t->other : window;
+        if (is_simple) {
+            sf_run_strip(&t->strip, record, from, out);
+        } else {
+            run_multiples(t, record, from, out);
         }
     }
 }
@@ -164,7 +185,7 @@ static void run_band(const task *t, const int32_t *records, int8_t *out) {
     for (int32_t k = 0; k < p->strips; k++, to += buffer) {
         const int32_t start = first_output(p, k);
         if (p->band_rows < p->window.out_height) {
-            const int32_t inside_end = (t->top + t->inside) * t->row;
+            const int32_t inside_end = (t->top + t->widening.rows) * t->row;
             fill(t, to, t->top * t->row);
             fill(t, to + inside_end, t->buffer - inside_end);
         }
@@ -207,6 +228,10 @@ void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int
     t.other = channels > 1 ? p->buffers * t.buffer : 0;
     t.narrow = is_narrow(p) ? (int8_t *)(t.buffers + together * p->buffers * t.buffer) : NULL;
     t.padding[0] = t.padding[1] = p->in_zero_point;
+    t.widening.channels = channels;
+    t.widening.step = w->in_width * channels;
+    t.widening.row = t.row * 2;
+    t.widening.padding = p->in_zero_point & 0xFFFF;
     t.strip.flags = (p->out_zero_point > INT8_MIN ? SF_STRIP_SIGNED : 0) |
                     (p->strip_outputs == 5 ? SF_STRIP_5 : 0) |
                     (w->stride_width == 2 ? SF_STRIP_STRIDE_2 : 0);
@@ -219,7 +244,7 @@ void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int
         t.rows = sf_min(p->band_rows, w->out_height - y);
         const int32_t rows = rows_of(w, t.rows);
         t.top = sf_clamp(-in_y, 0, rows);
-        t.inside = sf_clamp(w->in_height - in_y, t.top, rows) - t.top;
+        t.widening.rows = sf_clamp(w->in_height - in_y, t.top, rows) - t.top;
         t.strip.span = t.rows * w->stride_height * t.row * 2;
         run_channels(&t, in + (in_y + t.top) * w->in_width * channels,
                      out + y * w->out_width * w->out_channels);

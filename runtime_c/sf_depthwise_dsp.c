@@ -30,11 +30,17 @@ typedef struct plane_shape {
 static plane_shape shape_of(const sf_window *w) {
     plane_shape s;
     const int32_t in = w->in_channels, out = w->out_channels;
-    const axis y = {w->in_height,       w->out_height, w->kernel_height,    w->stride_height,
-                    w->dilation_height, w->pad_top,    w->in_width * in,    w->out_width * out,
-                    w->kernel_width};
-    const axis x = {w->in_width,       w->out_width, w->kernel_width, w->stride_width,
-                    w->dilation_width, w->pad_left,  in,              out,
+    const axis y = {w->in_height,     w->out_height,      w->kernel_height,
+                    w->stride_height, w->dilation_height, w->pad_top,
+                    w->in_width * in, w->out_width * out, w->kernel_width};
+    const axis x = {w->in_width,
+                    w->out_width,
+                    w->kernel_width,
+                    w->stride_width,
+                    w->dilation_width,
+                    w->pad_left,
+                    in,
+                    out,
                     1};
     const int is_upright = y.kernel > x.kernel;
     s.across = is_upright ? x : y;
