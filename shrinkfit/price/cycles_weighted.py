@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
@@ -34,68 +35,133 @@ class Window:
         starts = (i * self.stride[axis] - self.before[axis] for i in range(self.out[axis]))
         return [max(0, min(kernel, (size - 1 - n) // dilation + 1) - max(0, -(n // dilation))) for n in starts]
 
+    def lefts(self) -> list[int]:
+        """For each output column: the input column of its first tap."""
+        return [i * self.stride[1] - self.before[1] for i in range(self.out[1])]
+
     @property
     def has_whole_rows(self) -> bool:
         return self.kernel[1] == 1 or self.dilation[1] == 1
 
     @property
     def lies_in_a_row(self) -> bool:
-        """As the function of that name in sf_conv2d_dsp.c."""
+        """As the function of that name in sf_widen.h."""
         return self.has_whole_rows and (
             self.kernel[0] == 1 or (self.kernel[1] == self.size[1] and self.dilation[0] == 1)
         )
 
+    @property
+    def widens_directly(self) -> bool:
+        """As the function of that name in sf_widen.h."""
+        return self.lies_in_a_row or (self.has_whole_rows and self.kernel[1] * self.channels % 4 == 0)
 
-def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: bool = False) -> Counts:
-    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside.
 
-    tap_by_tap: whether neighbouring taps are never copied together.
-    """
-    (height, width), channels = window.kernel, window.channels
-    parts = [n for n in columns if n < width or tap_by_tap or not window.has_whole_rows]
-    whole = len(columns) - len(parts)
-    rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
-    part_taps = len(rows) * height * len(parts) * width
-    part_inside = sum(rows) * sum(parts)
-    whole_inside = sum(rows_to_copy) * whole
-    pieces = [
-        ("copied", width * channels, whole_inside),
-        ("filled", width * channels, len(rows_to_copy) * height * whole - whole_inside),
-        ("copied", channels, part_inside),
-        ("filled", channels, part_taps - part_inside),
-    ]
-    gathered = len(rows) * len(parts) + len(rows_to_copy) * whole
-    counts = {"gathered": gathered, "gathered_rows": gathered * height}
-    for what, size, count in pieces:
-        places = {"": 1, "_words": size // 4, "_tails": int(size % 4 > 0), "_tail_bytes": size % 4}
-        for place, times in places.items():
-            counts[what + place] = counts.get(what + place, 0) + count * times
+def _gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
+    """Windows copied tap by tap, over the output rows and columns given by their taps inside."""
+    on = sum(rows) * sum(columns)
+    windows, pieces = len(rows) * len(columns), {"copied": on, "filled": len(rows) * len(columns) * w.taps - on}
+    counts = {"gathered": windows, "gathered_rows": windows * w.kernel[0]}
+    for what, count in pieces.items():
+        places = {"": 1, "_words": w.channels // 4, "_tails": int(w.channels % 4 > 0), "_tail_bytes": w.channels % 4}
+        counts |= {what + place: count * times for place, times in places.items()}
     return counts
 
 
-def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
-    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
-    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
-    words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
-    rows, columns = w.inside(0), w.inside(1)
-    gathered = _gathered(w, rows, columns, tap_by_tap)
-    if w.pixels % 2:
-        last = _gathered(w, rows[-1:], columns[-1:], tap_by_tap)
-        gathered = {name: count + last[name] for name, count in gathered.items()}
-    return gathered | {
-        "pixel_pairs": pairs,
-        "blocks": blocks,
-        "block_word_pairs": blocks * (words // 2),
-        "block_odd_words": blocks * (words % 2),
-        "widened_words": 2 * pairs * (row // 4),
-        "widened_tails": 2 * pairs * int(row % 4 > 0),
-        "widened_tail_bytes": 2 * pairs * (row % 4),
+def _gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
+    """Windows that reach over an edge, copied row by row; columns: their first taps, as `left` in sf_widen.h."""
+    (height, width), channels = w.kernel, w.channels
+    counts = {"edge_windows": 0, "edge_rows": 0, "edge_copies": 0, "edge_words": 0}
+    for (inside, left), windows in Counter(product(rows, columns)).items():
+        before = max(0, min(-left, width))
+        there = max(min(width, w.size[1] - left) - before, 0)
+        if inside == height and there == width:
+            continue
+        copies = inside if there else 0
+        parts = (before, there, width - before - there)
+        words = copies * sum(_words(n * channels) for n in parts) + (height - copies) * _words(width * channels)
+        made = {"edge_windows": 1, "edge_rows": height, "edge_copies": copies, "edge_words": words}
+        counts = {name: counts[name] + windows * made[name] for name in counts}
+    return counts
+
+
+def _words(n: int) -> int:
+    return -(-n // 4)
+
+
+def _add(*parts: Counts) -> Counts:
+    return {name: sum(part.get(name, 0) for part in parts) for name in {n: None for part in parts for n in part}}
+
+
+def _widen(calls: int, size: int) -> Counts:
+    """sf_widen.h's widen, of size bytes each time."""
+    places = {"": 1, "_sixteens": size // 16, "_fours": size % 16 // 4, "_tails": int(size % 4 > 0)}
+    return {f"widened{place}": calls * times for place, times in places.items()} | {
+        "widened_tail_bytes": calls * (size % 4)
     }
+
+
+def _windows(w: Window, rows: slice, columns: slice) -> Counts:
+    """sf_widen_window for the windows of these rows and columns of the output."""
+    inside, lefts = w.inside(0)[rows], w.lefts()[columns]
+    on = w.inside(1)[columns]
+    whole = inside.count(w.kernel[0]) * on.count(w.kernel[1])
+    windows, row = len(inside) * len(on), w.kernel[1] * w.channels
+    full = _words(w.taps * w.channels) * 4
+    if not w.has_whole_rows:
+        return _add(_gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
+    edges = _add(_gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
+    if w.widens_directly:
+        pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
+        return _add(edges, _widen(whole * pieces, size))
+    copied = {"rows_windows": whole, "rows": whole * w.kernel[0], "rows_words": whole * w.kernel[0] * _words(row)}
+    return _add(edges, copied, _widen(whole, full))
+
+
+def _widened(w: Window) -> Counts:
+    """Two windows at a time; an odd last one is done twice."""
+    pairs = {"pixel_pairs": -(-w.pixels // 2)}
+    if w.kernel == (1, 1) and w.stride == (1, 1) and w.before == (0, 0) and w.out == w.size:
+        return pairs | {"line_pairs": pairs["pixel_pairs"]} | _widen(2 * pairs["pixel_pairs"], w.channels)
+    last = [_windows(w, slice(-1, None), slice(-1, None))] if w.pixels % 2 else []
+    return _add(pairs, _windows(w, slice(None), slice(None)), *last)
+
+
+def _blocks(w: Window) -> Counts:
+    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
+    words, blocks = _words(w.taps * w.channels), -(-w.pixels // 2) * -(-w.out_channels // 2)
+    return {"blocks": blocks, "block_word_pairs": blocks * (words // 2), "block_odd_words": blocks * (words % 2)}
 
 
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp."""
-    return {"call": 1} | _two_by_two(Window(op, graph))
+    w = Window(op, graph)
+    return {"call": 1} | _widened(w) | _blocks(w)
+
+
+def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_pairs_s8_dsp: two pixels by four channels at a time, in turns of sixteen pairs of taps."""
+    w, target = Window(op, graph), graph.tensors[op.outputs[0]]
+    steps, pairs = -(-w.taps * w.channels // 4) * 2, -(-w.pixels // 2)
+    rest = w.out_channels % 4
+    fours, twos = pairs * (w.out_channels // 4 + int(rest == 3)), pairs * int(rest in (1, 2))
+    is_signed = target.zero_point != ir.INT8_MIN
+    is_clamped = (op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)
+    return _widened(w) | {
+        "call": 1,
+        "calls_of_four": pairs * (int(w.out_channels >= 4) + int(rest == 3)),
+        "fours": fours,
+        "four_turns": fours * -(-steps // 16),
+        "four_steps": fours * steps,
+        "signed_fours": fours * is_signed,
+        "twos": twos,
+        "two_turns": twos * -(-steps // 8),
+        "two_steps": twos * steps,
+        "signed_twos": twos * is_signed,
+        "rests": pairs * int(rest > 0),
+        "rest_bytes": 2 * pairs * rest,
+        "clamped_pixels": 2 * pairs * is_clamped,
+        "clamped_bytes": 2 * pairs * w.out_channels * is_clamped,
+    }
 
 
 def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
@@ -103,7 +169,11 @@ def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     w = Window(op, graph)
     groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
     w.out_channels //= groups
-    counts = _two_by_two(w, tap_by_tap=True)
+    rows, columns = w.inside(0), w.inside(1)
+    last = [_gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
+    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
+    gathered = _add(_gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
+    counts = _add(gathered, _blocks(w))
     return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
 
 
@@ -175,43 +245,48 @@ def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
 
 
 def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
-    """sf_depthwise_3x3_s8: for every two channels band by band, strip by strip."""
+    """sf_depthwise_3x3_s8: band by band, for every two channels strip by strip."""
     (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
     w, plan = Window(op, graph), strips(op, source.shape, target.shape)
-    row, pairs = ROW[op.stride[1]], -(-w.channels // 2)
-    rows_of = lambda n: (n - 1) * op.stride[0] + 3  # noqa: E731
-    counts = Counter(call=1, pairs=pairs, filled=plan.buffers * rows_of(plan.band_rows) * row)
+    stride, row, pairs = op.stride[0], ROW[op.stride[1]], -(-w.channels // 2)
+    runs, has_bands = w.out_channels * plan.count, plan.band_rows < w.out[0]
+    place = "rows_stride_2" if stride == 2 else f"rows_{plan.outputs}"
+    counts = Counter(call=1, filled=plan.buffers * ((plan.band_rows - 1) * stride + 3) * row)
     for y in range(0, w.out[0], plan.band_rows):
         band = min(plan.band_rows, w.out[0] - y)
-        top = max(0, w.before[0] - y * op.stride[0])
-        inside = max(0, min(rows_of(band), w.size[0] + w.before[0] - y * op.stride[0]) - top)
-        counts += Counter(bands=pairs)
-        for k in range(plan.count):
-            counts += _widened_strip(w, plan, k, row, inside, rows_of(band) - inside, pairs)
-        runs = w.out_channels * plan.count
-        place = "rows_stride_2" if op.stride[1] == 2 else f"rows_{plan.outputs}"
-        counts += Counter({"runs": runs, place: runs * band})
+        first, rows = y * stride - w.before[0], (band - 1) * stride + 3
+        inside = max(0, min(rows, w.size[0] - first) - max(0, -first))
+        counts += Counter({"bands": 1, "pairs": pairs, "strips": pairs * plan.count, "runs": runs, place: runs * band})
         counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
+        counts += Counter(filled=pairs * plan.count * (rows - inside) * row if has_bands else 0)
+        for k in range(plan.count):
+            for what, calls in _widened(w, plan, k, row).items():
+                counts += Counter({what: pairs * calls, f"{what}_rows": pairs * calls * inside})
         if w.out[1] < plan.outputs:
             counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
     return dict(counts)
 
 
-def _widened_strip(w: Window, plan: Strips, k: int, row: int, inside: int, outside: int, pairs: int) -> Counter:
-    """A strip's inputs in one band, for all pairs of channels; inside, outside: its rows on the plane and not."""
+def _widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
+    """What widen_strip calls for the k-th strip, and how often."""
     starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
-    kept, end, counts = 0, row, Counter(strips=pairs)
+    width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()
+    end, is_pair = min(width - x, row) if plan.count == 1 else row, w.channels > 1
     if k and plan.buffers == 1:
-        kept = row - (starts[k] - starts[k - 1])
-        counts += Counter(kept_rows=pairs * inside, kept_words=pairs * inside * -(-kept // 2))
-    elif plan.count > 1:
-        counts += Counter(filled=pairs * outside * row)
-    else:
-        end = min(w.size[1] + w.before[1], row)
-    single = max(end - kept, 0) if w.channels == 1 else kept % 2
-    double = 0 if w.channels == 1 else -(-(end - kept - single) // 2)
-    counts += Counter(columns=pairs * double, column_rows=pairs * double * inside)
-    return counts + Counter(single_columns=pairs * single, single_column_rows=pairs * single * inside)
+        at = row - (starts[k] - starts[k - 1])
+        made["kept" if at == 2 else "kept_words"] = 1 if at == 2 else -(-at // 2)
+    elif plan.count == 1 and width == 6:
+        at = w.before[1]
+    elif x == -1 and width >= 5 and is_pair:
+        made["edges"], at = 1, 6
+    while at < end:
+        if is_pair and x + at >= 0 and at + 6 <= end and x + at + 6 <= width:
+            what, step = "sixes", 6
+        else:
+            what, step = ("singles", 1) if at % 2 or not is_pair else ("columns", 2)
+        made[what] += 1
+        at += step
+    return made
 
 
 def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
@@ -272,6 +347,7 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
 
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
+    "sf_conv2d_pairs_s8_dsp": conv2d_pairs_dsp,
     "sf_conv2d_s8": conv2d,
     "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
     "sf_grouped_conv2d_s8": conv2d,
