@@ -350,7 +350,7 @@ KINDS: dict[str, int] = {
     "wide_conv": 60,
     "grouped": 60,
     "transposed": 60,
-    "depthwise": 90,
+    "depthwise": 160,
     "dense": 50,
     "max_pool": 80,
     "average_pool": 80,
