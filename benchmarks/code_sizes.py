@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -47,6 +48,8 @@ const int8_t *measured_output(const void *arena);
 ARENA_SECTION = ".bss.sf_arena"
 ROOT_SECTIONS = (".vectors", ".text.Reset_Handler", ".text.startup.main")
 SHF_ALLOC = 2
+# The first halfword of a 32-bit PUSH, whose second one has a bit per register; the upper bits of a 16-bit PUSH.
+PUSH_WIDE, PUSH_NARROW = 0xE92D, 0b1011010
 # What the linker script throws away.
 DISCARDED = (".ARM.exidx", ".ARM.extab")
 # libgcc's helpers, hand-written for ARMv6-M, save at most these registers: r0-r7, lr and a few words.
@@ -93,6 +96,15 @@ def stack_frame(function: str, frames: dict[str, int]) -> int:
     return next((frames[name] for name in names if name in frames), 0)
 
 
+def pushed_bytes(code: bytes) -> int:
+    """What a function that is all assembly pushes, which -fstack-usage does not see: PUSH, and the 32-bit STMDB sp!."""
+    halves = [int.from_bytes(code[i : i + 2], "little") for i in range(0, len(code) - 1, 2)]
+    if not halves or (halves[0] != PUSH_WIDE and halves[0] >> 9 != PUSH_NARROW):
+        return 0
+    wide = sum(4 * after.bit_count() for half, after in pairwise(halves) if half == PUSH_WIDE)
+    return wide + sum(4 * (half & 0x1FF).bit_count() for half in halves[:1] if half >> 9 == PUSH_NARROW)
+
+
 def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
     """Adds one object file's sections and global symbols; `sections` values are [bytes, stack, uses]."""
     image = ELFFile(io.BytesIO(data))
@@ -108,7 +120,7 @@ def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, 
         if key(index):
             section = image.get_section(index)
             function = section.name.removeprefix(".text.").removeprefix("startup.")
-            frame = stack_frame(function, frames)
+            frame = stack_frame(function, frames) or pushed_bytes(section.data())
             sections[key(index)] = [-(-section["sh_size"] // 4) * 4, frame, set()]
     for symbol in table.iter_symbols():
         home = symbol["st_shndx"]

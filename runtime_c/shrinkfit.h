@@ -103,6 +103,14 @@ typedef struct sf_dense_params {
     uint16_t rows, inputs, outputs;
 } sf_dense_params;
 
+/* stream: biases, weights in pairs, multipliers and shifts, as sf_dense_pairs.h says; every shift is
+ * in [-23, -2], and no sum of an output with an even number reaches 2^23. */
+typedef struct sf_dense_pairs_params {
+    const int32_t *stream;
+    uint16_t rows, inputs, outputs;
+    int8_t out_zero_point, activation_min, activation_max;
+} sf_dense_pairs_params;
+
 /* Dilation is 1; in_channels == out_channels. */
 typedef struct sf_pool_params {
     sf_window window;
@@ -296,6 +304,8 @@ uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p);
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8_dsp(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
  * zero. Every window holds at least one input pixel. */

@@ -15,7 +15,7 @@ from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic, kernels_layout
+from shrinkfit.price import kernels_arithmetic, kernels_dense, kernels_layout
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -35,6 +35,7 @@ STRUCT_BYTES = (
         "sf_softmax_params": 16,
     }
     | kernels_arithmetic.STRUCT_BYTES
+    | kernels_dense.STRUCT_BYTES
     | kernels_layout.STRUCT_BYTES
 )
 
@@ -228,8 +229,11 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
 
 
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
-    rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    rows = prod(source.shape[:-1])
     supported(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    if dsp and kernels_dense.takes_pairs(op, source, target):
+        return kernels_dense.dense_pairs(op)
     return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 

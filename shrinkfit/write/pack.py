@@ -19,6 +19,7 @@ from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write import pack_arithmetic, pack_layout
+from shrinkfit.write.pack_dense import pack_dense_pairs
 from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
@@ -145,6 +146,10 @@ def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_dense_params", {"kernel": pack_rows(op.kernel)} | arrays, fields)
 
 
+def _dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
+    return pack_dense_pairs(op, fold_zero_point(op, sources[0].zero_point), sources[0], target)
+
+
 def _activation(op: ir.Activated) -> dict[str, int]:
     return {"activation_min": op.activation_min, "activation_max": op.activation_max}
 
@@ -171,4 +176,6 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "softmax": _softmax,
 }
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
-_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {}
+_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
+    "sf_dense_pairs_params": _dense_pairs,
+}

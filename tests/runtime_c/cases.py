@@ -78,6 +78,17 @@ CASES += [
     for i, o, r in [(1, 1, ()), (3, 4, ()), (4, 5, ()), (5, 3, (3,)), (64, 12, ()), (67, 7, (2, 2)), (130, 9, ())]
 ]
 CASES += [(g.dense, dict(inputs=40, outputs=6, zp=-128, act=NARROW))]
+# Weights in pairs: 4, 8 and 16 inputs and what is left of them; 8 outputs, 2, 1; more than 512 inputs.
+CASES += [
+    (g.dense, dict(inputs=i, outputs=o))
+    for i, o in [(2, 8), (4, 8), (6, 17), (7, 9), (8, 8), (9, 10), (12, 24), (13, 8), (16, 11), (19, 15), (23, 16)]
+]
+CASES += [(g.dense, dict(inputs=i, outputs=8, rows=(2,))) for i in (24, 25, 28, 31, 32, 33, 45, 48)]
+CASES += [
+    (g.dense, dict(inputs=3, outputs=13, rows=(3,), zp=127)),
+    (g.dense, dict(inputs=600, outputs=9, zp=0)),
+    (g.dense, dict(inputs=11, outputs=18, rows=(2,), act=NARROW)),
+]
 CASES += [
     (g.pool, dict(mode=mode, size=size, channels=c, window=w, stride=s, padding=p, act=a))
     for mode in ("max", "average")

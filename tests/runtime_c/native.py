@@ -47,6 +47,9 @@ STRUCTS = {
     "sf_grouped_conv2d_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "group_inputs group_outputs"),
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
+    "sf_dense_pairs_params": [("stream", POINTER)]
+    + _fields("H", "rows inputs outputs")
+    + _fields("b", "out_zero_point activation_min activation_max"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
     "sf_softmax_params": _fields("H", "rows depth")
     + _fields("i", "multiplier")
