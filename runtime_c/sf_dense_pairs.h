@@ -15,12 +15,4 @@
 
 #include "sf_internal.h"
 
-static inline void sf_clamp_bytes(int8_t *out, int32_t count, int32_t low, int32_t high) {
-    if (low > INT8_MIN || high < INT8_MAX) {
-        for (int32_t i = 0; i < count; i++) {
-            out[i] = (int8_t)sf_clamp(out[i], low, high);
-        }
-    }
-}
-
 #endif

@@ -18,12 +18,16 @@
 #define sf_depthwise sf_depthwise_s8_dsp
 #define sf_dense sf_dense_s8_dsp
 #define sf_dense_pairs sf_dense_pairs_s8_dsp
+#define sf_sparse_dense sf_sparse_dense_s8_dsp
+#define sf_sparse_conv2d sf_sparse_conv2d_s8_dsp
 #else
 #define sf_conv2d sf_conv2d_s8
 #define sf_grouped_conv2d sf_grouped_conv2d_s8
 #define sf_depthwise sf_depthwise_s8
 #define sf_dense sf_dense_s8
 #define sf_dense_pairs sf_dense_pairs_s8
+#define sf_sparse_dense sf_sparse_dense_s8
+#define sf_sparse_conv2d sf_sparse_conv2d_s8
 #endif
 
 #endif

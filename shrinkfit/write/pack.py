@@ -20,6 +20,7 @@ from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write import pack_arithmetic, pack_layout
 from shrinkfit.write.pack_dense import pack_dense_pairs
+from shrinkfit.write.pack_sparse import pack_sparse
 from shrinkfit.write.packed import Packed
 
 # The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
@@ -150,6 +151,10 @@ def _dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     return pack_dense_pairs(op, fold_zero_point(op, sources[0].zero_point), sources[0], target)
 
 
+def _sparse(op: ir.Dense | ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+    return pack_sparse(op, fold_zero_point(op, sources[0].zero_point), sources[0], target)
+
+
 def _activation(op: ir.Activated) -> dict[str, int]:
     return {"activation_min": op.activation_min, "activation_max": op.activation_max}
 
@@ -178,4 +183,5 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
 _PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
     "sf_dense_pairs_params": _dense_pairs,
+    "sf_sparse_params": _sparse,
 }

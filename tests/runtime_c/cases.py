@@ -89,6 +89,33 @@ CASES += [
     (g.dense, dict(inputs=600, outputs=9, zp=0)),
     (g.dense, dict(inputs=11, outputs=18, rows=(2,), act=NARROW)),
 ]
+# Sparse: 2 and 4 blocks at a time, a whole row, rows without any, the last block cut; 2 pixels.
+SPARSE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+CASES += [
+    (g.sparse, dict(make=g.dense, kept=k, inputs=i, outputs=o, rows=r))
+    for k, i, o, r in [
+        (SPARSE, 120, 20, ()),
+        (SPARSE, 1024, 11, (2,)),
+        ([1], 61, 1, ()),
+        ([2, 0], 62, 3, (3,)),
+        ([3, 9], 63, 8, ()),
+        ([15, 1, 1, 1], 60, 12, ()),
+    ]
+]
+CASES += [
+    (g.sparse, dict(make=g.conv, kept=k, size=s, channels=c, kernel=(1, 1), out=o))
+    for k, s, c, o in [
+        (SPARSE, (3, 3), 120, 20),
+        (SPARSE, (2, 2), 1024, 11),
+        ([1], (1, 1), 61, 1),
+        ([2, 0], (5, 1), 62, 3),
+        ([15, 1, 1, 1], (1, 2), 60, 12),
+    ]
+]
+CASES += [
+    (g.sparse, dict(make=g.dense, kept=[3], inputs=80, outputs=9, rows=(2,), zp=-128, act=NARROW)),
+    (g.sparse, dict(make=g.conv, kept=[3], size=(3, 1), channels=80, kernel=(1, 1), out=9, zp=-128, act=NARROW)),
+]
 CASES += [
     (g.pool, dict(mode=mode, size=size, channels=c, window=w, stride=s, padding=p, act=a))
     for mode in ("max", "average")
@@ -122,4 +149,5 @@ CASES += [
 
 def label(case) -> str:
     make, sizes = case
-    return make.__name__ + "-" + "-".join(str(v).replace(" ", "") for v in sizes.values())
+    values = (getattr(v, "__name__", str(v)).replace(" ", "") for v in sizes.values())
+    return make.__name__ + "-" + "-".join(values)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dense layer or 1x1 convolution in, whether the kernels that skip zero blocks run it, and the size of their constants.
+
+A block is BLOCK weights of one output along the inputs. The rule: skip where that is predicted to take fewer cycles
+than the dense kernel, by the rounded cycles below (benchmarks/cycle_costs.py has the fitted ones), and where it is
+exact. Fewer cycles also means less flash: a block that is kept takes five bytes instead of four, but its cycles are
+nearly twice those of a block of the dense kernels. Kernels of zeros alone, as graphs from shapes have, count as dense.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import split_scales
+from shrinkfit.price.kernel import Kernel, word
+from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, largest_sums
+
+# sizeof in shrinkfit.h, on a 32-bit core.
+STRUCT_BYTES = {"sf_sparse_params": 20}
+BLOCK = 4
+# The numbers of a row's blocks are bytes.
+MAX_INPUTS = 256 * BLOCK
+# Double rounding in seven instructions: a right shift by 1 or more rounds.
+CONVOLUTION_SHIFTS = (-22, -1)
+LARGEST_SUM = 2**23
+# Cycles of one output and of one pair of blocks: of one row, and of two pixels.
+ROW_OUTPUT, ROW_PAIR, PIXELS_OUTPUT, PIXELS_PAIR = 24.0, 18.5, 36.0, 29.0
+# Cycles of the dense kernels: of eight outputs and of a multiplication there; of four outputs of two pixels.
+EIGHT_OUTPUTS, EIGHT_MAC, FOUR_OUTPUTS, FOUR_MAC = 100.0, 1.25, 100.0, 0.97
+
+
+def kept_blocks(rows: np.ndarray) -> np.ndarray:
+    """Which blocks of [outputs, inputs] are not all zero, bool [outputs, blocks]; the last may have fewer inputs."""
+    return np.add.reduceat(rows != 0, np.arange(0, rows.shape[1], BLOCK), axis=1) > 0
+
+
+def pairs_of_blocks(rows: np.ndarray) -> np.ndarray:
+    """How many pairs of blocks each output takes, int [outputs]."""
+    return -(-kept_blocks(rows).sum(axis=1) // 2)
+
+
+def kernel_rows(op: ir.Weighted) -> np.ndarray:
+    """int8 [outputs, inputs]."""
+    return op.kernel.reshape(op.channels, -1)
+
+
+def skips_blocks(op: ir.Dense | ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
+    """Whether sf_sparse_dense or sf_sparse_conv2d runs this layer, by the rule above."""
+    rows = kernel_rows(op)
+    if not rows.any() or not BLOCK < rows.shape[1] <= MAX_INPUTS or not _is_matrix(op, source):
+        return False
+    pairs, vectors = int(pairs_of_blocks(rows).sum()), prod(target.shape[:-1])
+    return _is_faster(op, pairs, vectors) and _is_exact(op, rows, source, target)
+
+
+def _is_matrix(op: ir.Dense | ir.Conv2D, source: ir.Tensor) -> bool:
+    """Whether one row or pixel after the other is multiplied by the same matrix."""
+    if isinstance(op, ir.Dense):
+        return True
+    edges = (op.padding.top, op.padding.bottom, op.padding.left, op.padding.right)
+    return op.window == (1, 1) and op.stride == (1, 1) and not any(edges) and op.groups(source.shape) == 1
+
+
+def _is_faster(op: ir.Dense | ir.Conv2D, pairs: int, vectors: int) -> bool:
+    outputs, macs = op.channels, op.kernel.size
+    if isinstance(op, ir.Dense):
+        dense = EIGHT_OUTPUTS * -(-outputs // GROUP) + EIGHT_MAC * macs
+        return ROW_OUTPUT * outputs + ROW_PAIR * pairs < dense
+    pixel_pairs = -(-vectors // 2)
+    dense = FOUR_OUTPUTS * -(-outputs // 4) + 2 * FOUR_MAC * macs
+    return pixel_pairs * (PIXELS_OUTPUT * outputs + PIXELS_PAIR * pairs) < pixel_pairs * dense
+
+
+def _is_exact(op: ir.Dense | ir.Conv2D, rows: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> bool:
+    shifts, largest = split_scales(op.effective_scales(source, target))[1], largest_sums(op, source.zero_point)
+    low, high = SHIFTS if isinstance(op, ir.Dense) else CONVOLUTION_SHIFTS
+    fits = (shifts >= low) & (shifts <= high) | is_constant(largest, shifts)
+    even, odd = rows[:, ::2], rows[:, 1::2]
+    too_low = (even[:, : odd.shape[1]] == ir.INT8_MIN) & (odd < 0)
+    return bool(fits.all() and largest.max() < LARGEST_SUM and not too_low.any())
+
+
+def sparse(op: ir.Dense | ir.Conv2D) -> Kernel:
+    """The kernel of a layer that skips blocks."""
+    rows = kernel_rows(op)
+    name = "sf_sparse_dense" if isinstance(op, ir.Dense) else "sf_sparse_conv2d"
+    blocks, (outputs, inputs) = 2 * int(pairs_of_blocks(rows).sum()), rows.shape
+    if isinstance(op, ir.Dense):
+        scratch_bytes = word(inputs) if inputs % BLOCK else 0
+    else:
+        scratch_bytes = 2 * word(inputs)
+    return Kernel(
+        function=name,
+        symbol=f"{name}_s8_dsp",
+        params="sf_sparse_params",
+        sources=("sf_sparse.c", f"{name}_dsp.c", "sf_sparse.h"),
+        takes_scratch=True,
+        scratch_bytes=scratch_bytes,
+        data_bytes=4 * (2 * outputs + blocks) + word(2 * outputs + blocks) + word(STRUCT_BYTES["sf_sparse_params"]),
+    )
