@@ -33,22 +33,22 @@ def largest_sums(op: ir.Weighted, zero_point: int) -> np.ndarray:
     return np.abs(reachable_sums(op, zero_point)).max(axis=0)
 
 
-def is_constant(largest: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Channels none of whose sums, times a multiplier below 2**31, gets to a half: bool [channels]."""
-    return largest < 2.0 ** (-1 - shifts)
+def is_constant(largest: np.ndarray, multipliers: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Channels none of whose sums times the multiplier gets to a half: bool [channels]."""
+    return (multipliers == 0) | (largest < 2.0 ** (-1 - shifts))
 
 
 def takes_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sf_dense_pairs is exact for this layer.
 
-    All but a few layers do: shapes alone (zero weights) always. Those that do not have a scale from 0.25 on or below
-    2**-23, sums from 2**23 on, or a weight of -128 that meets a negative one in the other output of its pair.
+    All but a few layers do: shapes alone (zero weights) always. Those that do not have a scale from 0.25 on, sums from
+    2**23 on, or a weight of -128 that meets a negative one in the other output of its pair.
     """
     if not op.kernel.any() and not op.bias.any():
         return True
-    shifts = split_scales(op.effective_scales(source, target))[1]
+    multipliers, shifts = split_scales(op.effective_scales(source, target))
     largest = largest_sums(op, source.zero_point)
-    fits = (shifts >= SHIFTS[0]) & (shifts <= SHIFTS[1]) | is_constant(largest, shifts)
+    fits = (shifts >= SHIFTS[0]) & (shifts <= SHIFTS[1]) | is_constant(largest, multipliers, shifts)
     return bool(fits.all() and largest[::2].max() < FIRST_OF_PAIR_SUM and largest.max() < 2**31 and fits_pairs(op))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dense layer or 1x1 convolution in, whether the kernels that skip zero blocks run it, and the size of their constants.
+"""A dense layer or 1x1 convolution in, whether a kernel that skips zero blocks runs it, and what it takes, out.
 
 A block is BLOCK weights of one output along the inputs. The rule: skip where that is predicted to take fewer cycles
 than the dense kernel, by the rounded cycles below (benchmarks/cycle_costs.py has the fitted ones), and where it is
@@ -8,8 +8,6 @@ nearly twice those of a block of the dense kernels. Kernels of zeros alone, as g
 """
 
 from __future__ import annotations
-
-from math import prod
 
 import numpy as np
 
@@ -26,10 +24,10 @@ MAX_INPUTS = 256 * BLOCK
 # Double rounding in seven instructions: a right shift by 1 or more rounds.
 CONVOLUTION_SHIFTS = (-22, -1)
 LARGEST_SUM = 2**23
-# Cycles of one output and of one pair of blocks: of one row, and of two pixels.
-ROW_OUTPUT, ROW_PAIR, PIXELS_OUTPUT, PIXELS_PAIR = 24.0, 18.5, 36.0, 29.0
-# Cycles of the dense kernels: of eight outputs and of a multiplication there; of four outputs of two pixels.
-EIGHT_OUTPUTS, EIGHT_MAC, FOUR_OUTPUTS, FOUR_MAC = 100.0, 1.25, 100.0, 0.97
+# Cycles of one output and of one pair of blocks, of one row and of two pixels; of a word of two pixels to copy.
+ROW_OUTPUT, ROW_PAIR, PIXELS_OUTPUT, PIXELS_PAIR, PIXELS_WORD = 24.0, 18.3, 37.7, 28.0, 14.0
+# Cycles of the dense kernels, and more of them per input: eight outputs, two of the rest; four outputs of two pixels.
+EIGHT, EIGHT_INPUT, TWO, TWO_INPUT, FOUR, FOUR_INPUT = 98.0, 10.0, 60.0, 3.5, 100.0, 7.8
 
 
 def kept_blocks(rows: np.ndarray) -> np.ndarray:
@@ -52,8 +50,7 @@ def skips_blocks(op: ir.Dense | ir.Conv2D, source: ir.Tensor, target: ir.Tensor)
     rows = kernel_rows(op)
     if not rows.any() or not BLOCK < rows.shape[1] <= MAX_INPUTS or not _is_matrix(op, source):
         return False
-    pairs, vectors = int(pairs_of_blocks(rows).sum()), prod(target.shape[:-1])
-    return _is_faster(op, pairs, vectors) and _is_exact(op, rows, source, target)
+    return _is_faster(op, rows) and _is_exact(op, rows, source, target)
 
 
 def _is_matrix(op: ir.Dense | ir.Conv2D, source: ir.Tensor) -> bool:
@@ -64,20 +61,22 @@ def _is_matrix(op: ir.Dense | ir.Conv2D, source: ir.Tensor) -> bool:
     return op.window == (1, 1) and op.stride == (1, 1) and not any(edges) and op.groups(source.shape) == 1
 
 
-def _is_faster(op: ir.Dense | ir.Conv2D, pairs: int, vectors: int) -> bool:
-    outputs, macs = op.channels, op.kernel.size
+def _is_faster(op: ir.Dense | ir.Conv2D, rows: np.ndarray) -> bool:
+    """For one row, or two pixels."""
+    pairs, (outputs, inputs) = int(pairs_of_blocks(rows).sum()), rows.shape
     if isinstance(op, ir.Dense):
-        dense = EIGHT_OUTPUTS * -(-outputs // GROUP) + EIGHT_MAC * macs
+        eights, twos = outputs // GROUP, -(-(outputs % GROUP) // 2)
+        dense = eights * (EIGHT + EIGHT_INPUT * inputs) + twos * (TWO + TWO_INPUT * inputs)
         return ROW_OUTPUT * outputs + ROW_PAIR * pairs < dense
-    pixel_pairs = -(-vectors // 2)
-    dense = FOUR_OUTPUTS * -(-outputs // 4) + 2 * FOUR_MAC * macs
-    return pixel_pairs * (PIXELS_OUTPUT * outputs + PIXELS_PAIR * pairs) < pixel_pairs * dense
+    dense = -(-outputs // 4) * (FOUR + FOUR_INPUT * inputs)
+    return PIXELS_OUTPUT * outputs + PIXELS_PAIR * pairs + PIXELS_WORD * -(-inputs // 4) < dense
 
 
 def _is_exact(op: ir.Dense | ir.Conv2D, rows: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> bool:
-    shifts, largest = split_scales(op.effective_scales(source, target))[1], largest_sums(op, source.zero_point)
+    multipliers, shifts = split_scales(op.effective_scales(source, target))
+    largest = largest_sums(op, source.zero_point)
     low, high = SHIFTS if isinstance(op, ir.Dense) else CONVOLUTION_SHIFTS
-    fits = (shifts >= low) & (shifts <= high) | is_constant(largest, shifts)
+    fits = (shifts >= low) & (shifts <= high) | is_constant(largest, multipliers, shifts)
     even, odd = rows[:, ::2], rows[:, 1::2]
     too_low = (even[:, : odd.shape[1]] == ir.INT8_MIN) & (odd < 0)
     return bool(fits.all() and largest.max() < LARGEST_SUM and not too_low.any())
@@ -88,16 +87,13 @@ def sparse(op: ir.Dense | ir.Conv2D) -> Kernel:
     rows = kernel_rows(op)
     name = "sf_sparse_dense" if isinstance(op, ir.Dense) else "sf_sparse_conv2d"
     blocks, (outputs, inputs) = 2 * int(pairs_of_blocks(rows).sum()), rows.shape
-    if isinstance(op, ir.Dense):
-        scratch_bytes = word(inputs) if inputs % BLOCK else 0
-    else:
-        scratch_bytes = 2 * word(inputs)
+    copied = 2 if isinstance(op, ir.Conv2D) else int(inputs % BLOCK > 0)
     return Kernel(
         function=name,
         symbol=f"{name}_s8_dsp",
         params="sf_sparse_params",
         sources=("sf_sparse.c", f"{name}_dsp.c", "sf_sparse.h"),
         takes_scratch=True,
-        scratch_bytes=scratch_bytes,
+        scratch_bytes=copied * word(inputs),
         data_bytes=4 * (2 * outputs + blocks) + word(2 * outputs + blocks) + word(STRUCT_BYTES["sf_sparse_params"]),
     )

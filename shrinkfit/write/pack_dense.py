@@ -20,7 +20,9 @@ DROPPED_BITS, MULTIPLIER_BITS = 33, 31
 def pack_dense_pairs(op: ir.Dense, bias: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> Packed:
     """bias: int32 [outputs], with the input's zero_point folded in."""
     outputs, inputs = op.kernel.shape
-    rows, biases, multipliers, shifts = (evened(x) for x in (word_rows(op.kernel), bias, *rounded_once(op, source, target)))
+    rows, biases, multipliers, shifts = (
+        evened(x) for x in (word_rows(op.kernel), bias, *rounded_once(op, source, target))
+    )
     groups = [slice(first, first + GROUP) for first in range(0, outputs - GROUP + 1, GROUP)]
     groups += [slice(first, first + 2) for first in range(len(groups) * GROUP, outputs, 2)]
     parts = [
@@ -35,9 +37,9 @@ def pack_dense_pairs(op: ir.Dense, bias: np.ndarray, source: ir.Tensor, target: 
 
 
 def rounded_once(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """(multipliers, shifts), int64 [outputs]; those of outputs that never change are put where the kernels take them."""
+    """(multipliers, shifts), int64 [outputs]; where an output never changes, such as every kernel takes."""
     multipliers, shifts = dense_multipliers(op, source, target)
-    constant = is_constant(largest_sums(op, source.zero_point), shifts)
+    constant = is_constant(largest_sums(op, source.zero_point), multipliers, shifts)
     return np.where(constant, 0, multipliers), np.where(constant, SHIFTS[1], shifts)
 
 

@@ -51,7 +51,7 @@ def _requantization(op: ir.Dense | ir.Conv2D, source: ir.Tensor, target: ir.Tens
         multipliers, shifts = rounded_once(op, source, target)
         return multipliers, MULTIPLIER_BITS - shifts - DROPPED_BITS
     multipliers, shifts = split_scales(op.effective_scales(source, target))
-    constant = is_constant(largest_sums(op, source.zero_point), shifts)
+    constant = is_constant(largest_sums(op, source.zero_point), multipliers, shifts)
     return np.where(constant, 0, multipliers), -np.where(constant, CONVOLUTION_SHIFTS[1], shifts) - 1
 
 

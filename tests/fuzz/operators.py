@@ -18,6 +18,10 @@ def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float,
     if net.chance(0.3):
         # Channels that are dead, or constant.
         np.moveaxis(kernel, axis, -1)[..., net.rng.random(channels) < 0.5] = 0
+    if axis == 0 and net.chance(0.3):
+        # Blocks of four along the input, which some kernels skip.
+        blocks = net.rng.random((*kernel.shape[:-1], -(-kernel.shape[-1] // 4))) < net.choice((0.5, 0.75, 0.9))
+        kernel[np.repeat(blocks, 4, axis=-1)[..., : kernel.shape[-1]]] = 0
     taps = kernel.size // channels
     spread = 80 * sqrt(taps) * max(float(np.abs(kernel).mean()), 0.5)
     reach = int(spread) if net.chance(0.8) else 2 ** net.int(0, 24)
