@@ -4,7 +4,8 @@
 A block is BLOCK weights of one output along the inputs. The rule: skip where that is predicted to take fewer cycles
 than the dense kernel, by the rounded cycles below (benchmarks/cycle_costs.py has the fitted ones), and where it is
 exact. Fewer cycles also means less flash: a block that is kept takes five bytes instead of four, but its cycles are
-nearly twice those of a block of the dense kernels. Kernels of zeros alone, as graphs from shapes have, count as dense.
+nearly twice those of a block of the dense kernels. Kernels with few zero blocks, which need not be there on purpose,
+and kernels of zeros alone, as graphs from shapes have, count as dense: their price depends on shapes only.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, largest_su
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_sparse_params": 20}
 BLOCK = 4
+LEAST_ZERO_SHARE = 0.25
 # The numbers of a row's blocks are bytes.
 MAX_INPUTS = 256 * BLOCK
 # Double rounding in seven instructions: a right shift by 1 or more rounds.
@@ -50,7 +52,8 @@ def skips_blocks(op: ir.Dense | ir.Conv2D, source: ir.Tensor, target: ir.Tensor)
     rows = kernel_rows(op)
     if not rows.any() or not BLOCK < rows.shape[1] <= MAX_INPUTS or not _is_matrix(op, source):
         return False
-    return _is_faster(op, rows) and _is_exact(op, rows, source, target)
+    zero_share = 1 - kept_blocks(rows).mean()
+    return zero_share >= LEAST_ZERO_SHARE and _is_faster(op, rows) and _is_exact(op, rows, source, target)
 
 
 def _is_matrix(op: ir.Dense | ir.Conv2D, source: ir.Tensor) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shrinkfit.price.kernels import kernel_for
 from tests.runtime_c import graphs
@@ -82,6 +84,19 @@ def test_blocks_are_skipped_where_that_is_faster(lib, graph, expected):  # noqa:
     assert function(graph).startswith(expected)
     assert function(graph, dsp=False) in (FOURS, "sf_conv2d")
     assert_same(lib, graph, inputs_for(graph, np.random.default_rng(1)))
+
+
+@given(st.booleans(), st.integers(9, 80), st.integers(1, 20), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_random_blocks(lib, is_dense, inputs, outputs, rows, seed):  # noqa: F811
+    rng = np.random.default_rng(seed)
+    kept = rng.integers(0, -(-inputs // 4) // 2, outputs, endpoint=True)
+    sizes = {"inputs": inputs, "outputs": outputs, "rows": (rows,)}
+    if not is_dense:
+        sizes = {"channels": inputs, "out": outputs, "kernel": (1, 1), "size": (rows, 1)}
+    graph = graphs.sparse(
+        rng, graphs.dense if is_dense else graphs.conv, kept, zp=int(rng.integers(-128, 128)), **sizes
+    )
+    assert_same(lib, graph, inputs_for(graph, rng))
 
 
 @pytest.mark.parametrize(("even", "odd", "expected"), [(-128, -1, PAIRS), (-128, 0, SPARSE), (127, 127, SPARSE)])
