@@ -15,9 +15,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
+import capstone
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 
@@ -48,8 +48,6 @@ const int8_t *measured_output(const void *arena);
 ARENA_SECTION = ".bss.sf_arena"
 ROOT_SECTIONS = (".vectors", ".text.Reset_Handler", ".text.startup.main")
 SHF_ALLOC = 2
-# The first halfword of a 32-bit PUSH, whose second one has a bit per register; the upper bits of a 16-bit PUSH.
-PUSH_WIDE, PUSH_NARROW = 0xE92D, 0b1011010
 # What the linker script throws away.
 DISCARDED = (".ARM.exidx", ".ARM.extab")
 # libgcc's helpers, hand-written for ARMv6-M, save at most these registers: r0-r7, lr and a few words.
@@ -97,12 +95,11 @@ def stack_frame(function: str, frames: dict[str, int]) -> int:
 
 
 def pushed_bytes(code: bytes) -> int:
-    """What a function that is all assembly pushes, which -fstack-usage does not see: PUSH, and the 32-bit STMDB sp!."""
-    halves = [int.from_bytes(code[i : i + 2], "little") for i in range(0, len(code) - 1, 2)]
-    if not halves or (halves[0] != PUSH_WIDE and halves[0] >> 9 != PUSH_NARROW):
-        return 0
-    wide = sum(4 * after.bit_count() for half, after in pairwise(halves) if half == PUSH_WIDE)
-    return wide + sum(4 * (half & 0x1FF).bit_count() for half in halves[:1] if half >> 9 == PUSH_NARROW)
+    """What a function that is all assembly pushes, which -fstack-usage does not see; 0 where it begins otherwise."""
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+    pushed = [4 * len(text.split(",")) for _, _, name, text in decoder.disasm_lite(code, 0) if name.startswith("push")]
+    begins = next((name for _, _, name, _ in decoder.disasm_lite(code, 0)), "")
+    return sum(pushed) if begins.startswith("push") else 0
 
 
 def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
