@@ -98,7 +98,9 @@ class Operators:
         )
         if small:
             same = {name: getattr(op, name) for name in ("kernel", "bias", "kernel_scales")}
-            self.add(kind, [self.source(source)], [self.tensor(out[1:])], **same, **fields)
+            # A ReLU's output has its zero_point at the lowest value, and a requantization of its own.
+            target = self.tensor(out[1:], zero_point=self.one_of(None, ir.INT8_MIN))
+            self.add(kind, [self.source(source)], [target], **same, **fields)
         return bool(small)
 
     def conv(self) -> None:
@@ -106,9 +108,17 @@ class Operators:
             size = self.plane()
             kernel = self.one_of((1, 1), (1, 1), (3, 3), (3, 3), (3, 1), (5, 1), (1, 3), (1, 9), (5, 5), (10, 4))
             channels, out = self.one_of(1, 2, 3, *(self.pick(2, 96) for _ in range(4))), self.pick(1, 96)
-            window = self.window(size, kernel)
+            window = self.window(size, kernel) | self.one_of({}, {}, {}, {"activation_max": 100})
             if self.weighted(ir.Conv2D, (*size, channels), (out, *kernel, channels), out, **window):
                 return
+
+    def wide_conv(self) -> None:
+        """With weights that do not go in pairs: an even channel has -128 where the odd one is below 0."""
+        self.conv()
+        kernel = self.ops[-1].kernel.copy()
+        if len(kernel) > 1:
+            kernel[0].flat[0], kernel[1].flat[0] = ir.INT8_MIN, -1
+            self.ops[-1] = replace(self.ops[-1], kernel=kernel, activation_max=ir.INT8_MAX)
 
     def grouped(self) -> None:
         while True:
@@ -365,7 +375,8 @@ class Operators:
 # What is measured together: a method of Operators, and how many operators of its kind. A kernel is fitted on all
 # operators that call it. A new kernel takes a line here and one in price/cycles_*.COUNTS.
 KINDS: dict[str, int] = {
-    "conv": 90,
+    "conv": 120,
+    "wide_conv": 60,
     "grouped": 60,
     "transposed": 60,
     "depthwise": 90,

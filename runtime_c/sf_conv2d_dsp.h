@@ -8,45 +8,7 @@
 #ifndef SF_CONV2D_DSP_H
 #define SF_CONV2D_DSP_H
 
-#include "sf_dsp.h"
-
-static int8_t *copy(int8_t *to, const int8_t *from, int32_t count) {
-    for (; count >= 4; count -= 4, to += 4, from += 4) {
-        sf_store32(to, sf_load32(from));
-    }
-    for (; count > 0; count--) {
-        *to++ = *from++;
-    }
-    return to;
-}
-
-static int8_t *fill(int8_t *to, int8_t value, int32_t count) {
-    const uint32_t four = (uint8_t)value * UINT32_C(0x01010101);
-    for (; count >= 4; count -= 4, to += 4) {
-        sf_store32(to, four);
-    }
-    for (; count > 0; count--) {
-        *to++ = value;
-    }
-    return to;
-}
-
-/* count bytes become (count + 3) / 4 pairs of words, each pair 4 words after the one before. */
-static void widen(const int8_t *from, int32_t count, uint32_t *to) {
-    for (; count >= 4; count -= 4, from += 4, to += 4) {
-        const uint32_t four = sf_load32(from);
-        to[0] = sf_sxtb16(four);
-        to[2] = sf_sxtb16_ror8(four);
-    }
-    if (count > 0) {
-        uint32_t four = 0;
-        for (int32_t i = 0; i < count; i++) {
-            four |= (uint32_t)(uint8_t)from[i] << (8 * i);
-        }
-        to[0] = sf_sxtb16(four);
-        to[2] = sf_sxtb16_ror8(four);
-    }
-}
+#include "sf_widen.h"
 
 /* words: in a row of weights. Two are taken at a time. Apart, so that all registers are its own. */
 SF_NOINLINE static void multiply_rows(const int8_t *weights_0, const int8_t *weights_1,

@@ -9,8 +9,8 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p) 
     return 5u * ((taps * p->group_inputs + 3u) & ~3u);
 }
 
-static void gather(const sf_conv2d_params *group, const int8_t *in, int32_t step, int32_t y,
-                   int32_t x, int8_t *to) {
+static void gather_group(const sf_conv2d_params *group, const int8_t *in, int32_t step, int32_t y,
+                         int32_t x, int8_t *to) {
     const sf_window *w = &group->window;
     const int32_t top = y * w->stride_height - w->pad_top;
     const int32_t left = x * w->stride_width - w->pad_left;
@@ -39,7 +39,7 @@ static void convolve(const sf_conv2d_params *restrict group, const int8_t *in, i
     while (left > 0) {
         int8_t *outs[2];
         for (int32_t side = 0; side < 2; side++) {
-            gather(group, in, in_step, y, x, bytes);
+            gather_group(group, in, in_step, y, x, bytes);
             widen(bytes, row, pixels + side);
             outs[side] = out;
             if (--left > 0) {

@@ -76,6 +76,23 @@ typedef struct sf_conv2d_params {
     sf_window window;
 } sf_conv2d_params;
 
+/* As the convolution's, for layers whose requantization is the short one (sf_output_stage's
+ * `plain`, but for the activation range), with the weights of two output channels in one int16: 256
+ * * A + B, which needs |sum(A * input)| < 2^23. kernel: 4-byte aligned; group by group of four
+ * channels, of each for every two taps two words, channels (0, 1) and (2, 3), a word with two taps,
+ * a tap with the even channel as A; taps come in the order 0, 2, 1, 3 of every four, with zeros up
+ * to a multiple of 4. A last group of one or two channels has one word. records: per group of four
+ * {2 * bias, multiplier} of each channel, then a word of bytes, how far to shift right, less 1. */
+typedef struct sf_conv2d_pairs_params {
+    const int8_t *kernel;
+    const int32_t *records;
+    sf_window window;
+    int8_t in_zero_point;
+    int8_t out_zero_point;
+    int8_t activation_min;
+    int8_t activation_max;
+} sf_conv2d_pairs_params;
+
 /* As the convolution's, but the channels fall into groups: group_outputs output channels after the
  * other read the same group_inputs input channels, the next ones the next, and a row has the
  * weights of one group. */
@@ -294,6 +311,13 @@ typedef struct sf_pad_params {
 void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
+
+/* As the convolution; scratch: 4-byte aligned, sf_conv2d_pairs_dsp_scratch_bytes() long. */
+void sf_conv2d_pairs_s8(const sf_conv2d_pairs_params *p, const int8_t *in, int8_t *out,
+                        void *scratch);
+void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *p, const int8_t *in, int8_t *out,
+                            void *scratch);
+uint32_t sf_conv2d_pairs_dsp_scratch_bytes(const sf_conv2d_pairs_params *p);
 
 /* As the convolution; scratch: 4-byte aligned, sf_grouped_conv2d_dsp_scratch_bytes() long. */
 void sf_grouped_conv2d_s8(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,

@@ -143,8 +143,12 @@ def export(
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
     optimize: Annotated[
-        bool, typer.Option("--optimize/--no-optimize", help="Rewrite the graph into a cheaper one with the same bits.")
-    ] = True,
+        str, typer.Option(help="What kernels are chosen for: balanced, speed or size.", metavar="GOAL")
+    ] = "balanced",
+    no_optimize: Annotated[
+        bool,
+        typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the C that runs a model.
@@ -160,7 +164,7 @@ def export(
             device=part,
             calibration=_array(calibration),
             labels=None if labels is None else [label.strip() for label in labels.split(",")],
-            optimize=optimize,
+            optimize=False if no_optimize else optimize,
         )
     _finish(report, as_json)
 

@@ -25,6 +25,8 @@ _REAL = {
     "flops_per_second": "FLOPs per second",
     "supply_volts": "volts",
 }
+# What to choose kernels for: the best trade, the fewest cycles, or the least code.
+OPTIMIZE = ("balanced", "speed", "size")
 # Of a battery-driven board, where the part does not say.
 SUPPLY_VOLTS = 3.0
 
@@ -46,6 +48,7 @@ class Device:
         active_ua_per_mhz: supply current per MHz while running from flash.
         flops_per_second: the compute that shrinkfit plans with, FLOPs = 2 x MACs.
         supply_volts: for energy; 3.0 V where it is left out.
+        optimize: what kernels are chosen for, one of OPTIMIZE.
         sources: field name -> where the figure was read.
         aliases: other names for the same part.
         notes: what is missing or disputed.
@@ -66,6 +69,7 @@ class Device:
     active_ua_per_mhz: float | None = None
     flops_per_second: float | None = None
     supply_volts: float | None = None
+    optimize: str = "balanced"
     sources: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     aliases: tuple[str, ...] = field(default=(), compare=False)
     notes: str = field(default="", compare=False, repr=False)
@@ -80,6 +84,8 @@ class Device:
                 if value is not None:
                     value = positive(value, f"device '{self.name}': {name}", unit, whole=whole)
                     object.__setattr__(self, name, value)
+        if self.optimize not in OPTIMIZE:
+            raise BudgetError(f"optimize is {self.optimize!r}, expected one of {', '.join(OPTIMIZE)}")
         self._fill_in()
 
     def _fill_in(self) -> None:

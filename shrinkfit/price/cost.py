@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shrinkfit.device import RESOURCES, Budget, Device, get_device
@@ -15,7 +15,7 @@ from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, roots
 from shrinkfit.price.cycles import estimate
-from shrinkfit.price.kernel import word
+from shrinkfit.price.kernel import Choice, word
 from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
 from shrinkfit.read.source import is_tflite, read_source
@@ -114,30 +114,36 @@ class Cost:
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
-def price(model: Any, device: str | Device = "efm32", *, optimize: bool = True) -> Cost:
+def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = True) -> Cost:
     """Price a model on a device.
 
     Args:
         model: a Graph, a Keras model, or the path of a .tflite, .keras or .h5 file. A float model is
             priced as its int8 form; no calibration is needed, as costs depend on shapes only.
         device: a catalogue name or a Device.
-        optimize: whether a .tflite file is priced as export rewrites it, or as it came.
+        optimize: as in `export`: "balanced", "speed" or "size"; True for what the device says; False: a .tflite file is
+            priced as it came, not as export rewrites it.
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    part, graph = get_device(device), read_source(model, shapes_only=True)
+    part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
     return price_graph(graph, part)
 
 
+def optimized_for(device: Device, optimize: bool | str) -> Device:
+    """The device with its kernels chosen for what `optimize` names; True and False leave it as it is."""
+    return device if isinstance(optimize, bool) else replace(device, optimize=optimize)
+
+
 def price_graph(graph: Graph, device: Device) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses."""
-    dsp = bool(device.dsp)
-    memory = plan(graph, scratch_sizes(graph, dsp))
+    choice = Choice.of(device)
+    memory = plan(graph, scratch_sizes(graph, choice))
     constants, time = _constants_by_op(graph), estimate(graph, device)
     layers = tuple(
-        _layer(graph, op, dsp, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
+        _layer(graph, op, choice, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
     )
     # A constant that is an output of the model belongs to no layer.
     unread = sum(word(n) for n in flash_tensors(graph).values()) - sum(constants.values())
@@ -183,14 +189,16 @@ def _constants_by_op(graph: Graph) -> dict[str, int]:
     return found
 
 
-def _layer(graph: Graph, op: Op, dsp: bool, memory: Plan, constants: dict[str, int], cycles: int | None) -> LayerCost:
+def _layer(
+    graph: Graph, op: Op, choice: Choice, memory: Plan, constants: dict[str, int], cycles: int | None
+) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
         kind=op.kind,
         output_shape=graph.tensors[(*op.outputs, *op.inputs)[0]].shape,
         weights=op.weight_count,
-        bytes=kernel_for(op, graph, dsp).data_bytes + constants[op.name],
+        bytes=kernel_for(op, graph, choice).data_bytes + constants[op.name],
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],

@@ -16,6 +16,7 @@ from typing import Any
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price import cycles_arithmetic, cycles_weighted
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 
 PATH = Path(__file__).with_name("cycles.json")
@@ -60,7 +61,7 @@ class Cycles:
 
 def variant(device: Device) -> str:
     """The key of cycles.json whose kernels a device runs."""
-    if not device.dsp:
+    if not Choice.of(device).dsp:
         return SCALAR_CORE
     return "cortex-m4+fp" if device.fpu else "cortex-m4"
 
@@ -72,11 +73,11 @@ def estimate(graph: Graph, device: Device) -> Cycles:
         graph: the integer graph.
         device: says which kernels run.
     """
-    table, dsp = load(variant(device)), bool(device.dsp)
+    table, choice = load(variant(device)), Choice.of(device)
     layers: dict[str, int | None] = {}
     errors, missing = 0.0, ""
     for op in graph.ops:
-        symbol = kernel_for(op, graph, dsp).symbol
+        symbol = kernel_for(op, graph, choice).symbol
         layers[op.name] = _layer(op, graph, symbol, table)
         if layers[op.name] is None:
             missing = missing or f"kernel {symbol} of layer '{op.name}' has no measured cycles"
@@ -99,7 +100,7 @@ def _source(device: Device, error_percent: float) -> str:
     error = f"at most {error_percent:.1f} % off where it was tested"
     if device.core == "cortex-m4":
         return f"model fitted to an emulated Cortex-M4, {error}"
-    kernels = "" if device.dsp else " running the scalar kernels"
+    kernels = "" if Choice.of(device).dsp else " running the scalar kernels"
     return f"an estimate: a Cortex-M4's cycles{kernels} stand for a {device.core}'s"
 
 

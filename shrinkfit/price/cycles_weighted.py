@@ -8,7 +8,9 @@ Each function here is the twin of one C kernel's loops and gives one count per p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
@@ -33,68 +35,133 @@ class Window:
         starts = (i * self.stride[axis] - self.before[axis] for i in range(self.out[axis]))
         return [max(0, min(kernel, (size - 1 - n) // dilation + 1) - max(0, -(n // dilation))) for n in starts]
 
+    def lefts(self) -> list[int]:
+        """For each output column: the input column of its first tap."""
+        return [i * self.stride[1] - self.before[1] for i in range(self.out[1])]
+
     @property
     def has_whole_rows(self) -> bool:
         return self.kernel[1] == 1 or self.dilation[1] == 1
 
     @property
     def lies_in_a_row(self) -> bool:
-        """As the function of that name in sf_conv2d_dsp.c."""
+        """As the function of that name in sf_widen.h."""
         return self.has_whole_rows and (
             self.kernel[0] == 1 or (self.kernel[1] == self.size[1] and self.dilation[0] == 1)
         )
 
+    @property
+    def widens_directly(self) -> bool:
+        """As the function of that name in sf_widen.h."""
+        return self.lies_in_a_row or (self.has_whole_rows and self.kernel[1] * self.channels % 4 == 0)
 
-def _gathered(window: Window, rows: list[int], columns: list[int], tap_by_tap: bool = False) -> Counts:
-    """Windows that are copied before they are widened, over the output rows and columns given by their taps inside.
 
-    tap_by_tap: whether neighbouring taps are never copied together.
-    """
-    (height, width), channels = window.kernel, window.channels
-    parts = [n for n in columns if n < width or tap_by_tap or not window.has_whole_rows]
-    whole = len(columns) - len(parts)
-    rows_to_copy = [n for n in rows if n < height] if window.lies_in_a_row else rows
-    part_taps = len(rows) * height * len(parts) * width
-    part_inside = sum(rows) * sum(parts)
-    whole_inside = sum(rows_to_copy) * whole
-    pieces = [
-        ("copied", width * channels, whole_inside),
-        ("filled", width * channels, len(rows_to_copy) * height * whole - whole_inside),
-        ("copied", channels, part_inside),
-        ("filled", channels, part_taps - part_inside),
-    ]
-    gathered = len(rows) * len(parts) + len(rows_to_copy) * whole
-    counts = {"gathered": gathered, "gathered_rows": gathered * height}
-    for what, size, count in pieces:
-        places = {"": 1, "_words": size // 4, "_tails": int(size % 4 > 0), "_tail_bytes": size % 4}
-        for place, times in places.items():
-            counts[what + place] = counts.get(what + place, 0) + count * times
+def _gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
+    """Windows copied tap by tap, over the output rows and columns given by their taps inside."""
+    on = sum(rows) * sum(columns)
+    windows, pieces = len(rows) * len(columns), {"copied": on, "filled": len(rows) * len(columns) * w.taps - on}
+    counts = {"gathered": windows, "gathered_rows": windows * w.kernel[0]}
+    for what, count in pieces.items():
+        places = {"": 1, "_words": w.channels // 4, "_tails": int(w.channels % 4 > 0), "_tail_bytes": w.channels % 4}
+        counts |= {what + place: count * times for place, times in places.items()}
     return counts
 
 
-def _two_by_two(w: Window, tap_by_tap: bool = False) -> Counts:
-    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
-    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
-    words, blocks = -(-row // 4), pairs * -(-w.out_channels // 2)
-    rows, columns = w.inside(0), w.inside(1)
-    gathered = _gathered(w, rows, columns, tap_by_tap)
-    if w.pixels % 2:
-        last = _gathered(w, rows[-1:], columns[-1:], tap_by_tap)
-        gathered = {name: count + last[name] for name, count in gathered.items()}
-    return gathered | {
-        "pixel_pairs": pairs,
-        "blocks": blocks,
-        "block_word_pairs": blocks * (words // 2),
-        "block_odd_words": blocks * (words % 2),
-        "widened_words": 2 * pairs * (row // 4),
-        "widened_tails": 2 * pairs * int(row % 4 > 0),
-        "widened_tail_bytes": 2 * pairs * (row % 4),
+def _gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
+    """Windows that reach over an edge, copied row by row; columns: their first taps, as `left` in sf_widen.h."""
+    (height, width), channels = w.kernel, w.channels
+    counts = {"edge_windows": 0, "edge_rows": 0, "edge_copies": 0, "edge_words": 0}
+    for (inside, left), windows in Counter(product(rows, columns)).items():
+        before = max(0, min(-left, width))
+        there = max(min(width, w.size[1] - left) - before, 0)
+        if inside == height and there == width:
+            continue
+        copies = inside if there else 0
+        parts = (before, there, width - before - there)
+        words = copies * sum(_words(n * channels) for n in parts) + (height - copies) * _words(width * channels)
+        made = {"edge_windows": 1, "edge_rows": height, "edge_copies": copies, "edge_words": words}
+        counts = {name: counts[name] + windows * made[name] for name in counts}
+    return counts
+
+
+def _words(n: int) -> int:
+    return -(-n // 4)
+
+
+def _add(*parts: Counts) -> Counts:
+    return {name: sum(part.get(name, 0) for part in parts) for name in {n: None for part in parts for n in part}}
+
+
+def _widen(calls: int, size: int) -> Counts:
+    """sf_widen.h's widen, of size bytes each time."""
+    places = {"": 1, "_sixteens": size // 16, "_fours": size % 16 // 4, "_tails": int(size % 4 > 0)}
+    return {f"widened{place}": calls * times for place, times in places.items()} | {
+        "widened_tail_bytes": calls * (size % 4)
     }
+
+
+def _windows(w: Window, rows: slice, columns: slice) -> Counts:
+    """sf_widen_window for the windows of these rows and columns of the output."""
+    inside, lefts = w.inside(0)[rows], w.lefts()[columns]
+    on = w.inside(1)[columns]
+    whole = inside.count(w.kernel[0]) * on.count(w.kernel[1])
+    windows, row = len(inside) * len(on), w.kernel[1] * w.channels
+    full = _words(w.taps * w.channels) * 4
+    if not w.has_whole_rows:
+        return _add(_gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
+    edges = _add(_gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
+    if w.widens_directly:
+        pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
+        return _add(edges, _widen(whole * pieces, size))
+    copied = {"rows_windows": whole, "rows": whole * w.kernel[0], "rows_words": whole * w.kernel[0] * _words(row)}
+    return _add(edges, copied, _widen(whole, full))
+
+
+def _widened(w: Window) -> Counts:
+    """Two windows at a time; an odd last one is done twice."""
+    pairs = {"pixel_pairs": -(-w.pixels // 2)}
+    if w.kernel == (1, 1) and w.stride == (1, 1) and w.before == (0, 0) and w.out == w.size:
+        return pairs | {"line_pairs": pairs["pixel_pairs"]} | _widen(2 * pairs["pixel_pairs"], w.channels)
+    last = [_windows(w, slice(-1, None), slice(-1, None))] if w.pixels % 2 else []
+    return _add(pairs, _windows(w, slice(None), slice(None)), *last)
+
+
+def _blocks(w: Window) -> Counts:
+    """Two pixels by two channels at a time; an odd last pixel or channel is done twice."""
+    words, blocks = _words(w.taps * w.channels), -(-w.pixels // 2) * -(-w.out_channels // 2)
+    return {"blocks": blocks, "block_word_pairs": blocks * (words // 2), "block_odd_words": blocks * (words % 2)}
 
 
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp."""
-    return {"call": 1} | _two_by_two(Window(op, graph))
+    w = Window(op, graph)
+    return {"call": 1} | _widened(w) | _blocks(w)
+
+
+def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_conv2d_pairs_s8_dsp: two pixels by four channels at a time, in turns of sixteen pairs of taps."""
+    w, target = Window(op, graph), graph.tensors[op.outputs[0]]
+    steps, pairs = -(-w.taps * w.channels // 4) * 2, -(-w.pixels // 2)
+    rest = w.out_channels % 4
+    fours, twos = pairs * (w.out_channels // 4 + int(rest == 3)), pairs * int(rest in (1, 2))
+    is_signed = target.zero_point != ir.INT8_MIN
+    is_clamped = (op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)
+    return _widened(w) | {
+        "call": 1,
+        "calls_of_four": pairs * (int(w.out_channels >= 4) + int(rest == 3)),
+        "fours": fours,
+        "four_turns": fours * -(-steps // 16),
+        "four_steps": fours * steps,
+        "signed_fours": fours * is_signed,
+        "twos": twos,
+        "two_turns": twos * -(-steps // 8),
+        "two_steps": twos * steps,
+        "signed_twos": twos * is_signed,
+        "rests": pairs * int(rest > 0),
+        "rest_bytes": 2 * pairs * rest,
+        "clamped_pixels": 2 * pairs * is_clamped,
+        "clamped_bytes": 2 * pairs * w.out_channels * is_clamped,
+    }
 
 
 def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
@@ -102,7 +169,11 @@ def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     w = Window(op, graph)
     groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
     w.out_channels //= groups
-    counts = _two_by_two(w, tap_by_tap=True)
+    rows, columns = w.inside(0), w.inside(1)
+    last = [_gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
+    row, pairs = w.taps * w.channels, -(-w.pixels // 2)
+    gathered = _add(_gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
+    counts = _add(gathered, _blocks(w))
     return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
 
 
@@ -282,6 +353,7 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
 
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
+    "sf_conv2d_pairs_s8_dsp": conv2d_pairs_dsp,
     "sf_conv2d_s8": conv2d,
     "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
     "sf_grouped_conv2d_s8": conv2d,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 
 UINT16_MAX = 2**16 - 1
@@ -45,3 +46,26 @@ def supported(condition: bool, message: str) -> None:
     """Raise UnsupportedLayerError where the condition does not hold."""
     if not condition:
         raise UnsupportedLayerError(message)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What kernels there are to choose from.
+
+    Args:
+        dsp: those for DSP instructions, or the scalar ones only.
+        speed: also those that trade flash for cycles.
+    """
+
+    dsp: bool
+    speed: bool = False
+
+    @classmethod
+    def of(cls, given: Choice | bool | Device) -> Choice:
+        """Of a device, or of whether there are DSP instructions."""
+        if isinstance(given, Choice):
+            return given
+        if isinstance(given, Device):
+            # The scalar kernels are the smallest.
+            return cls(bool(given.dsp) and given.optimize != "size", given.optimize == "speed")
+        return cls(bool(given))

@@ -19,7 +19,11 @@ from shrinkfit.price import kernels_arithmetic, kernels_dense, kernels_layout, k
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
-from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Kernel, supported, word
+from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
+from shrinkfit.price.plain import fits_pairs
+
+# SF_GATHER_SLACK in sf_widen.h.
+GATHER_SLACK_BYTES = 4
 
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
@@ -28,6 +32,7 @@ SOFTMAX_MAX_DEPTH = 4095
 STRUCT_BYTES = (
     {
         "sf_conv2d_params": 52,
+        "sf_conv2d_pairs_params": 40,
         "sf_grouped_conv2d_params": 56,
         "sf_depthwise_params": 56,
         "sf_dense_params": 32,
@@ -59,13 +64,13 @@ EXCEPTION_FRAME_FP_BYTES = 108
 
 # One graph's price asks for each kernel several times; bounded, as an entry keeps its graph.
 @lru_cache(maxsize=128)
-def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
+def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
     Args:
         op: an operator of the graph.
         graph: gives the tensors.
-        dsp: whether the core has the DSP instructions.
+        choice: which kernels there are; True and False for those with DSP instructions and those without.
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
@@ -75,12 +80,12 @@ def kernel_for(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
-    return _KERNELS[op.kind](op, graph, dsp)
+    return _KERNELS[op.kind](op, graph, Choice.of(choice).dsp)
 
 
-def scratch_sizes(graph: ir.Graph, dsp: bool) -> dict[str, int]:
+def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
     """Operator name -> bytes of scratch, for those that need any: what price.arena.plan takes."""
-    kernels = {op.name: kernel_for(op, graph, dsp) for op in graph.ops}
+    kernels = {op.name: kernel_for(op, graph, choice) for op in graph.ops}
     return {name: kernel.scratch_bytes for name, kernel in kernels.items() if kernel.scratch_bytes > 0}
 
 
@@ -122,7 +127,7 @@ def _sizes(device: Device) -> CodeSizes:
 
 
 def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
-    kernels = (kernel_for(op, graph, bool(device.dsp)) for op in graph.ops)
+    kernels = (kernel_for(op, graph, Choice.of(device)) for op in graph.ops)
     return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
@@ -130,7 +135,7 @@ def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
     """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total = MODEL_CODE_BYTES
     for op in graph.ops:
-        kernel = kernel_for(op, graph, bool(device.dsp))
+        kernel = kernel_for(op, graph, Choice.of(device))
         if kernel.function:
             counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
             total += sum(CALL_BYTES + ARGUMENT_BYTES * count for count in counts)
@@ -145,12 +150,12 @@ def _reset_code_bytes(graph: ir.Graph) -> int:
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
-    """Twin of sf_conv2d_dsp_scratch_bytes."""
+    """Twin of sf_conv2d_dsp_scratch_bytes and sf_conv2d_pairs_dsp_scratch_bytes."""
     (height, width), (kernel_height, kernel_width) = in_shape[1:3], op.window
     row = word(kernel_height * kernel_width * in_shape[3])
-    lies_in_a_row = (kernel_width == 1 or op.dilation[1] == 1) and (
-        kernel_height == 1 or (kernel_width == width and op.dilation[0] == 1)
-    )
+    lies_in_a_row = kernel_height == 1 or (kernel_width == width and op.dilation[0] == 1)
+    whole_words = kernel_width * in_shape[3] % 4 == 0
+    directly = (kernel_width == 1 or op.dilation[1] == 1) and (lies_in_a_row or whole_words)
     reach = [
         (n - 1) * s - p + (k - 1) * d
         for n, s, p, k, d in zip(
@@ -158,7 +163,7 @@ def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape
         )
     ]
     inside = op.padding.top == 0 and op.padding.left == 0 and reach[0] < height and reach[1] < width
-    return (4 if lies_in_a_row and inside else 5) * row
+    return 4 * row if directly and inside else 5 * row + GATHER_SLACK_BYTES
 
 
 def grouped_conv2d_dsp_scratch_bytes(op: ir.Conv2D) -> int:
@@ -211,13 +216,31 @@ def _weighted(
 
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
+    weight_bytes, shared = op.channels * word(op.kernel[0].size), ("sf_conv2d_dsp.h", "sf_widen.h")
     if dsp and kernels_sparse.skips_blocks(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
         return kernels_sparse.sparse(op)
-    weight_bytes, shared = op.channels * word(op.kernel[0].size), ("sf_conv2d_dsp.h",)
+    if dsp and op.groups(in_shape) == 1 and fits_pairs(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
+        return _conv2d_pairs(op, in_shape, out_shape)
     if op.groups(in_shape) > 1:
         scratch_bytes = grouped_conv2d_dsp_scratch_bytes(op)
         return _weighted("sf_grouped_conv2d", weight_bytes, scratch_bytes, op, dsp, shared)
     return _weighted("sf_conv2d", weight_bytes, conv2d_dsp_scratch_bytes(op, in_shape, out_shape), op, dsp, shared)
+
+
+def _conv2d_pairs(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Kernel:
+    """Channels fall into groups of four; the last one may be of two."""
+    params, rest = "sf_conv2d_pairs_params", op.channels % 4
+    channels = op.channels - rest + (0, 2, 2, 4)[rest]
+    record_bytes = 36 * -(-op.channels // 4)
+    return Kernel(
+        function="sf_conv2d_pairs",
+        symbol="sf_conv2d_pairs_s8_dsp",
+        params=params,
+        sources=("sf_conv2d_pairs.c", "sf_conv2d_pairs_dsp.c", "sf_pairs_dsp.c", "sf_pairs.h", "sf_widen.h"),
+        takes_scratch=True,
+        scratch_bytes=conv2d_dsp_scratch_bytes(op, in_shape, out_shape),
+        data_bytes=channels * word(op.kernel[0].size) + record_bytes + word(STRUCT_BYTES[params]),
+    )
 
 
 def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Kernel:

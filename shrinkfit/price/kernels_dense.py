@@ -8,6 +8,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.price.kernel import Kernel, word
+from shrinkfit.price.plain import is_blank
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_dense_pairs_params": 16}
@@ -44,7 +45,7 @@ def takes_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
     All but a few layers do: shapes alone (zero weights) always. Those that do not have a scale from 0.25 on, sums from
     2**23 on, or a weight of -128 that meets a negative one in the other output of its pair.
     """
-    if not op.kernel.any() and not op.bias.any():
+    if is_blank(op):
         return True
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     largest = largest_sums(op, source.zero_point)

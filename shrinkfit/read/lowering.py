@@ -64,6 +64,12 @@ def ir_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (1, 1, *shape) if len(shape) == 2 else (1, *shape)
 
 
+def _likely_range(stage: Stage) -> tuple[float, float]:
+    """Where nothing was observed, for a price: a ReLU's outputs begin at 0, which kernels round in fewer steps."""
+    node = stage.relu or (stage.head if stage.kind == "relu" else None)
+    return (-1.0, 1.0) if node is None else (0.0, node.attributes["max_value"] or 1.0)
+
+
 class _Lowering:
     """Collects tensors and operators, stage by stage."""
 
@@ -98,7 +104,7 @@ class _Lowering:
 
     def _quantization(self, stage: Stage) -> tuple[float, int]:
         source = self.stages[stage.scale_from]
-        return source.fixed or activation_quantization(*self.ranges.get(source.key, (-1.0, 1.0)))
+        return source.fixed or activation_quantization(*self.ranges.get(source.key, _likely_range(source)))
 
     def _emit(self, op: ir.Op, scale: float, zero_point: int) -> str:
         name = op.outputs[0]

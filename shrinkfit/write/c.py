@@ -63,7 +63,7 @@ sf_status {n}_run(void *arena) {{
 """
 
 
-_NO_DSP = """/* Exported for a core without DSP instructions: the arena has no room for what their kernels need. */
+_NO_DSP = """/* Exported for the scalar kernels: the arena has no room for what those with DSP instructions need. */
 #undef SF_USE_DSP
 #define SF_USE_DSP 0
 """

@@ -25,7 +25,8 @@ from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
-from shrinkfit.price.cost import Cost, price_graph
+from shrinkfit.price.cost import Cost, optimized_for, price_graph
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.read.source import read_source
@@ -103,7 +104,7 @@ def export(
     device: str | Device | None = None,
     calibration: Any = None,
     labels: Sequence[str] | None = None,
-    optimize: bool = True,
+    optimize: bool | str = True,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -115,7 +116,8 @@ def export(
         device: a catalogue name or a Device; a FitDevice's own, else "efm32", where it is None.
         calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice.
         labels: one string per output.
-        optimize: whether the graph may be rewritten into a cheaper one with the same bits; False keeps it as it came.
+        optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
+            them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
 
     Returns:
         The report, also written as report.json.
@@ -132,6 +134,7 @@ def export(
     graph, records = to_graph(source, calibration), ()
     if optimize:
         graph, records = optimized(graph)
+    device = optimized_for(get_device(device), optimize)
     return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
 
 
@@ -196,28 +199,28 @@ def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ..
 
 
 def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> Model:
-    dsp, api = bool(device.dsp), api_of(name, graph)
+    choice, api = Choice.of(device), api_of(name, graph)
     return Model(
         name=name,
         graph=graph,
         api=api,
-        plan=plan(graph, scratch_sizes(graph, dsp)),
-        layers=_layers(graph, name, dsp, api),
+        plan=plan(graph, scratch_sizes(graph, choice)),
+        layers=_layers(graph, name, choice, api),
         format_version=format_version(),
-        dsp=dsp,
+        dsp=choice.dsp,
         stack_bytes=run_stack_bytes(graph, device),
         labels=labels,
     )
 
 
-def _layers(graph: Graph, name: str, dsp: bool, api: Api) -> tuple[Layer, ...]:
+def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, ...]:
     """One per call of the C."""
-    kernels = [(op, kernel_for(op, graph, dsp)) for op in graph.ops]
+    kernels = [(op, kernel_for(op, graph, choice)) for op in graph.ops]
     parts = [
         (op, kernel, packed, arguments)
         for op, kernel in kernels
         if kernel.function
-        for packed, arguments in zip(pack_calls(op, graph, dsp), calls(op), strict=True)
+        for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
     return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
@@ -265,6 +268,7 @@ def _details(model: Model, device: Device, cost: Cost, limits: dict[str, float],
         "name": model.name,
         "device": device.name,
         "target": {key: getattr(device, key) for key in target},
+        "optimize": device.optimize,
         "runtime_format": model.format_version,
         **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
         "run_stack_bytes": model.stack_bytes,

@@ -12,42 +12,37 @@ from math import prod
 
 import numpy as np
 
-from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN, split_scales
+from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
-from shrinkfit.write import pack_arithmetic, pack_layout
-from shrinkfit.write.pack_dense import pack_dense_pairs
-from shrinkfit.write.pack_sparse import pack_sparse
+from shrinkfit.price.plain import has_plain_sums
+from shrinkfit.write import pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
 from shrinkfit.write.packed import Packed
-
-# The short requantization in sf_dsp.h: twice the accumulator fits int32, and so does the scaled accumulator
-# with the zero_point shifted left; a right shift by 1 or more rounds.
-PLAIN_ACCUMULATOR = 2**30
-PLAIN_SHIFTS = (-22, -1)
+from shrinkfit.write.stages import fold_zero_point, window_fields
 
 
-def pack(op: ir.Op, graph: ir.Graph, dsp: bool) -> Packed:
+def pack(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Packed:
     """The constants of an operator that is one call; arguments as those of pack_calls."""
-    (packed,) = pack_calls(op, graph, dsp)
+    (packed,) = pack_calls(op, graph, choice)
     return packed
 
 
-def pack_calls(op: ir.Op, graph: ir.Graph, dsp: bool) -> tuple[Packed, ...]:
+def pack_calls(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> tuple[Packed, ...]:
     """The constants of each of an operator's calls.
 
     Args:
         op: an operator for which price.kernels.kernel_for has a kernel.
         graph: gives the tensors.
-        dsp: whether for the kernels of a core with DSP instructions: some want an order of their own.
+        choice: of kernels, as kernel_for takes it: some want an order of their own.
     """
     if op.kind in pack_layout.KINDS:
         return pack_layout.pack_copies(op, graph)
     if op.kind in pack_arithmetic.PACKERS:
         return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
-    packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, dsp).params) or _PACKERS[op.kind]
+    packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, choice).params) or _PACKERS[op.kind]
     return (packer(op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 
 
@@ -57,25 +52,9 @@ def pack_rows(kernel: np.ndarray) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
 
 
-def fold_zero_point(op: ir.Weighted, zero_point: int) -> np.ndarray:
-    """int32 [channels]: bias - zero_point * sum(kernel).
-
-    Raises:
-        UnsupportedLayerError: the folded bias does not fit int32.
-    """
-    axes = tuple(a for a in range(op.kernel.ndim) if a != op.output_axis)
-    folded = op.bias.astype(np.int64) - zero_point * op.kernel.astype(np.int64).sum(axis=axes)
-    if folded.min() < INT32_MIN or folded.max() > INT32_MAX:
-        raise UnsupportedLayerError(f"{op.kind} '{op.name}': bias - zero_point * sum(kernel) does not fit int32")
-    return folded.astype(np.int32)
-
-
 def _is_plain(op: ir.Weighted, shifts: np.ndarray) -> bool:
-    axes = tuple(a for a in range(op.kernel.ndim) if a != op.output_axis)
-    worst = np.abs(op.kernel.astype(np.int64)).sum(axis=axes) * 255 + np.abs(op.bias.astype(np.int64))
     full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
-    low, high = PLAIN_SHIFTS
-    return bool(full_range and worst.max() < PLAIN_ACCUMULATOR and shifts.min() >= low and shifts.max() <= high)
+    return full_range and has_plain_sums(op, shifts)
 
 
 def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[str, np.ndarray], dict]:
@@ -101,23 +80,10 @@ def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[
     return arrays, fields
 
 
-def _window(window, stride, dilation, padding: ir.Padding, source: ir.Tensor, target: ir.Tensor) -> dict[str, int]:
-    """Fields of sf_window."""
-    names = ("height", "width", "channels")
-    return (
-        {f"in_{n}": size for n, size in zip(names, source.shape[1:], strict=True)}
-        | {f"out_{n}": size for n, size in zip(names, target.shape[1:], strict=True)}
-        | {"kernel_height": window[0], "kernel_width": window[1]}
-        | {"stride_height": stride[0], "stride_width": stride[1]}
-        | {"dilation_height": dilation[0], "dilation_width": dilation[1]}
-        | {"pad_top": padding.top, "pad_left": padding.left}
-    )
-
-
 def _windowed(params: str, kernel: np.ndarray, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> Packed:
     arrays, stage = _stage(op, source, target)
     dilation = getattr(op, "dilation", (1, 1))
-    window = _window(op.window, op.stride, dilation, op.padding, source, target)
+    window = window_fields(op.window, op.stride, dilation, op.padding, source, target)
     return Packed(params, {"kernel": kernel} | arrays, {"kernel": "kernel", "stage": stage, "window": window})
 
 
@@ -147,20 +113,12 @@ def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     return Packed("sf_dense_params", {"kernel": pack_rows(op.kernel)} | arrays, fields)
 
 
-def _dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
-    return pack_dense_pairs(op, fold_zero_point(op, sources[0].zero_point), sources[0], target)
-
-
-def _sparse(op: ir.Dense | ir.Conv2D, sources, target: ir.Tensor) -> Packed:
-    return pack_sparse(op, fold_zero_point(op, sources[0].zero_point), sources[0], target)
-
-
 def _activation(op: ir.Activated) -> dict[str, int]:
     return {"activation_min": op.activation_min, "activation_max": op.activation_max}
 
 
 def _pool2d(op: ir.Pool2D, sources, target: ir.Tensor) -> Packed:
-    window = _window(op.window, op.stride, (1, 1), op.padding, sources[0], target)
+    window = window_fields(op.window, op.stride, (1, 1), op.padding, sources[0], target)
     return Packed("sf_pool_params", {}, {"window": window} | _activation(op))
 
 
@@ -182,6 +140,7 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
 }
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
 _PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
-    "sf_dense_pairs_params": _dense_pairs,
-    "sf_sparse_params": _sparse,
+    "sf_conv2d_pairs_params": pack_pairs.pack_conv2d,
+    "sf_dense_pairs_params": pack_dense.pack_dense_pairs,
+    "sf_sparse_params": pack_sparse.pack_sparse,
 }

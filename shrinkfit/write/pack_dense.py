@@ -12,13 +12,16 @@ from shrinkfit.graph.fixedpoint import wrap_int32
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, largest_sums
 from shrinkfit.write.packed import Packed
+from shrinkfit.write.stages import fold_zero_point
 
 # SMMLA drops 32 bits of a product, the saturation one more; a multiplier has 31 fractional bits.
 DROPPED_BITS, MULTIPLIER_BITS = 33, 31
 
 
-def pack_dense_pairs(op: ir.Dense, bias: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> Packed:
-    """bias: int32 [outputs], with the input's zero_point folded in."""
+def pack_dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
+    """The constants of a layer that the kernel takes."""
+    source = sources[0]
+    bias = fold_zero_point(op, source.zero_point)
     outputs, inputs = op.kernel.shape
     rows, biases, multipliers, shifts = (
         evened(x) for x in (word_rows(op.kernel), bias, *rounded_once(op, source, target))

@@ -16,13 +16,16 @@ from shrinkfit.price.kernels_dense import is_constant, largest_sums
 from shrinkfit.price.kernels_sparse import BLOCK, CONVOLUTION_SHIFTS, kept_blocks, kernel_rows
 from shrinkfit.write.pack_dense import DROPPED_BITS, MULTIPLIER_BITS, rounded_once
 from shrinkfit.write.packed import Packed
+from shrinkfit.write.stages import fold_zero_point
 
 # What stands in for an even input x is 127 - x.
 FLIPPED = 127
 
 
-def pack_sparse(op: ir.Dense | ir.Conv2D, bias: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> Packed:
-    """bias: int32 [outputs], with the input's zero_point folded in."""
+def pack_sparse(op: ir.Dense | ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+    """The constants of a layer that the kernel takes."""
+    source = sources[0]
+    bias = fold_zero_point(op, source.zero_point)
     rows = kernel_rows(op)
     multipliers, right = _requantization(op, source, target)
     weights, blocks = [], []

@@ -160,7 +160,9 @@ def test_export_writes_the_folder(exported):
     assert (exported / "tiny.c").is_file()
 
 
-@pytest.mark.parametrize(("flag", "rules", "layers"), [("--optimize", ["drop_noop"], 1), ("--no-optimize", [], 2)])
+@pytest.mark.parametrize(
+    ("flag", "rules", "layers"), [("--optimize=speed", ["drop_noop"], 1), ("--no-optimize", [], 2)]
+)
 def test_no_optimize_keeps_the_graph_as_it_came(run, tmp_path, flag, rules, layers):
     from shrinkfit.write.tflite import write_tflite
 

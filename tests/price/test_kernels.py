@@ -63,7 +63,7 @@ def test_price_depends_on_shapes_only():
 @pytest.mark.parametrize("device", devices(), ids=lambda d: d.name)
 def test_every_catalogued_core_has_sizes(device):
     graph = graphs.conv(np.random.default_rng(0), size=(6, 5), channels=4, kernel=(3, 3), out=6)
-    assert 1000 < kernels.linked_code_bytes(graph, device) < 5000
+    assert 1000 < kernels.linked_code_bytes(graph, device) < 6000
     assert 100 < kernels.run_stack_bytes(graph, device) < kernels.stack_bytes(graph, device) < 1024
     assert kernels.static_ram_bytes(graph, device) == 0
 
