@@ -34,23 +34,32 @@ typedef struct eights_job {
 #define PAIR_3(w, x) PAIR(w, x, "r7", "r11")
 #define WEIGHTS(w) "ldr " w ", [r1], #4\n\t"
 #define INPUTS(x) "ldr " x ", [r0], #4\n\t"
-#define FIRST_FOUR                                                                          \
-    INPUTS("r2")                                                                            \
-    WEIGHTS("r3")                                                                           \
-    WEIGHTS("r12") "sxtb16 lr, r2\n\t" PAIR_0("r3", "lr") PAIR_1("r12", "lr") WEIGHTS("r3") \
-        WEIGHTS("r12") PAIR_2("r3", "lr")                                                   \
-            PAIR_3("r12", "lr") "sxtb16 r2, r2, ror #8\n\t" WEIGHTS("r3") WEIGHTS("r12")    \
-                WEIGHTS("lr") PAIR_0("r3", "r2") PAIR_1("r12", "r2") PAIR_2("lr", "r2")
+/* clang-format off */
+#define FIRST_FOUR                                                                                 \
+    INPUTS("r2") WEIGHTS("r3") WEIGHTS("r12")                                                      \
+    "sxtb16 lr, r2\n\t"                                                                            \
+    PAIR_0("r3", "lr") PAIR_1("r12", "lr")                                                         \
+    WEIGHTS("r3") WEIGHTS("r12")                                                                   \
+    PAIR_2("r3", "lr") PAIR_3("r12", "lr")                                                         \
+    "sxtb16 r2, r2, ror #8\n\t"                                                                    \
+    WEIGHTS("r3") WEIGHTS("r12") WEIGHTS("lr")                                                     \
+    PAIR_0("r3", "r2") PAIR_1("r12", "r2") PAIR_2("lr", "r2")
 /* Loads in a row cost one cycle each and one more: the second four's first ones join in. */
-#define EIGHT                                                                                  \
-    FIRST_FOUR                                                                                 \
-    WEIGHTS("r3")                                                                              \
-    INPUTS("r12")                                                                              \
-    WEIGHTS("lr") PAIR_3("r3", "r2") "sxtb16 r2, r12\n\t" PAIR_0("lr", "r2") WEIGHTS("r3")     \
-        WEIGHTS("lr") PAIR_1("r3", "r2") PAIR_2("lr", "r2") WEIGHTS("r3") WEIGHTS("lr")        \
-            PAIR_3("r3", "r2") "sxtb16 r12, r12, ror #8\n\t" PAIR_0("lr", "r12") WEIGHTS("r2") \
-                WEIGHTS("r3") WEIGHTS("lr") PAIR_1("r2", "r12") PAIR_2("r3", "r12")            \
-                    PAIR_3("lr", "r12")
+#define EIGHT                                                                                      \
+    FIRST_FOUR                                                                                     \
+    WEIGHTS("r3") INPUTS("r12") WEIGHTS("lr")                                                      \
+    PAIR_3("r3", "r2")                                                                             \
+    "sxtb16 r2, r12\n\t"                                                                           \
+    PAIR_0("lr", "r2")                                                                             \
+    WEIGHTS("r3") WEIGHTS("lr")                                                                    \
+    PAIR_1("r3", "r2") PAIR_2("lr", "r2")                                                          \
+    WEIGHTS("r3") WEIGHTS("lr")                                                                    \
+    PAIR_3("r3", "r2")                                                                             \
+    "sxtb16 r12, r12, ror #8\n\t"                                                                  \
+    PAIR_0("lr", "r12")                                                                            \
+    WEIGHTS("r2") WEIGHTS("r3") WEIGHTS("lr")                                                      \
+    PAIR_1("r2", "r12") PAIR_2("r3", "r12") PAIR_3("lr", "r12")
+/* clang-format on */
 /* r0: zero_point_twice, lr: out. Shifts take a register's lowest byte. */
 #define FINISH(sum, multiplier, shift)                \
     "lsl r12, r0, " shift "\n\t"                      \
@@ -63,6 +72,7 @@ typedef struct eights_job {
 /* See the portable twin. The job is copied to the stack; its entry becomes an address there.
  * `used`: the compiler would leave out an argument that no C reads. */
 __attribute__((naked, noinline, used)) static const int32_t *
+/* clang-format off */
 eight_by_eight(const eights_job *job __attribute__((unused))) {
     __asm volatile(
         "push {r4-r11, lr}\n\t"
@@ -79,52 +89,65 @@ eight_by_eight(const eights_job *job __attribute__((unused))) {
         "adds r3, #1\n\t"
         "str r3, [sp, #24]\n\t"
         "b 8f\n\t"
-        /* Half a word of bytes is left, or a whole one and part of the next. */
+        /* r2: how many inputs are left. Fewer than four: the last four again, with weights of 0. */
         "7:\n\t"
         "subs r2, #4\n\t"
         "it lt\n\t"
-        "addlt r0, r2\n\t" FIRST_FOUR WEIGHTS("r3") PAIR_3(
-            "r3",
-            "r2") "b 3f\n\t"
-                  ".balign 4\n\t"
-                  "8:\n\t"
-                  "ldmia r1!, {r4-r11}\n\t"
-                  "ldr r0, [sp]\n\t"
-                  "ldr.w pc, [sp, #24]\n\t"
-                  ".balign 4\n\t"
-                  "1:\n\t" EIGHT ".balign 4\n\t"
-                  "2:\n\t" EIGHT "ldr r2, [sp, #12]\n\t"
-                  "cmp r0, r2\n\t"
-                  "bne 1b\n\t"
-                  ".balign 4\n\t"
-                  "3:\n\t"
-                  "ldr r2, [sp, #16]\n\t"
-                  "subs r2, r2, r0\n\t"
-                  "bne 7b\n\t"
-                  "sub r4, r4, r8\n\t"
-                  "sub r5, r5, r9\n\t"
-                  "sub r6, r6, r10\n\t"
-                  "sub r7, r7, r11\n\t"
-                  "asr r4, r4, #8\n\t"
-                  "asr r5, r5, #8\n\t"
-                  "asr r6, r6, #8\n\t"
-                  "asr r7, r7, #8\n\t"
-                  "ldr r0, [sp, #20]\n\t"
-                  "ldr lr, [sp, #4]\n\t"
-                  "ldmia r1!, {r2, r3}\n\t" FINISH("r4", "r3", "r2")
-                      NEXT("r2") "ldmia r1!, {r3, r4}\n\t" FINISH("r8", "r3", "r2") NEXT("r2")
-                          FINISH("r5", "r4", "r2") NEXT("r2") "ldmia r1!, {r3, r4, r5}\n\t" FINISH(
-                              "r9", "r3", "r2") FINISH("r6", "r5", "r4")
-                              NEXT("r4") "ldmia r1!, {r2, r3, r5}\n\t" FINISH("r10", "r2", "r4")
-                                  NEXT("r4") FINISH("r7", "r3", "r4") NEXT("r4")
-                                      FINISH("r11", "r5", "r4") "ldr r2, [sp, #8]\n\t"
-                                                                "str lr, [sp, #4]\n\t"
-                                                                "cmp lr, r2\n\t"
-                                                                "bne 8b\n\t"
-                                                                "mov r0, r1\n\t"
-                                                                "add sp, #32\n\t"
-                                                                "pop {r4-r11, pc}\n\t");
+        "addlt r0, r2\n\t"
+        FIRST_FOUR
+        WEIGHTS("r3")
+        PAIR_3("r3", "r2")
+        "b 3f\n\t"
+        /* The next group. */
+        ".balign 4\n\t"
+        "8:\n\t"
+        "ldmia r1!, {r4-r11}\n\t"
+        "ldr r0, [sp]\n\t"
+        "ldr.w pc, [sp, #24]\n\t"
+        ".balign 4\n\t"
+        "1:\n\t"
+        EIGHT
+        "2:\n\t"
+        EIGHT
+        "ldr r2, [sp, #12]\n\t"
+        "cmp r0, r2\n\t"
+        "bne 1b\n\t"
+        "3:\n\t"
+        "ldr r2, [sp, #16]\n\t"
+        "subs r2, r2, r0\n\t"
+        "bne 7b\n\t"
+        "sub r4, r4, r8\n\t"
+        "sub r5, r5, r9\n\t"
+        "sub r6, r6, r10\n\t"
+        "sub r7, r7, r11\n\t"
+        "asr r4, r4, #8\n\t"
+        "asr r5, r5, #8\n\t"
+        "asr r6, r6, #8\n\t"
+        "asr r7, r7, #8\n\t"
+        "ldr r0, [sp, #20]\n\t"
+        "ldr lr, [sp, #4]\n\t"
+        /* A register is free for a multiplier as soon as its sum is written. */
+        "ldmia r1!, {r2, r3}\n\t"
+        FINISH("r4", "r3", "r2") NEXT("r2")
+        "ldmia r1!, {r3, r4}\n\t"
+        FINISH("r8", "r3", "r2") NEXT("r2")
+        FINISH("r5", "r4", "r2") NEXT("r2")
+        "ldmia r1!, {r3, r4, r5}\n\t"
+        FINISH("r9", "r3", "r2")
+        FINISH("r6", "r5", "r4") NEXT("r4")
+        "ldmia r1!, {r2, r3, r5}\n\t"
+        FINISH("r10", "r2", "r4") NEXT("r4")
+        FINISH("r7", "r3", "r4") NEXT("r4")
+        FINISH("r11", "r5", "r4")
+        "ldr r2, [sp, #8]\n\t"
+        "str lr, [sp, #4]\n\t"
+        "cmp lr, r2\n\t"
+        "bne 8b\n\t"
+        "mov r0, r1\n\t"
+        "add sp, #32\n\t"
+        "pop {r4-r11, pc}\n\t");
 }
+/* clang-format on */
 
 static inline int32_t finish_output(int32_t sum, int32_t multiplier, uint32_t shift,
                                     int32_t zero_point_twice) {

@@ -15,16 +15,19 @@ typedef struct sparse_pixels {
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
-#define TWO_BLOCKS                                                                               \
-    SF_SPARSE_NUMBER("r7")                                                                       \
-    SF_SPARSE_NUMBER("r8") SF_SPARSE_WEIGHTS("r9") SF_SPARSE_WEIGHTS("r10")                      \
-        SF_SPARSE_INPUTS("r11", "r0", "r7") SF_SPARSE_INPUTS("r12", "r0", "r8")                  \
-            SF_SPARSE_INPUTS("r7", "r3", "r7") SF_SPARSE_INPUTS("r8", "r3", "r8")                \
-                SF_SPARSE_EVEN("r4", "r9", "r11", "lr") SF_SPARSE_EVEN("r5", "r9", "r7", "lr")   \
-                    SF_SPARSE_WIDEN("r9") SF_SPARSE_ODD("r4", "r9", "r11")                       \
-                        SF_SPARSE_ODD("r5", "r9", "r7") SF_SPARSE_EVEN("r4", "r10", "r12", "lr") \
-                            SF_SPARSE_EVEN("r5", "r10", "r8", "lr") SF_SPARSE_WIDEN("r10")       \
-                                SF_SPARSE_ODD("r4", "r10", "r12") SF_SPARSE_ODD("r5", "r10", "r8")
+/* clang-format off */
+#define TWO_BLOCKS                                                                                 \
+    SF_SPARSE_NUMBER("r7") SF_SPARSE_NUMBER("r8")                                                  \
+    SF_SPARSE_WEIGHTS("r9") SF_SPARSE_WEIGHTS("r10")                                               \
+    SF_SPARSE_INPUTS("r11", "r0", "r7") SF_SPARSE_INPUTS("r12", "r0", "r8")                        \
+    SF_SPARSE_INPUTS("r7", "r3", "r7") SF_SPARSE_INPUTS("r8", "r3", "r8")                          \
+    SF_SPARSE_EVEN("r4", "r9", "r11", "lr") SF_SPARSE_EVEN("r5", "r9", "r7", "lr")                 \
+    SF_SPARSE_WIDEN("r9")                                                                          \
+    SF_SPARSE_ODD("r4", "r9", "r11") SF_SPARSE_ODD("r5", "r9", "r7")                               \
+    SF_SPARSE_EVEN("r4", "r10", "r12", "lr") SF_SPARSE_EVEN("r5", "r10", "r8", "lr")               \
+    SF_SPARSE_WIDEN("r10")                                                                         \
+    SF_SPARSE_ODD("r4", "r10", "r12") SF_SPARSE_ODD("r5", "r10", "r8")
+/* clang-format on */
 /* r8: multiplier, r9: shift, r10: offset. Twice the sum, as 256 * it is known. */
 #define FINISH(sum, out)                         \
     "asr " sum ", " sum ", #7\n\t"               \
