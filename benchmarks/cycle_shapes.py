@@ -151,12 +151,48 @@ class Operators:
             if self.weighted(ir.DepthwiseConv2D, (*size, channels), shape, out, **fields):
                 return
 
+    def clamp(self) -> dict:
+        return self.one_of({}, {}, {}, {"activation_min": -100, "activation_max": 90})
+
     def dense(self) -> None:
         while True:
             inputs, outputs = self.pick(1, 600), self.pick(1, 200)
             rows = self.one_of((), (), (), (self.pick(2, 30),))
-            if self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs):
+            if self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs, **self.clamp()):
                 return
+
+    def dense_by_fours(self) -> None:
+        """A scale that the kernel with weights in pairs does not take."""
+        self.dense()
+        self.ops[-1] = replace(self.ops[-1], kernel_scales=np.full(self.ops[-1].channels, 2.0, np.float32))
+
+    def with_zero_blocks(self, add, largest: float = 0.45) -> None:
+        """The operator that `add` adds, with some blocks of four weights left."""
+        add()
+        op, share = self.ops[-1], self.rng.uniform(0.05, largest)
+        rows = op.kernel.reshape(op.channels, -1).copy()
+        blocks = self.rng.random((op.channels, -(-rows.shape[1] // 4))) < share
+        blocks[0, 0] = True
+        rows[~np.repeat(blocks, 4, axis=1)[:, : rows.shape[1]]] = 0
+        self.ops[-1] = replace(op, kernel=rows.reshape(op.kernel.shape), **self.clamp())
+
+    def sparse_dense(self) -> None:
+        def add() -> None:
+            inputs, outputs = self.pick(32, 600), self.pick(4, 200)
+            rows = self.one_of((), (), (), (self.pick(2, 8),))
+            if not self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs):
+                add()
+
+        self.with_zero_blocks(add)
+
+    def sparse_conv(self) -> None:
+        def add() -> None:
+            size, channels, out = self.plane(), self.pick(32, 256), self.pick(4, 128)
+            fields = {"stride": (1, 1), "dilation": (1, 1), "padding": ir.Padding()}
+            if not self.weighted(ir.Conv2D, (*size, channels), (out, 1, 1, channels), out, **fields):
+                add()
+
+        self.with_zero_blocks(add, largest=0.3)
 
     # --- pools, reductions, softmax ---
 
@@ -352,6 +388,9 @@ KINDS: dict[str, int] = {
     "transposed": 60,
     "depthwise": 160,
     "dense": 50,
+    "dense_by_fours": 50,
+    "sparse_dense": 50,
+    "sparse_conv": 50,
     "max_pool": 80,
     "average_pool": 80,
     "mean": 80,

@@ -293,4 +293,13 @@ static inline int32_t sf_finish_double(const sf_output_stage *stage, sf_channel 
     return stage->plain ? sf_finish_plain(channel, sum) : sf_finish_any(stage, channel, sum);
 }
 
+/* For kernels whose outputs are saturated to int8 first. */
+static inline void sf_clamp_bytes(int8_t *out, int32_t count, int32_t low, int32_t high) {
+    if (low > INT8_MIN || high < INT8_MAX) {
+        for (int32_t i = 0; i < count; i++) {
+            out[i] = (int8_t)sf_clamp(out[i], low, high);
+        }
+    }
+}
+
 #endif

@@ -27,6 +27,9 @@
 #define sf_mean sf_mean_s8_dsp
 #define sf_average_pool sf_average_pool_s8_dsp
 #define sf_max_pool sf_max_pool_s8_dsp
+#define sf_dense_pairs sf_dense_pairs_s8_dsp
+#define sf_sparse_dense sf_sparse_dense_s8_dsp
+#define sf_sparse_conv2d sf_sparse_conv2d_s8_dsp
 #else
 #define sf_conv2d sf_conv2d_s8
 #define sf_conv2d_compact sf_conv2d_s8
@@ -40,6 +43,9 @@
 #define sf_mean sf_mean_s8
 #define sf_average_pool sf_average_pool_s8
 #define sf_max_pool sf_max_pool_s8
+#define sf_dense_pairs sf_dense_pairs_s8
+#define sf_sparse_dense sf_sparse_dense_s8
+#define sf_sparse_conv2d sf_sparse_conv2d_s8
 #endif
 
 #endif

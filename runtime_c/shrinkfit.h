@@ -144,6 +144,26 @@ typedef struct sf_dense_params {
     uint16_t rows, inputs, outputs;
 } sf_dense_params;
 
+/* stream: biases, weights in pairs, multipliers and shifts, as sf_dense_pairs.h says; every shift
+ * is in [-23, -2], and no sum of an output with an even number reaches 2^23. */
+typedef struct sf_dense_pairs_params {
+    const int32_t *stream;
+    uint16_t rows, inputs, outputs;
+    int8_t out_zero_point, activation_min, activation_max;
+} sf_dense_pairs_params;
+
+/* A fully connected layer or a 1x1 convolution with stride 1 of which only the blocks of four
+ * weights along the inputs that are not all 0 are stored, as sf_sparse.h says; rows: input vectors,
+ * or pixels. inputs: at most 1024. No sum reaches 2^23; every shift is in [-23, -2], or of a
+ * convolution in [-22, -1]. */
+typedef struct sf_sparse_params {
+    const int32_t *weights;
+    const uint8_t *blocks;
+    uint16_t inputs, outputs;
+    uint32_t rows;
+    int8_t out_zero_point, activation_min, activation_max;
+} sf_sparse_params;
+
 /* Dilation is 1; in_channels == out_channels. */
 typedef struct sf_pool_params {
     sf_window window;
@@ -370,6 +390,20 @@ uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p);
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8_dsp(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
+
+/* in: [rows][inputs]; out: [rows][outputs]. Fully connected, rounded once; scratch: 4-byte aligned,
+ * inputs bytes rounded up to whole words where they are none, else not used. */
+void sf_sparse_dense_s8(const sf_sparse_params *p, const int8_t *in, int8_t *out, void *scratch);
+void sf_sparse_dense_s8_dsp(const sf_sparse_params *p, const int8_t *in, int8_t *out,
+                            void *scratch);
+
+/* The same as a convolution, rounded twice; scratch: 4-byte aligned, twice the inputs rounded up to
+ * whole words. Two pixels are copied there before their outputs are written. */
+void sf_sparse_conv2d_s8(const sf_sparse_params *p, const int8_t *in, int8_t *out, void *scratch);
+void sf_sparse_conv2d_s8_dsp(const sf_sparse_params *p, const int8_t *in, int8_t *out,
+                             void *scratch);
 
 /* sf_dense_s8 in little code. */
 void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);

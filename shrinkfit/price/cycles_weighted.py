@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.price.kernels_sparse import kernel_rows, pairs_of_blocks
 from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
 Counts = dict[str, int]
@@ -321,6 +322,46 @@ def dense_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
     }
 
 
+def dense_pairs_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
+    """sf_dense_pairs_s8_dsp: eight outputs at a time, what is left two by two."""
+    rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
+    eights, pairs = rows * (outputs // 8), rows * -(-(outputs % 8) // 2)
+    rest = -(-(inputs % 8) // 4) if inputs >= 4 else 1
+    return {
+        "call": 1,
+        "rows": rows,
+        "short_rows": rows * int(inputs < 4),
+        "rows_of_eights": rows * int(outputs >= 8),
+        "eights": eights,
+        "eight_pairs_of_eight": eights * (inputs // 16),
+        "eight_odd_eight": eights * (inputs // 8 % 2),
+        "eight_fours": eights * rest,
+        "pairs": pairs,
+        "pair_eights": pairs * (inputs // 8),
+        "pair_fours": pairs * rest,
+        "clamped": rows * outputs * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
+    }
+
+
+def sparse_dsp(op: ir.Dense | ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_sparse_dense_s8_dsp, a row at a time; sf_sparse_conv2d_s8_dsp, two pixels, which it copies first."""
+    (_, *shape, inputs), per_row = graph.tensors[op.inputs[0]].shape, pairs_of_blocks(kernel_rows(op))
+    rows, is_dense = prod(shape), isinstance(op, ir.Dense)
+    turns = rows if is_dense else -(-rows // 2)
+    copied = rows if not is_dense or inputs % 4 else 0
+    return {
+        "call": 1,
+        "turns": turns,
+        "copied_rows": copied,
+        "copied_words": copied * (inputs // 4),
+        "copied_tails": copied * int(inputs % 4 > 0),
+        "outputs": turns * op.channels,
+        "pairs": turns * int((per_row % 2).sum()),
+        "fours": turns * int((per_row // 2).sum()),
+        "clamped": rows * op.channels * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
+    }
+
+
 def dense(op: ir.Dense, graph: ir.Graph) -> Counts:
     """sf_dense_s8: one output at a time."""
     rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
@@ -359,6 +400,9 @@ COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_depthwise_3x3_s8": depthwise_3x3,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
+    "sf_dense_pairs_s8_dsp": dense_pairs_dsp,
+    "sf_sparse_dense_s8_dsp": sparse_dsp,
+    "sf_sparse_conv2d_s8_dsp": sparse_dsp,
     "sf_dense_s8": dense,
     "sf_max_pool_s8": pool,
     "sf_average_pool_s8": pool,

@@ -16,7 +16,7 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic, kernels_layout
+from shrinkfit.price import kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -42,6 +42,8 @@ STRUCT_BYTES = (
         "sf_softmax_params": 16,
     }
     | kernels_arithmetic.STRUCT_BYTES
+    | kernels_dense.STRUCT_BYTES
+    | kernels_sparse.STRUCT_BYTES
     | kernels_layout.STRUCT_BYTES
 )
 
@@ -220,6 +222,8 @@ def _weighted(
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
     weight_bytes, shared = op.channels * word(op.kernel[0].size), ("sf_conv2d_dsp.h", "sf_widen.h")
+    if dsp and kernels_sparse.skips_blocks(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
+        return kernels_sparse.sparse(op)
     if dsp and op.groups(in_shape) == 1 and fits_pairs(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
         return _conv2d_pairs(op, in_shape, out_shape)
     if op.groups(in_shape) > 1:
@@ -287,8 +291,13 @@ def _depthwise_3x3(op: ir.DepthwiseConv2D, scratch_bytes: int) -> Kernel:
 
 
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
-    rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    rows = prod(source.shape[:-1])
     supported(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    if dsp and kernels_sparse.skips_blocks(op, source, target):
+        return kernels_sparse.sparse(op)
+    if dsp and kernels_dense.takes_pairs(op, source, target):
+        return kernels_dense.dense_pairs(op)
     return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 

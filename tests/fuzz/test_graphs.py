@@ -12,6 +12,7 @@ from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.edit import Rewrite
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price import arena
+from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.overlap import Overlap
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
@@ -56,6 +57,9 @@ def test_all_that_may_matter_is_drawn():
             if isinstance(op, ir.Weighted)
         ]
     )
+    layers = [(op, graph) for graph in graphs for op in graph.ops if op.kind in ("dense", "conv2d")]
+    drawn = Counter(kernel_for(op, graph, True).function for op, graph in layers)
+    assert min(drawn[name] for name in ("sf_dense_pairs", "sf_dense", "sf_sparse_dense", "sf_sparse_conv2d")) > 0, drawn
     assert scales.min() < 2.0**-36 and scales.max() > 2.0**20
 
 

@@ -82,6 +82,44 @@ CASES += [
     for i, o, r in [(1, 1, ()), (3, 4, ()), (4, 5, ()), (5, 3, (3,)), (64, 12, ()), (67, 7, (2, 2)), (130, 9, ())]
 ]
 CASES += [(g.dense, dict(inputs=40, outputs=6, zp=-128, act=NARROW))]
+# Weights in pairs: 4, 8 and 16 inputs and what is left of them; 8 outputs, 2, 1; more than 512 inputs.
+CASES += [
+    (g.dense, dict(inputs=i, outputs=o))
+    for i, o in [(2, 8), (4, 8), (6, 17), (7, 9), (8, 8), (9, 10), (12, 24), (13, 8), (16, 11), (19, 15), (23, 16)]
+]
+CASES += [(g.dense, dict(inputs=i, outputs=8, rows=(2,))) for i in (24, 25, 28, 31, 32, 33, 45, 48)]
+CASES += [
+    (g.dense, dict(inputs=3, outputs=13, rows=(3,), zp=127)),
+    (g.dense, dict(inputs=600, outputs=9, zp=0)),
+    (g.dense, dict(inputs=11, outputs=18, rows=(2,), act=NARROW)),
+]
+# Sparse: 2 and 4 blocks at a time, a whole row, rows without any, the last block cut; 2 pixels.
+SPARSE = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+CASES += [
+    (g.sparse, dict(make=g.dense, kept=k, inputs=i, outputs=o, rows=r))
+    for k, i, o, r in [
+        (SPARSE, 120, 20, ()),
+        (SPARSE, 1024, 11, (2,)),
+        ([1], 61, 1, ()),
+        ([2, 0], 62, 3, (3,)),
+        ([3, 9], 63, 8, ()),
+        ([15, 1, 1, 1], 60, 12, ()),
+    ]
+]
+CASES += [
+    (g.sparse, dict(make=g.conv, kept=k, size=s, channels=c, kernel=(1, 1), out=o))
+    for k, s, c, o in [
+        (SPARSE, (3, 3), 120, 20),
+        (SPARSE, (2, 2), 1024, 11),
+        ([1], (1, 1), 61, 1),
+        ([2, 0], (5, 1), 62, 3),
+        ([15, 1, 1, 1], (1, 2), 60, 12),
+    ]
+]
+CASES += [
+    (g.sparse, dict(make=g.dense, kept=[3], inputs=80, outputs=9, rows=(2,), zp=-128, act=NARROW)),
+    (g.sparse, dict(make=g.conv, kept=[3], size=(3, 1), channels=80, kernel=(1, 1), out=9, zp=-128, act=NARROW)),
+]
 CASES += [
     (g.pool, dict(mode=mode, size=size, channels=c, window=w, stride=s, padding=p, act=a))
     for mode in ("max", "average")
@@ -130,4 +168,5 @@ CASES += [
 
 def label(case) -> str:
     make, sizes = case
-    return make.__name__ + "-" + "-".join(str(v).replace(" ", "") for v in sizes.values())
+    values = (getattr(v, "__name__", str(v)).replace(" ", "") for v in sizes.values())
+    return make.__name__ + "-" + "-".join(values)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random graphs of one operator each, int8 and valid, from plain sizes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from shrinkfit.graph import ir
@@ -77,6 +79,18 @@ def depthwise(
 def dense(rng, inputs, outputs, rows=(), zp=4, act=FULL):
     x, y = tensor("x", (*rows, inputs), 0.05, zp), tensor("y", (*rows, outputs), 0.04, -6)
     return single(ir.Dense, [x], y, **_weights(rng, (outputs, inputs), outputs, act))
+
+
+def sparse(rng, make, kept, **sizes):
+    """Blocks of four weights along the input, of which each output keeps so many, at random places."""
+    graph = make(rng, **sizes)
+    (op,) = graph.ops
+    rows = op.kernel.reshape(op.channels, -1).copy()
+    blocks = -(-rows.shape[1] // 4)
+    for row, count in zip(rows, np.resize(kept, op.channels), strict=True):
+        for block in rng.permutation(blocks)[: max(blocks - count, 0)]:
+            row[4 * block : 4 * block + 4] = 0
+    return replace(graph, ops=(replace(op, kernel=rows.reshape(op.kernel.shape)),))
 
 
 def pool(rng, mode, size, channels, window, stride, padding=(0, 0, 0, 0), act=FULL):

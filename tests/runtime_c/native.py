@@ -52,6 +52,13 @@ STRUCTS = {
     + _fields("H", "depth_multiplier strip_outputs strips buffers band_rows")
     + _fields("b", "in_zero_point out_zero_point"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
+    "sf_dense_pairs_params": [("stream", POINTER)]
+    + _fields("H", "rows inputs outputs")
+    + _fields("b", "out_zero_point activation_min activation_max"),
+    "sf_sparse_params": [("weights", POINTER), ("blocks", POINTER)]
+    + _fields("H", "inputs outputs")
+    + _fields("I", "rows")
+    + _fields("b", "out_zero_point activation_min activation_max"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
     "sf_softmax_params": _fields("H", "rows depth")
     + _fields("i", "multiplier")

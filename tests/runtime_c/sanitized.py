@@ -23,8 +23,8 @@ def main(path: str) -> None:
         shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
         # Fresh arrays of exactly the size needed: a byte read beyond one is an error.
         inputs = [rng.integers(-128, 128, shape, np.int8) for shape in shapes]
-        for dsp in (False, True):
-            native.run(lib, graph, inputs, dsp)
+        for dsp, reference in ((False, False), (True, False), (True, True)):
+            native.run(lib, graph, inputs, dsp, reference=reference)
     for case in ARITHMETIC_CASES:
         rng = np.random.default_rng(2)
         graph = case.make(rng)
