@@ -146,12 +146,12 @@ SF_NOINLINE static void run_channel(const sf_depthwise_params *p, const plane_sh
     }
 }
 
-void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
+void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
     const plane_shape s = shape_of(w);
     const int32_t taps = w->kernel_height * w->kernel_width;
-    uint32_t *weights = scratch;
+    uint32_t *weights = (uint32_t *)scratch;
     int16_t *plane = (int16_t *)(weights + s.across.kernel * s.pairs);
     for (int32_t i = 0; i < plane_values(&s); i++) {
         plane[i] = p->stage.in_zero_point;
