@@ -145,7 +145,7 @@ class Operators:
     def depthwise(self) -> None:
         while True:
             size, channels, multiplier = self.plane(), self.pick(1, 96), self.one_of(1, 1, 1, 1, 2, 3)
-            kernel = self.one_of((3, 3), (3, 3), (3, 3), (1, 1), (3, 1), (1, 3), (1, 9), (5, 1), (5, 5), (2, 2), (7, 7))
+            kernel = self.one_of((3, 3), (1, 1), (3, 1), (1, 3), (1, 9), (5, 1), (5, 5), (2, 2), (7, 7))
             shape, out = (*kernel, channels * multiplier), channels * multiplier
             fields = self.window(size, kernel) | {"depth_multiplier": multiplier}
             if self.weighted(ir.DepthwiseConv2D, (*size, channels), shape, out, **fields):
@@ -153,6 +153,17 @@ class Operators:
 
     def clamp(self) -> dict:
         return self.one_of({}, {}, {}, {"activation_min": -100, "activation_max": 90})
+
+    def depthwise_3x3(self) -> None:
+        while True:
+            size, channels, multiplier = self.plane(), self.pick(1, 64), self.one_of(1, 1, 1, 1, 2)
+            fields = {"stride": self.one_of((1, 1), (1, 1), (2, 2)), "depth_multiplier": multiplier}
+            fields["padding"] = ir.same_padding(size, (3, 3), fields["stride"], (1, 1))
+            if min(size) >= 3:
+                fields["padding"] = self.one_of(fields["padding"], fields["padding"], ir.Padding())
+            out = channels * multiplier
+            if self.weighted(ir.DepthwiseConv2D, (*size, channels), (3, 3, out), out, **fields):
+                return
 
     def dense(self) -> None:
         while True:
@@ -386,7 +397,8 @@ KINDS: dict[str, int] = {
     "wide_conv": 60,
     "grouped": 60,
     "transposed": 60,
-    "depthwise": 160,
+    "depthwise": 90,
+    "depthwise_3x3": 90,
     "dense": 50,
     "dense_by_fours": 50,
     "sparse_dense": 50,

@@ -39,11 +39,10 @@ uint32_t sf_depthwise_scratch_bytes(const sf_depthwise_params *p) {
     return (uint32_t)((p->window.in_height * p->window.in_width + 3) & ~3);
 }
 
-void sf_depthwise_s8(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
-                     void *scratch) {
+void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch) {
     const int32_t pixels = p->window.in_height * p->window.in_width;
     const int32_t channels = p->window.in_channels;
-    int8_t *plane = scratch;
+    int8_t *plane = (int8_t *)scratch;
     int32_t o = 0;
     for (int32_t c = 0; c < channels; c++) {
         for (int32_t i = 0; i < pixels; i++) {

@@ -222,7 +222,7 @@ void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int
     const int32_t channels = w->in_channels, together = sf_min(channels, 2);
     task t;
     t.p = p;
-    t.buffers = scratch;
+    t.buffers = (int16_t *)scratch;
     t.row = row_of(w);
     t.buffer = rows_of(w, p->band_rows) * t.row;
     t.other = channels > 1 ? p->buffers * t.buffer : 0;

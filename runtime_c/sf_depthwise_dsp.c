@@ -146,7 +146,7 @@ SF_NOINLINE static void run_channel(const sf_depthwise_params *p, const plane_sh
     }
 }
 
-void sf_depthwise_s8_dsp(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
+void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
     const plane_shape s = shape_of(w);

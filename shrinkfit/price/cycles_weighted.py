@@ -120,7 +120,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     return _add(edges, copied, _widen(whole, full))
 
 
-def _widened(w: Window) -> Counts:
+def _window_pairs(w: Window) -> Counts:
     """Two windows at a time; an odd last one is done twice."""
     pairs = {"pixel_pairs": -(-w.pixels // 2)}
     if w.kernel == (1, 1) and w.stride == (1, 1) and w.before == (0, 0) and w.out == w.size:
@@ -138,7 +138,7 @@ def _blocks(w: Window) -> Counts:
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp."""
     w = Window(op, graph)
-    return {"call": 1} | _widened(w) | _blocks(w)
+    return {"call": 1} | _window_pairs(w) | _blocks(w)
 
 
 def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
@@ -149,7 +149,7 @@ def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     fours, twos = pairs * (w.out_channels // 4 + int(rest == 3)), pairs * int(rest in (1, 2))
     is_signed = target.zero_point != ir.INT8_MIN
     is_clamped = (op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)
-    return _widened(w) | {
+    return _window_pairs(w) | {
         "call": 1,
         "calls_of_four": pairs * (int(w.out_channels >= 4) + int(rest == 3)),
         "fours": fours,

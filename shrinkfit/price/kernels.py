@@ -328,7 +328,10 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
 
-_COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {"conv2d": _conv2d_compact}
+_COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {
+    "conv2d": _conv2d_compact,
+    "dense": lambda op, graph: _compact("sf_dense", op, op.channels * word(op.kernel.shape[1]), None),
+}
 
 _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
     {
