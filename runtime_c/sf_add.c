@@ -49,11 +49,11 @@ static void one_row(const sf_broadcast_add_params *p, int32_t sign, const int8_t
 }
 
 static void add_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    one_row(params, 1, a, b, out);
+    one_row((const sf_broadcast_add_params *)params, 1, a, b, out);
 }
 
 static void sub_row(const void *params, const int8_t *a, const int8_t *b, int8_t *out) {
-    one_row(params, -1, a, b, out);
+    one_row((const sf_broadcast_add_params *)params, -1, a, b, out);
 }
 
 void sf_broadcast_add_s8(const sf_broadcast_add_params *restrict p, const int8_t *a,
