@@ -343,7 +343,7 @@ KINDS: dict[str, int] = {
     "wide_conv": 60,
     "grouped": 60,
     "transposed": 60,
-    "depthwise": 90,
+    "depthwise": 160,
     "dense": 50,
     "max_pool": 40,
     "average_pool": 40,

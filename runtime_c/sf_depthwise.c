@@ -13,8 +13,7 @@ static int32_t window_sum(const sf_depthwise_params *p, const int8_t *plane, con
         for (int32_t j = 0; j < w->kernel_width; j++) {
             const int32_t x = left + j * w->dilation_width;
             const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-            const int32_t value =
-                inside ? plane[y * w->in_width + x] : p->stage.in_zero_point;
+            const int32_t value = inside ? plane[y * w->in_width + x] : p->stage.in_zero_point;
             sum += *weights++ * value;
         }
     }

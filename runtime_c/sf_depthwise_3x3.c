@@ -9,18 +9,20 @@
  * Which it is, and how high a band may be, is the exporter's choice. */
 #include "sf_strips.h"
 
-/* Channels that are done together, in the rows of one band. */
+/* Channels that are done together, in the rows of one band. Lengths in int16. */
 typedef struct task {
     const sf_depthwise_3x3_params *p;
-    const int8_t *in; /* of the first channel */
-    int8_t *out;
     int16_t *buffers;
-    const int8_t *padding; /* one pixel */
-    int8_t *narrow; /* outputs of a plane that has fewer columns than a strip */
-    int32_t row;    /* int16 in a row of a buffer, in a buffer, and to the second channel's */
-    int32_t buffer, other;
-    int32_t channel, channels; /* the first, and 1 or 2 */
-    int32_t y, rows;           /* the band's output rows */
+    int8_t *narrow;      /* outputs of a plane that has fewer columns than a strip */
+    int32_t row, buffer; /* of a buffer's row, and of a buffer */
+    int32_t other;       /* to the second channel's buffers; 0 where there is one channel */
+    int32_t channels;    /* 1 or 2 */
+    int32_t rows;        /* of the output in this band */
+    int32_t top;         /* rows of padding in the buffers; behind them, widening.rows */
+    const int8_t *first; /* where the first of these starts, of the first channel */
+    int8_t padding[2];   /* one pixel */
+    sf_widening widening;
+    sf_strip strip;
 } task;
 
 static int32_t row_of(const sf_window *w) {
@@ -43,28 +45,31 @@ uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p) {
 }
 
 /* The first two strips share outputs where the width is no multiple of a strip's. */
-static int32_t first_output(const task *t, int32_t k) {
-    const int32_t behind = (t->p->strips - k) * t->p->strip_outputs;
-    return k == 0 ? 0 : t->p->window.out_width - behind;
+static int32_t first_output(const sf_depthwise_3x3_params *p, int32_t k) {
+    return k == 0 ? 0 : p->window.out_width - (p->strips - k) * p->strip_outputs;
 }
 
-static int16_t *buffer_of(const task *t, int32_t k) {
-    return t->buffers + (t->p->buffers == 1 ? 0 : k * t->buffer);
-}
-
-/* In both channels' buffers. */
+/* From `to` on, so many int16 of both channels' buffers; an even number. */
 SF_NOINLINE static void fill(const task *t, int16_t *to, int32_t count) {
-    const int16_t value = t->p->stage.in_zero_point;
-    for (; count > 0; count--, to++) {
-        to[0] = value;
-        to[t->other] = value;
+    const uint32_t two = (uint32_t)(uint16_t)t->widening.padding * UINT32_C(0x10001);
+    for (const int16_t *end = to + count; to < end; to += 2) {
+        sf_store32(to, two);
+        sf_store32(to + t->other, two);
     }
 }
 
 /* The columns that the strip before shares with this one; what comes behind them is overwritten. */
-static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from, int32_t count) {
-    int16_t *second = to + t->other;
-    for (; rows > 0; rows--, to += t->row, second += t->row) {
+static void keep_columns(const task *t, int16_t *to, int32_t from, int32_t count) {
+    const int32_t row = t->row;
+    int16_t *const last = to + t->widening.rows * row, *second = to + t->other;
+    if (count == 2) {
+        for (; to < last; to += row, second += row) {
+            const uint32_t x = sf_load32(to + from), y = sf_load32(second + from);
+            sf_store32(to, x);
+            sf_store32(second, y);
+        }
+    }
+    for (; to < last; to += row, second += row) {
         for (int32_t i = 0; i < count; i += 2) {
             const uint32_t x = sf_load32(to + from + i), y = sf_load32(second + from + i);
             sf_store32(to + i, x);
@@ -73,24 +78,9 @@ static void keep_columns(const task *t, int16_t *to, int32_t rows, int32_t from,
     }
 }
 
-/* A column of the input, or of padding: then the step is 0. */
-typedef struct column {
-    const int8_t *from;
-    int32_t step;
-} column;
-
-static column column_at(const task *t, int32_t y, int32_t x) {
-    const sf_window *w = &t->p->window;
-    const int inside = x >= 0 && x < w->in_width;
-    column c;
-    c.from = inside ? t->in + (y * w->in_width + x) * w->in_channels : t->padding;
-    c.step = inside ? w->in_width * w->in_channels : 0;
-    return c;
-}
-
 /* One column of one or two channels. */
-static void widen_column(const task *t, column a, int16_t *to, int32_t rows) {
-    for (; rows > 0; rows--, to += t->row, a.from += a.step) {
+static void widen_column(const task *t, sf_column a, int16_t *to) {
+    for (int32_t rows = t->widening.rows; rows > 0; rows--, to += t->row, a.from += a.step) {
         *to = *a.from;
         if (t->other) {
             to[t->other] = a.from[1];
@@ -98,189 +88,165 @@ static void widen_column(const task *t, column a, int16_t *to, int32_t rows) {
     }
 }
 
-static inline uint32_t load_two(const int8_t *from) {
-    uint16_t half;
-    memcpy(&half, from, sizeof half);
-    return half;
+static sf_column column_at(const task *t, int32_t x) {
+    const int is_inside = (uint32_t)x < t->p->window.in_width;
+    sf_column c = {t->padding, 0};
+    if (is_inside) {
+        c.from = t->first + x * t->widening.channels;
+        c.step = t->widening.step;
+    }
+    return c;
 }
 
-static inline void widen_four(const int8_t *a, const int8_t *b, int16_t *to, int16_t *second) {
-    const uint32_t x = load_two(a) | load_two(b) << 16;
-    sf_store32(to, sf_sxtb16(x));
-    sf_store32(second, sf_sxtb16_ror8(x));
-}
-
-/* Two neighbouring columns of two neighbouring channels. */
-SF_NOINLINE static void widen_columns(const task *t, column a, column b, int16_t *to,
-                                      int32_t rows) {
-    const int32_t row = t->row;
-    int16_t *second = to + t->other;
-    for (; rows >= 2; rows -= 2, to += 2 * row, second += 2 * row) {
-        widen_four(a.from, b.from, to, second);
-        widen_four(a.from + a.step, b.from + b.step, to + row, second + row);
-        a.from += 2 * a.step;
-        b.from += 2 * b.step;
-    }
-    if (rows > 0) {
-        widen_four(a.from, b.from, to, second);
-    }
-}
-
-/* The k-th strip's inputs in the band. */
-SF_NOINLINE static void widen_strip(const task *t, int32_t k) {
-    const sf_window *w = &t->p->window;
-    const int32_t start = first_output(t, k);
-    const int32_t x = start * w->stride_width - w->pad_left;
-    const int32_t y = t->y * w->stride_height - w->pad_top;
-    const int32_t rows = rows_of(w, t->rows);
-    const int32_t top = sf_clamp(-y, 0, rows);
-    const int32_t bottom = sf_clamp(w->in_height - y, top, rows);
-    int16_t *to = buffer_of(t, k), *inside = to + top * t->row;
-    int32_t i = 0, end = t->row;
-    if (k > 0 && t->p->buffers == 1) {
-        const int32_t moved = start - first_output(t, k - 1);
-        i = t->row - moved;
-        keep_columns(t, inside, bottom - top, moved, i);
-    } else if (t->p->strips > 1) {
-        fill(t, to, top * t->row);
-        fill(t, inside + (bottom - top) * t->row, (rows - bottom) * t->row);
-    } else {
-        end = sf_min(w->in_width - x, t->row);
-    }
+/* Columns i to end of a strip, in the rows that lie in the plane; x: the plane's column that is the
+ * strip's first. */
+SF_NOINLINE static void widen_rows(const task *t, int32_t x, int16_t *to, int32_t i, int32_t end) {
+    const int32_t width = t->p->window.in_width;
     while (i < end) {
-        const column a = column_at(t, y + top, x + i), b = column_at(t, y + top, x + i + 1);
+        int16_t *const first = to + i, *const second = first + t->other;
+        if (t->other > 0 && x + i >= 0 && i + 6 <= end && x + i + 6 <= width) {
+            sf_widen_six(t->first + (x + i) * t->widening.channels, first, second, &t->widening);
+            i += 6;
+            continue;
+        }
+        const sf_column two[2] = {column_at(t, x + i), column_at(t, x + i + 1)};
         if ((i & 1) || t->other == 0) {
-            widen_column(t, a, inside + i++, bottom - top);
+            widen_column(t, two[0], first);
+            i++;
         } else {
-            widen_columns(t, a, b, inside + i, bottom - top);
+            sf_widen_columns(two, first, second, &t->widening);
             i += 2;
         }
     }
 }
 
-/* Two weights as int16, doubled; no carry may come from the lower half. */
-static uint32_t twice(int8_t low, int8_t high) {
-    return (((uint32_t)low & UINT32_C(0x7FFF)) | (uint32_t)high << 16) << 1;
-}
-
-static void load_strip(const task *t, int32_t o, sf_strip *strip) {
+/* The strip's inputs; `moved`: how many columns behind the strip before, whose buffer it takes
+ * over; 0 where it has its own. Padding beside a plane of one strip is in the buffer from the
+ * start. */
+static void widen_strip(const task *t, int32_t start, int16_t *to, int32_t moved) {
     const sf_window *w = &t->p->window;
-    const sf_channel channel = sf_load_channel(&t->p->stage, o);
-    const int8_t *k = t->p->kernel + 9 * o;
-    for (int32_t i = 0; i < 6; i += 2, k += 3) {
-        strip->w[i] = twice(k[0], k[1]);
-        strip->w[i + 1] = twice(k[1], k[2]);
+    const int32_t x = start * w->stride_width - w->pad_left;
+    const int is_single = t->p->strips == 1;
+    const int32_t end = is_single ? sf_min(w->in_width - x, t->row) : t->row;
+    int32_t i = 0;
+    to += t->top * t->row;
+    if (moved > 0) {
+        i = t->row - moved;
+        keep_columns(t, to, moved, i);
+    } else if (is_single && w->in_width == 6) {
+        i = w->pad_left;
+    } else if (x == -1 && w->in_width >= 5 && t->other > 0) {
+        sf_widen_edge(t->first, to, to + t->other, &t->widening);
+        i = 6;
     }
-    strip->bias = (int32_t)((uint32_t)t->p->stage.bias[o] << 1);
-    strip->multiplier = channel.multiplier;
-    strip->offset = channel.offset;
-    strip->right = channel.right;
-    if (t->p->stage.out_zero_point > INT8_MIN) {
-        strip->right += SF_STRIP_NEEDS_SIGN;
+    if (i < end) {
+        widen_rows(t, x, to, i, end);
     }
-    strip->out_step = is_narrow(t->p) ? 1 : w->out_channels;
-    strip->row_step = is_narrow(t->p) ? t->p->strip_outputs : w->out_width * w->out_channels;
-    strip->in_step = w->stride_height * t->row * 2;
 }
 
-/* Any requantization, one output at a time. */
-SF_NOINLINE static void run_any(const task *t, int32_t o, const sf_strip *strip,
-                                const int16_t *window, int8_t *out) {
-    const sf_output_stage *stage = &t->p->stage;
-    for (; window < strip->end; window += strip->in_step / 2, out += strip->row_step) {
-        for (int32_t x = 0; x < t->p->strip_outputs; x++) {
-            const int16_t *from = window + x * t->p->window.stride_width;
-            const int8_t *k = t->p->kernel + 9 * o;
-            int32_t sum = stage->bias[o];
-            for (int32_t i = 0; i < 3; i++, from += t->row, k += 3) {
-                sum += k[0] * from[0] + k[1] * from[1] + k[2] * from[2];
+/* One channel's strip for all its multiples, of planes that may be narrower than a strip. */
+SF_NOINLINE static void run_multiples(const task *t, const int32_t *record, const int16_t *window,
+                                      int8_t *out) {
+    const sf_window *w = &t->p->window;
+    for (int32_t m = 0; m < t->p->depth_multiplier; m++, record += 5) {
+        const int8_t *from = t->narrow;
+        int8_t *to = out + m;
+        sf_run_strip(&t->strip, record, window, t->narrow ? t->narrow : to);
+        for (int32_t y = t->narrow ? t->rows : 0; y > 0; y--, from += t->strip.row_step) {
+            for (int32_t x = 0; x < w->out_width; x++, to += w->out_channels) {
+                *to = from[x];
             }
-            const int32_t value = sf_requantize_double(sum, stage->multiplier[o], stage->shift[o]);
-            out[x * strip->out_step] = sf_finish(stage, value);
         }
     }
 }
 
-static void run_strip(const task *t, int32_t o, sf_strip *strip, const int16_t *window,
-                      int8_t *out) {
-    strip->end = window + t->rows * (strip->in_step / 2);
-    if (!t->p->stage.plain) {
-        run_any(t, o, strip, window, out);
-        return;
-    }
-    if (t->p->window.stride_width == 2) {
-        sf_strip_6_stride_2(strip, window, out);
-    } else if (t->p->strip_outputs == 6) {
-        sf_strip_6(strip, window, out);
-    } else {
-        sf_strip_5(strip, window, out);
-    }
-}
-
-static void copy_narrow(const task *t, int8_t *out) {
-    const sf_window *w = &t->p->window;
-    const int8_t *from = t->narrow;
-    for (int32_t y = 0; y < t->rows; y++, from += t->p->strip_outputs) {
-        for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
-            *out = from[x];
-        }
-    }
-}
-
-/* The strips from k to last, of all channels. */
-SF_NOINLINE static void run_strips(const task *t, int32_t k, int32_t last) {
-    const sf_window *w = &t->p->window;
+/* All outputs of a strip; out: of the first channel's first. The second channel's buffer has the
+ * only one where both are widened for an odd last one, and is the first's where there is no other.
+ */
+static void run_strip(const task *t, const int32_t *record, const int16_t *window, int8_t *out) {
     const int32_t multiplier = t->p->depth_multiplier;
-    for (int32_t i = 0; i < t->channels * multiplier; i++) {
-        const int32_t o = t->channel * multiplier + i;
-        const int32_t other = t->channels == 1 || i >= multiplier ? t->other : 0;
-        sf_strip strip;
-        load_strip(t, o, &strip);
-        for (int32_t j = k; j <= last; j++) {
-            const int32_t pixel = t->y * w->out_width + first_output(t, j);
-            int8_t *out = t->out + pixel * w->out_channels + o;
-            run_strip(t, o, &strip, buffer_of(t, j) + other, is_narrow(t->p) ? t->narrow : out);
-            if (is_narrow(t->p)) {
-                copy_narrow(t, out);
-            }
+    const int is_simple = multiplier == 1 && t->narrow == NULL;
+    for (int32_t c = t->channels; c > 0; c--, record += 5 * multiplier, out += multiplier) {
+        const int16_t *from = c == 1 ? window + t->other : window;
+        if (is_simple) {
+            sf_run_strip(&t->strip, record, from, out);
+        } else {
+            run_multiples(t, record, from, out);
         }
     }
 }
 
-static void run_band(const task *t) {
-    const int32_t last = t->p->strips - 1;
-    for (int32_t k = 0; k <= last; k++) {
-        widen_strip(t, k);
-        if (t->p->buffers == 1) {
-            run_strips(t, k, k);
+/* out: of the first channel, the band's first. */
+static void run_band(const task *t, const int32_t *records, int8_t *out) {
+    const sf_depthwise_3x3_params *p = t->p;
+    const int32_t step = p->window.out_channels, buffer = p->buffers > 1 ? t->buffer : 0;
+    int16_t *to = t->buffers;
+    int32_t before = 0;
+    for (int32_t k = 0; k < p->strips; k++, to += buffer) {
+        const int32_t start = first_output(p, k);
+        if (p->band_rows < p->window.out_height) {
+            const int32_t inside_end = (t->top + t->widening.rows) * t->row;
+            fill(t, to, t->top * t->row);
+            fill(t, to + inside_end, t->buffer - inside_end);
+        }
+        widen_strip(t, start, to, buffer == 0 ? start - before : 0);
+        before = start;
+        if (buffer == 0) {
+            run_strip(t, records, to, out + start * step);
         }
     }
-    if (t->p->buffers > 1) {
-        run_strips(t, 0, last);
+    to = t->buffers;
+    for (int32_t k = 0; buffer > 0 && k < p->strips; k++, to += buffer) {
+        run_strip(t, records, to, out + first_output(p, k) * step);
     }
 }
 
-/* An odd last channel is widened with the one before it, which is done and may be overwritten. */
+/* All channels. An odd last one is widened with the one before it, which is done and may be
+ * overwritten. */
+static void run_channels(task *t, const int8_t *in, int8_t *out) {
+    const int32_t channels = t->p->window.in_channels, multiplier = t->p->depth_multiplier;
+    const int32_t together = sf_min(channels, 2);
+    const int32_t *records = t->p->records;
+    for (int32_t c = 0; c < channels; c += 2) {
+        t->channels = sf_min(channels - c, together);
+        t->first = in + c - (together - t->channels);
+        run_band(t, records, out);
+        records += 5 * t->channels * multiplier;
+        out += t->channels * multiplier;
+    }
+}
+
 void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
                          void *scratch) {
     const sf_window *w = &p->window;
-    const int8_t padding[2] = {p->stage.in_zero_point, p->stage.in_zero_point};
+    const int32_t channels = w->in_channels, together = sf_min(channels, 2);
     task t;
     t.p = p;
-    t.out = out;
-    t.padding = padding;
     t.buffers = scratch;
     t.row = row_of(w);
     t.buffer = rows_of(w, p->band_rows) * t.row;
-    t.other = w->in_channels > 1 ? p->buffers * t.buffer : 0;
-    t.narrow = (int8_t *)(t.buffers + sf_min(w->in_channels, 2) * p->buffers * t.buffer);
+    t.other = channels > 1 ? p->buffers * t.buffer : 0;
+    t.narrow = is_narrow(p) ? (int8_t *)(t.buffers + together * p->buffers * t.buffer) : NULL;
+    t.padding[0] = t.padding[1] = p->in_zero_point;
+    t.widening.channels = channels;
+    t.widening.step = w->in_width * channels;
+    t.widening.row = t.row * 2;
+    t.widening.padding = p->in_zero_point & 0xFFFF;
+    t.strip.flags = (p->out_zero_point > INT8_MIN ? SF_STRIP_SIGNED : 0) |
+                    (p->strip_outputs == 5 ? SF_STRIP_5 : 0) |
+                    (w->stride_width == 2 ? SF_STRIP_STRIDE_2 : 0);
+    t.strip.out_step = t.narrow ? 1 : w->out_channels;
+    t.strip.row_step = t.narrow ? p->strip_outputs : w->out_width * w->out_channels;
+    t.strip.offset = 2 * p->out_zero_point + 1;
     fill(&t, t.buffers, p->buffers * t.buffer);
-    for (t.channel = 0; t.channel < w->in_channels; t.channel += 2) {
-        t.channels = sf_min(w->in_channels - t.channel, 2);
-        t.in = in + t.channel - (t.channels == 1 && w->in_channels > 1);
-        for (t.y = 0; t.y < w->out_height; t.y += t.rows) {
-            t.rows = sf_min(p->band_rows, w->out_height - t.y);
-            run_band(&t);
-        }
+    for (int32_t y = 0; y < w->out_height; y += t.rows) {
+        const int32_t in_y = y * w->stride_height - w->pad_top;
+        t.rows = sf_min(p->band_rows, w->out_height - y);
+        const int32_t rows = rows_of(w, t.rows);
+        t.top = sf_clamp(-in_y, 0, rows);
+        t.widening.rows = sf_clamp(w->in_height - in_y, t.top, rows) - t.top;
+        t.strip.span = t.rows * w->stride_height * t.row * 2;
+        run_channels(&t, in + (in_y + t.top) * w->in_width * channels,
+                     out + y * w->out_width * w->out_channels);
     }
 }

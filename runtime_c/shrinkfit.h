@@ -119,18 +119,21 @@ typedef struct sf_depthwise_params {
     uint16_t depth_multiplier;
 } sf_depthwise_params;
 
-/* As the depthwise convolution's, where the window is 3x3 without dilation and stride_width is 1 or
- * 2. strip_outputs: columns that are worked on together, 6, or 5 with stride_width 1; strips: how
- * many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1 or
- * stride_width is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows that
- * have their inputs in the buffers together. To be allowed in place, more than one band needs
+/* The depthwise convolution with a window of 3x3, no dilation, both strides 1 or 2, and a short
+ * requantization (sf_output_stage's `plain`). records: five words for each output channel: 2 *
+ * bias, multiplier, then twelve bytes with the weights 0 1 1 2, 3 4 4 5, 6 7 8 and how far to shift
+ * right, less 1. strip_outputs: columns that are worked on together, 6, or 5 with a stride of 1;
+ * strips: how many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1
+ * or the stride is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows
+ * that have their inputs in the buffers together. To be allowed in place, more than one band needs
  * out_width <= (stride_height - pad_top) * in_width. */
 typedef struct sf_depthwise_3x3_params {
-    const int8_t *kernel;
-    sf_output_stage stage;
+    const int32_t *records;
     sf_window window;
     uint16_t depth_multiplier;
     uint16_t strip_outputs, strips, buffers, band_rows;
+    int8_t in_zero_point;
+    int8_t out_zero_point;
 } sf_depthwise_3x3_params;
 
 /* kernel: 4-byte aligned, [outputs][inputs, then zeros up to a multiple of 4]; rows: how many input
@@ -335,9 +338,9 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
  * is the inputs that reach a pixel. */
 void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
-/* As the convolution, but where depth_multiplier is 1 out may be in, whatever the sizes: the outputs
- * lie one after the other from there on. scratch: 4-byte aligned, sf_depthwise_scratch_bytes() or
- * sf_depthwise_dsp_scratch_bytes() long. */
+/* As the convolution, but where depth_multiplier is 1 out may be in, whatever the sizes: the
+ * outputs lie one after the other from there on. scratch: 4-byte aligned,
+ * sf_depthwise_scratch_bytes() or sf_depthwise_dsp_scratch_bytes() long. */
 void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch);

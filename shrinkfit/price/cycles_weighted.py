@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
 Counts = dict[str, int]
 
@@ -218,41 +219,74 @@ def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
-    """sf_depthwise_s8_dsp: one channel's plane at a time; 3x3 without dilation has loops of its own."""
+    """sf_depthwise_s8_dsp: one channel's plane at a time, rows along the kernel's longer axis."""
     w = Window(op, graph)
-    (height, width), (kernel_height, kernel_width) = w.out, w.kernel
-    reach = [(n - 1) * s + (k - 1) * d for n, s, k, d in zip(w.out, w.stride, w.kernel, w.dilation, strict=True)]
-    plane_rows, plane_stride = reach[0] + 1, (reach[1] + 3) & ~1
-    rows = min(w.size[0], plane_rows - w.before[0])
-    columns = min(w.size[1], plane_stride - w.before[1])
-    counts = {
+    s = PlaneShape.of(op, graph.tensors[op.outputs[0]].shape)
+    rows = min(w.size[s.across], s.height - w.before[s.across])
+    columns = min(w.size[s.along], s.stride - w.before[s.along])
+    planes, kernel_rows, out_rows = w.out_channels, w.kernel[s.across], w.out_channels * w.out[s.across]
+    turns = out_rows * -(-w.out[s.along] // s.group)
+    kind = "single" if s.group == 1 else "group"
+    return {
         "call": 1,
-        "plane": plane_rows * plane_stride,
+        "plane": s.height * s.stride,
         "channels": w.channels,
         "plane_rows": w.channels * rows,
         "plane_values": w.channels * rows * columns,
+        "planes": planes,
+        "kernel_rows": planes * kernel_rows,
+        "kernel_words": planes * kernel_rows * s.pairs,
+        "rows": out_rows,
+        "outputs": out_rows * w.out[s.along],
+        f"{kind}s": turns,
+        f"{kind}_rows": turns * kernel_rows,
+        f"{kind}_words": turns * kernel_rows * s.pairs,
     }
-    out = w.out_channels
-    if w.kernel == (3, 3) and w.dilation == (1, 1):
-        if w.stride[1] == 1:
-            pairs = out * height * (width // 2)
-            return (
-                counts
-                | {"pair_planes": out, "pair_rows": out * height, "pairs": pairs}
-                | {"odd_ends": out * height * (width % 2)}
-            )
-        return counts | {"single_planes": out, "single_rows": out * height, "singles": out * height * width}
-    steps = (kernel_width + 1) // 2 if w.dilation[1] == 1 else kernel_width
-    outputs = out * height * width
-    return counts | {
-        "any_planes": out,
-        "any_kernel_rows": out * kernel_height,
-        "any_kernel_words": out * kernel_height * steps,
-        "any_rows": out * height,
-        "any_outputs": outputs,
-        "any_output_rows": outputs * kernel_height,
-        "any_output_words": outputs * kernel_height * steps,
-    }
+
+
+def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
+    """sf_depthwise_3x3_s8: band by band, for every two channels strip by strip."""
+    (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
+    w, plan = Window(op, graph), strips(op, source.shape, target.shape)
+    stride, row, pairs = op.stride[0], ROW[op.stride[1]], -(-w.channels // 2)
+    runs, has_bands = w.out_channels * plan.count, plan.band_rows < w.out[0]
+    place = "rows_stride_2" if stride == 2 else f"rows_{plan.outputs}"
+    counts = Counter(call=1, filled=plan.buffers * ((plan.band_rows - 1) * stride + 3) * row)
+    for y in range(0, w.out[0], plan.band_rows):
+        band = min(plan.band_rows, w.out[0] - y)
+        first, rows = y * stride - w.before[0], (band - 1) * stride + 3
+        inside = max(0, min(rows, w.size[0] - first) - max(0, -first))
+        counts += Counter({"bands": 1, "pairs": pairs, "strips": pairs * plan.count, "runs": runs, place: runs * band})
+        counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
+        counts += Counter(filled=pairs * plan.count * (rows - inside) * row if has_bands else 0)
+        for k in range(plan.count):
+            for what, calls in _widened(w, plan, k, row).items():
+                counts += Counter({what: pairs * calls, f"{what}_rows": pairs * calls * inside})
+        if w.out[1] < plan.outputs:
+            counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
+    return dict(counts)
+
+
+def _widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
+    """What widen_strip calls for the k-th strip, and how often."""
+    starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
+    width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()
+    end, is_pair = min(width - x, row) if plan.count == 1 else row, w.channels > 1
+    if k and plan.buffers == 1:
+        at = row - (starts[k] - starts[k - 1])
+        made["kept" if at == 2 else "kept_words"] = 1 if at == 2 else -(-at // 2)
+    elif plan.count == 1 and width == 6:
+        at = w.before[1]
+    elif x == -1 and width >= 5 and is_pair:
+        made["edges"], at = 1, 6
+    while at < end:
+        if is_pair and x + at >= 0 and at + 6 <= end and x + at + 6 <= width:
+            what, step = "sixes", 6
+        else:
+            what, step = ("singles", 1) if at % 2 or not is_pair else ("columns", 2)
+        made[what] += 1
+        at += step
+    return made
 
 
 def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
@@ -261,6 +295,7 @@ def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
+        "copied": w.channels * prod(w.size),
         "channels": w.out_channels,
         "rows": w.out_channels * w.out[0],
         "outputs": outputs,
@@ -318,6 +353,7 @@ COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_grouped_conv2d_s8": conv2d,
     "sf_transpose_conv2d_s8": transpose_conv2d,
     "sf_depthwise_s8_dsp": depthwise_dsp,
+    "sf_depthwise_3x3_s8": depthwise_3x3,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
     "sf_dense_s8": dense,

@@ -22,7 +22,7 @@ from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
-from shrinkfit.price.strips import has_strips, strips
+from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
 
 # SF_GATHER_SLACK in sf_widen.h.
 GATHER_SLACK_BYTES = 4
@@ -37,7 +37,7 @@ STRUCT_BYTES = (
         "sf_conv2d_pairs_params": 40,
         "sf_grouped_conv2d_params": 56,
         "sf_depthwise_params": 56,
-        "sf_depthwise_3x3_params": 64,
+        "sf_depthwise_3x3_params": 44,
         "sf_dense_params": 32,
         "sf_pool_params": 30,
         "sf_softmax_params": 16,
@@ -178,11 +178,7 @@ def depthwise_scratch_bytes(in_shape: tuple[int, ...]) -> int:
 
 def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_depthwise_dsp_scratch_bytes."""
-    kernel_height, kernel_width = op.window
-    pairs = (kernel_width + 1) // 2 if op.dilation[1] == 1 else kernel_width
-    height = (out_shape[1] - 1) * op.stride[0] + (kernel_height - 1) * op.dilation[0] + 1
-    stride = ((out_shape[2] - 1) * op.stride[1] + (kernel_width - 1) * op.dilation[1] + 3) & ~1
-    return max(kernel_height * pairs * 4 + height * stride * 2, depthwise_scratch_bytes(in_shape))
+    return max(PlaneShape.of(op, out_shape).scratch_bytes, depthwise_scratch_bytes(in_shape))
 
 
 def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
@@ -253,17 +249,19 @@ def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Ker
 
 
 def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
-    in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
-    if dsp and has_strips(op):
-        return _depthwise_3x3(op, strips(op, in_shape, out_shape).scratch_bytes)
-    scratch_bytes = depthwise_dsp_scratch_bytes(op, in_shape, out_shape) if dsp else depthwise_scratch_bytes(in_shape)
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    if dsp and has_strips(op, source, target):
+        return _depthwise_3x3(op, strips(op, source.shape, target.shape).scratch_bytes)
+    scratch_bytes = depthwise_scratch_bytes(source.shape)
+    if dsp:
+        scratch_bytes = depthwise_dsp_scratch_bytes(op, source.shape, target.shape)
     return replace(_weighted("sf_depthwise", op.kernel.size, 0, op, dsp), scratch_bytes=scratch_bytes)
 
 
 def _depthwise_3x3(op: ir.DepthwiseConv2D, scratch_bytes: int) -> Kernel:
     name = "sf_depthwise_3x3"
-    data_bytes = word(op.kernel.size) + _stage_bytes(op) + word(STRUCT_BYTES[f"{name}_params"])
-    sources = (f"{name}.c", "sf_strips.h")
+    data_bytes = op.channels * RECORD_BYTES + word(STRUCT_BYTES[f"{name}_params"])
+    sources = (f"{name}.c", "sf_strips.h", "sf_dsp.h")
     return Kernel(name, f"{name}_s8", f"{name}_params", sources, True, scratch_bytes, data_bytes)
 
 

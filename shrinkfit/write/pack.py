@@ -108,9 +108,16 @@ def _depthwise(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
 
 
 def _depthwise_3x3(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+    """Records of five words; the weights in pairs of neighbours, as sf_strips.h unpacks them."""
     packed, plan = _depthwise(op, sources, target), strips(op, sources[0].shape, target.shape)
-    sizes = {"strip_outputs": plan.outputs, "strips": plan.count, "buffers": plan.buffers, "band_rows": plan.band_rows}
-    return Packed("sf_depthwise_3x3_params", packed.arrays, packed.fields | sizes)
+    stage, weights = packed.arrays, packed.arrays["kernel"][:, [0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8]].copy()
+    weights[:, 11] = -stage["shift"] - 1
+    words = [2 * stage["bias"], stage["multiplier"], *weights.view("<i4").T]
+    fields = {"records": "records", "window": packed.fields["window"], "depth_multiplier": op.depth_multiplier}
+    fields |= {"strip_outputs": plan.outputs, "strips": plan.count}
+    fields |= {"buffers": plan.buffers, "band_rows": plan.band_rows}
+    fields |= {name: packed.fields["stage"][name] for name in ("in_zero_point", "out_zero_point")}
+    return Packed("sf_depthwise_3x3_params", {"records": np.stack(words, axis=1).astype(np.int32)}, fields)
 
 
 def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:

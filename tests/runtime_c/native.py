@@ -48,9 +48,9 @@ STRUCTS = {
     + _fields("b", "in_zero_point out_zero_point activation_min activation_max"),
     "sf_grouped_conv2d_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "group_inputs group_outputs"),
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
-    "sf_depthwise_3x3_params": _WEIGHTED
-    + [("window", WINDOW)]
-    + _fields("H", "depth_multiplier strip_outputs strips buffers band_rows"),
+    "sf_depthwise_3x3_params": [("records", POINTER), ("window", WINDOW)]
+    + _fields("H", "depth_multiplier strip_outputs strips buffers band_rows")
+    + _fields("b", "in_zero_point out_zero_point"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
     "sf_softmax_params": _fields("H", "rows depth")
