@@ -124,7 +124,7 @@ class Pruner:
             worth,
             limits,
             lambda widths: self._pricer.quick(widths, limits),
-            recorded=lambda widths: self._pricer.quick(widths, self.first),
+            recorded=self._recorded,
             minimum=self._least(),
             multiple=self._width_multiple,
             prefer=KERNEL_WIDTH if final else 1,
@@ -135,6 +135,10 @@ class Pruner:
             "held": recording.held(groups, widths, self._floors),
             "instead": instead,
         }
+
+    def _recorded(self, widths: pruning.Widths, is_end: bool) -> dict[str, float]:
+        """In between a quick price will do: what was saved adds up all the same."""
+        return self._pricer.costs(widths) if is_end else self._pricer.quick(widths, self.first)
 
     def records(self, history: list[dict[str, Any]]) -> dict[str, Any]:
         """See FitDevice.records."""
