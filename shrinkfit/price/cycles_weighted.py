@@ -263,14 +263,14 @@ def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
         counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
         counts += Counter(filled=pairs * plan.count * (rows - inside) * row if has_bands else 0)
         for k in range(plan.count):
-            for what, calls in _widened_strip(w, plan, k, row).items():
+            for what, calls in _strip_widened(w, plan, k, row).items():
                 counts += Counter({what: pairs * calls, f"{what}_rows": pairs * calls * inside})
         if w.out[1] < plan.outputs:
             counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
     return dict(counts)
 
 
-def _widened_strip(w: Window, plan: Strips, k: int, row: int) -> Counter:
+def _strip_widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
     """What widen_strip calls for the k-th strip, and how often."""
     starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
     width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()
