@@ -111,7 +111,7 @@ def test_profile_names_the_layers(exported):
     result = check(exported, np.zeros((1, 6, 5, 2), np.float32), on="cortex-m4")
     called = [call.name for call in result.profile.calls]
     expected = [
-        "sf_conv2d_s8_dsp",
+        "sf_conv2d_pairs_s8_dsp",
         "sf_depthwise_s8_dsp",
         "sf_add_s8_dsp",
         "sf_mean_s8_dsp",
