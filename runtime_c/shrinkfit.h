@@ -89,7 +89,8 @@ typedef struct sf_conv2d_params {
  * channels, of each for every two taps two words, channels (0, 1) and (2, 3), a word with two taps,
  * a tap with the even channel as A; taps come in the order 0, 2, 1, 3 of every four, with zeros up
  * to a multiple of 4. A last group of one or two channels has one word. records: per group of four
- * {2 * bias, multiplier} of each channel, then a word of bytes, how far to shift right, less 1. */
+ * a word of bytes, how far to shift each right, less 1, then {2 * bias, multiplier} of each
+ * channel. */
 typedef struct sf_conv2d_pairs_params {
     const int8_t *kernel;
     const int32_t *records;
