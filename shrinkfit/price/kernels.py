@@ -15,7 +15,7 @@ from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic, kernels_layout
+from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_layout
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -39,6 +39,7 @@ STRUCT_BYTES = (
         "sf_pool_params": 30,
         "sf_softmax_params": 16,
     }
+    | kernels_3x3.STRUCT_BYTES
     | kernels_arithmetic.STRUCT_BYTES
     | kernels_layout.STRUCT_BYTES
 )
@@ -78,7 +79,12 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
-    return _KERNELS[op.kind](op, graph, Choice.of(choice).dsp)
+    choice = Choice.of(choice)
+    if op.kind == "conv2d" and choice.dsp and choice.speed:
+        source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        if kernels_3x3.has_tiles(op, source, target):
+            return kernels_3x3.kernel(op, target.shape)
+    return _KERNELS[op.kind](op, graph, choice.dsp)
 
 
 def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:

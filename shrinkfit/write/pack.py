@@ -19,7 +19,7 @@ from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums
-from shrinkfit.write import pack_arithmetic, pack_layout, pack_pairs
+from shrinkfit.write import pack_3x3, pack_arithmetic, pack_layout, pack_pairs
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -139,4 +139,7 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
     "softmax": _softmax,
 }
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
-_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {"sf_conv2d_pairs_params": pack_pairs.pack_conv2d}
+_PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
+    "sf_conv2d_pairs_params": pack_pairs.pack_conv2d,
+    "sf_conv2d_3x3_params": pack_3x3.pack_conv2d,
+}
