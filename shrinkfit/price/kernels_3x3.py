@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.price.kernel import Kernel, word
-from shrinkfit.price.plain import LARGEST_INPUT, fits_pairs, magnitudes
+from shrinkfit.price.plain import LARGEST_INPUT, has_plain_sums, is_blank, magnitudes
 
 STRUCT_BYTES = {"sf_conv2d_3x3_params": 40}
 RUNS, GROUP, RECORD_BYTES, SUM_BYTES, GATHER_SLACK_BYTES = 16, 4, 16, 4, 4
 TILES_INPUTS, TILES_OUTPUTS = 4 * 6, 2 * 4
-# Four times the sum.
+# Four times it fits int32.
 LARGEST_SUM = 2**29
-# Cycles of both kernels' inner loops, for four channels of two tiles or of two pixels: a step is two input channels.
-STEP, RUN, PUT_TOGETHER, TRANSFORM = 16, 24, 560, 400
-PAIRS_STEP, PAIRS_CALL, PAIRS_WIDEN = 15, 70, 6
+# About the cycles of both kernels' loops, from cycles.json. By tiles: two input channels, eight of these, a group of
+# output channels, a block's four input channels, a block; by pairs: two taps, a group, four taps, two windows.
+STEP, TURN, GROUP_OF_TILES, TRANSFORM, BLOCK = 16, 5, 920, 580, 400
+PAIRS_STEP, GROUP_OF_PAIRS, WIDEN, WINDOWS = 15, 110, 20, 200
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,30 @@ class Tiles:
 
 
 def has_tiles(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
-    """Whether sf_conv2d_3x3 is exact for a convolution, and by the rule of `is_faster` worth it."""
+    """Whether sf_conv2d_3x3 takes a convolution: it is exact, and by the rule of `is_faster` worth it."""
     is_3x3 = (op.window, op.stride, op.dilation) == ((3, 3), (1, 1), (1, 1)) and op.groups(source.shape) == 1
-    return (
-        is_3x3
-        and fits_pairs(op, source, target)
-        and bool(magnitudes(op).max() * LARGEST_INPUT < LARGEST_SUM)
-        and is_faster(op, target.shape)
-    )
+    return is_3x3 and fits_tiles(op, source, target) and is_faster(op, target.shape)
+
+
+def fits_tiles(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
+    """Whether sums and requantization are exact: see sf_conv2d_3x3_params."""
+    if is_blank(op):
+        return True
+    is_plain = has_plain_sums(op, split_scales(op.effective_scales(source, target))[1])
+    return is_plain and bool(magnitudes(op).max() * LARGEST_INPUT < LARGEST_SUM)
 
 
 def is_faster(op: ir.Conv2D, out_shape: tuple[int, ...]) -> bool:
-    """Whether the cycles of its inner loops are fewer than those of the kernel by pairs; both go by shapes alone."""
+    """Whether its loops take fewer cycles than those of the kernel by pairs.
+
+    It does from about eight input channels on; planes of few pixels fill its tiles badly.
+    """
     tiles, (_, height, width, _) = Tiles.of(op, out_shape), out_shape
-    words = -(-op.kernel.shape[3] // 4)
-    group = RUNS * (STEP * tiles.steps + RUN) + PUT_TOGETHER
-    by_tiles = tiles.rows * tiles.blocks * (tiles.groups * group + words * TRANSFORM)
-    row = -(-9 * op.kernel.shape[3] // 4)
-    by_pairs = -(-height * width // 2) * (tiles.groups * (2 * PAIRS_STEP * row + PAIRS_CALL) + 2 * PAIRS_WIDEN * row)
-    return by_tiles < by_pairs
+    inputs, words = op.kernel.shape[3], -(-9 * op.kernel.shape[3] // 4)
+    group = GROUP_OF_TILES + RUNS * (STEP * tiles.steps + TURN * -(-tiles.steps // 8))
+    by_tiles = tiles.rows * tiles.blocks * (BLOCK + tiles.groups * group + -(-inputs // 4) * TRANSFORM)
+    pair = WINDOWS + tiles.groups * (GROUP_OF_PAIRS + 2 * PAIRS_STEP * words) + WIDEN * words
+    return by_tiles < -(-height * width // 2) * pair
 
 
 def scratch_bytes(op: ir.Conv2D, out_shape: tuple[int, ...]) -> int:
