@@ -34,12 +34,14 @@ static int32_t window_sum(const sf_conv2d_3x3_params *p, const int8_t *in, int32
                           int32_t left) {
     const sf_window *w = &p->window;
     int32_t sum = 0;
-    for (int32_t i = 0; i < 9; i++) {
-        const int32_t y = top + i / 3, x = left + i % 3;
-        const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-        const int8_t *pixel = in + (inside ? (y * w->in_width + x) * w->in_channels : 0);
-        for (int32_t c = 0; c < w->in_channels; c++) {
-            sum += weight_of(p, o, c, i / 3, i % 3) * (inside ? pixel[c] : p->in_zero_point);
+    for (int32_t i = 0; i < 3; i++) {
+        for (int32_t j = 0; j < 3; j++) {
+            const int32_t y = top + i, x = left + j;
+            const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
+            const int8_t *pixel = in + (inside ? (y * w->in_width + x) * w->in_channels : 0);
+            for (int32_t c = 0; c < w->in_channels; c++) {
+                sum += weight_of(p, o, c, i, j) * (inside ? pixel[c] : p->in_zero_point);
+            }
         }
     }
     return sum;
