@@ -70,7 +70,7 @@ def gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
     return counts
 
 
-def _gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
+def gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
     """Windows that reach over an edge, copied row by row; columns: their first taps, as `left` in sf_widen.h."""
     (height, width), channels = w.kernel, w.channels
     counts = {"edge_windows": 0, "edge_rows": 0, "edge_copies": 0, "edge_words": 0}
@@ -112,7 +112,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     full = _words(w.taps * w.channels) * 4
     if not w.has_whole_rows:
         return _add(gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
-    edges = _add(_gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
+    edges = _add(gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
     if w.widens_directly:
         pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
         return _add(edges, _widen(whole * pieces, size))

@@ -16,7 +16,7 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
+from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -41,6 +41,7 @@ STRUCT_BYTES = (
         "sf_dense_params": 32,
         "sf_softmax_params": 16,
     }
+    | kernels_3x3.STRUCT_BYTES
     | kernels_arithmetic.STRUCT_BYTES
     | kernels_dense.STRUCT_BYTES
     | kernels_sparse.STRUCT_BYTES
@@ -84,6 +85,10 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     choice = Choice.of(choice)
     if choice.dsp and choice.small and op.kind in _COMPACT:
         return _COMPACT[op.kind](op, graph)
+    if op.kind == "conv2d" and choice.dsp and choice.speed:
+        source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        if kernels_3x3.has_tiles(op, source, target):
+            return kernels_3x3.kernel(op, target.shape)
     return _KERNELS[op.kind](op, graph, choice.dsp)
 
 
