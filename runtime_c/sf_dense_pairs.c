@@ -41,7 +41,7 @@ static const int32_t *group(const sf_dense_pairs_params *restrict p, const int32
 
 void sf_dense_pairs_s8(const sf_dense_pairs_params *restrict p, const int8_t *in, int8_t *out) {
     for (int32_t r = 0; r < p->rows; r++, in += p->inputs, out += p->outputs) {
-        const int32_t *stream = p->stream + (p->own_records ? 0 : 2);
+        const int32_t *stream = p->stream + (p->own_records ? 0 : 3);
         for (int32_t o = 0; o < p->outputs;) {
             const int32_t pairs = p->outputs - o >= 8 ? 4 : 1;
             const int32_t wanted = sf_min(2 * pairs, p->outputs - o);

@@ -11,8 +11,8 @@
 
 /* Groups of eight outputs of one row. out_end: where the last group's outputs end. words_end:
  * behind the last eight inputs that are taken together. zero_point_twice: 2 * out_zero_point + 1.
- * entry: 0: an even number of eights of inputs; 1: an odd one; 2: none. shared: the shift and the
- * multiplier of all outputs, or NULL where the stream has records. */
+ * entry: 0: an even number of eights of inputs; 1: an odd one; 2: none. shared: the record of all
+ * outputs, or NULL where the stream has records. */
 typedef struct eights_job {
     const int8_t *in;
     int8_t *out, *out_end;
@@ -65,16 +65,16 @@ typedef struct eights_job {
 #define FINISH(sum, multiplier, shift)                \
     "lsl r12, r0, " shift "\n\t"                      \
     "smmla " sum ", " sum ", " multiplier ", r12\n\t" \
-    "asr " sum ", " sum ", " shift "\n\t"             \
+    "asrs " sum ", " sum ", " shift "\n\t"            \
     "ssat " sum ", #8, " sum ", asr #1\n\t"           \
     "strb " sum ", [lr], #1\n\t"
 #define NEXT(shift) "ror " shift ", " shift ", #8\n\t"
-/* r2: shift, r3: multiplier, r12: zero_point_twice shifted, lr: out. */
-#define FINISH_ALIKE(sum)                   \
-    "smmla " sum ", " sum ", r3, r12\n\t"   \
-    "asrs " sum ", " sum ", r2\n\t"         \
-    "ssat " sum ", #8, " sum ", asr #1\n\t" \
-    "strb " sum ", [lr], #1\n\t"
+/* r2: shift, r3: multiplier, r12: zero_point_twice shifted, r0: out. low: a register below r8. */
+#define FINISH_ALIKE(sum, low, place)       \
+    "smmla " low ", " sum ", r3, r12\n\t"   \
+    "asrs " low ", " low ", r2\n\t"         \
+    "ssat " low ", #8, " low ", asr #1\n\t" \
+    "strb " low ", [r0, #" place "]\n\t"
 
 /* See the portable twin. The job is copied to the stack; its entry becomes an address there.
  * `used`: the compiler would leave out an argument that no C reads. */
@@ -127,10 +127,10 @@ eight_by_eight(const eights_job *job __attribute__((unused))) {
         "sub r5, r5, r9\n\t"
         "sub r6, r6, r10\n\t"
         "sub r7, r7, r11\n\t"
-        "asr r4, r4, #8\n\t"
-        "asr r5, r5, #8\n\t"
-        "asr r6, r6, #8\n\t"
-        "asr r7, r7, #8\n\t"
+        "asrs r4, r4, #8\n\t"
+        "asrs r5, r5, #8\n\t"
+        "asrs r6, r6, #8\n\t"
+        "asrs r7, r7, #8\n\t"
         "ldr r0, [sp, #20]\n\t"
         "ldr lr, [sp, #4]\n\t"
         "ldr r2, [sp, #28]\n\t"
@@ -161,11 +161,15 @@ eight_by_eight(const eights_job *job __attribute__((unused))) {
         "5:\n\t"
         "ldmia r2, {r2, r3}\n\t"
         "lsl r12, r0, r2\n\t"
-        FINISH_ALIKE("r4") FINISH_ALIKE("r8") FINISH_ALIKE("r5") FINISH_ALIKE("r9")
-        FINISH_ALIKE("r6") FINISH_ALIKE("r10") FINISH_ALIKE("r7") FINISH_ALIKE("r11")
+        "mov r0, lr\n\t"
+        FINISH_ALIKE("r4", "r4", "0") FINISH_ALIKE("r8", "r4", "1")
+        FINISH_ALIKE("r5", "r5", "2") FINISH_ALIKE("r9", "r5", "3")
+        FINISH_ALIKE("r6", "r6", "4") FINISH_ALIKE("r10", "r6", "5")
+        FINISH_ALIKE("r7", "r7", "6") FINISH_ALIKE("r11", "r7", "7")
         "ldr r2, [sp, #8]\n\t"
-        "str lr, [sp, #4]\n\t"
-        "cmp lr, r2\n\t"
+        "adds r0, #8\n\t"
+        "str r0, [sp, #4]\n\t"
+        "cmp r0, r2\n\t"
         "bne 8b\n\t"
         "b 4b\n\t");
 }
@@ -272,8 +276,8 @@ static const int32_t *eight_by_eight(const eights_job *all) {
 
 #endif
 
-/* Two outputs, or one where only that is wanted. shared: see eights_job. Gives where the stream
- * goes on. */
+/* Two outputs, or one where only that is wanted. shared: the record where all have the same, or
+ * NULL. Gives where the stream goes on. */
 static const int32_t *one_pair(const int32_t *stream, const int32_t *shared, const int8_t *in,
                                int32_t inputs, int32_t zero_point_twice, int8_t *out,
                                int32_t wanted) {
@@ -286,15 +290,14 @@ static const int32_t *one_pair(const int32_t *stream, const int32_t *shared, con
     for (; in < end; in += 4, stream += 2) {
         multiply_four(end - in < 4 ? end - 4 : in, stream, 1, &raw, &b);
     }
-    const int32_t own = shared == NULL, *const record = own ? stream : shared;
+    const int32_t *const record = shared != NULL ? shared : stream;
     const uint32_t shifts = (uint32_t)record[0];
     out[0] =
         (int8_t)finish_output((int32_t)(raw - b) >> 8, record[1], shifts & 255u, zero_point_twice);
     if (wanted > 1) {
-        out[1] = (int8_t)finish_output((int32_t)b, record[1 + own], shifts >> (8 * own) & 255u,
-                                       zero_point_twice);
+        out[1] = (int8_t)finish_output((int32_t)b, record[2], shifts >> 8 & 255u, zero_point_twice);
     }
-    return stream + 3 * own;
+    return shared != NULL ? stream : stream + 3;
 }
 
 /* inputs: at least 4. */
@@ -302,7 +305,7 @@ static void one_row(const sf_dense_pairs_params *restrict p, const int8_t *in, i
                     int8_t *out) {
     const int32_t zero_point_twice = 2 * p->out_zero_point + 1, eights = inputs / 8;
     const int32_t *const shared = p->own_records ? NULL : p->stream;
-    const int32_t *stream = p->stream + (p->own_records ? 0 : 2);
+    const int32_t *stream = p->stream + (p->own_records ? 0 : 3);
     const int32_t paired = p->outputs & ~7;
     if (paired > 0) {
         eights_job job;

@@ -74,7 +74,7 @@ def is_uniform(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
 def pairs_bytes(outputs: int, inputs: int, uniform: bool) -> int:
     """Of the stream that write.pack_dense makes."""
     words, groups, rest = -(-inputs // 4), outputs // GROUP, -(-(outputs % GROUP) // 2)
-    records = 2 if uniform else groups * (GROUP + 2) + rest * 3
+    records = 3 if uniform else groups * (GROUP + 2) + rest * 3
     return 4 * (groups * (GROUP + GROUP * words) + rest * (2 + 2 * words) + records)
 
 

@@ -48,9 +48,9 @@ def rounded_once(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> tuple[np
 
 
 def shared_record(multipliers: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Of a uniform layer: that of an output that changes, which is right for those that do not as well."""
-    place = slice(multipliers.argmax(), multipliers.argmax() + 1)
-    return records(multipliers[place], shifts[place])
+    """Of a uniform layer, for two outputs: that of one that changes is right for those that do not as well."""
+    twice = [multipliers.argmax()] * 2
+    return records(multipliers[twice], shifts[twice])
 
 
 def evened(values: np.ndarray) -> np.ndarray:
