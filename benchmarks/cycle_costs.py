@@ -20,12 +20,12 @@ import sys
 import tempfile
 import zlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from cycle_networks import compare
-from cycle_shapes import KINDS, graph_of
+from cycle_shapes import KINDS, SPEED_KINDS, graph_of
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +35,7 @@ from shrinkfit.check.exported import Exported
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cycles import COUNTS, PATH
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write.export import write_folder
 
@@ -67,7 +68,7 @@ def measure(graph: Graph, device: Device) -> dict[str, list[Sample]]:
         layers = {layer.name: layer for layer in exported.layers(emulation.profiles[0], timed=True)}
     samples = defaultdict(list)
     for op in graph.ops:
-        symbol = kernel_for(op, graph, bool(device.dsp)).symbol
+        symbol = kernel_for(op, graph, Choice.of(device)).symbol
         if symbol and symbol not in COUNTS:
             raise SystemExit(f"kernel {symbol} has no row in COUNTS of price/cycles_*.py; write one")
         if symbol:
@@ -149,9 +150,14 @@ def drawn(name: str, kinds: list[str]) -> dict[str, dict[str, list[Sample]]]:
     """Part -> kernel -> its layers, on one core: those to fit, and those to test the fit with."""
     samples = {part: defaultdict(list) for part in (FITTED, HELD_OUT)}
     for kind in kinds:
+        device = DEVICES[name]
+        if kind in SPEED_KINDS:
+            if not device.dsp:
+                continue
+            device = replace(device, optimize="speed")
         for part, share in ((FITTED, 2), (HELD_OUT, 1)):
             seed = zlib.crc32(f"{part} {kind}".encode())
-            for symbol, found in measure(graph_of(kind, share * KINDS[kind], seed), DEVICES[name]).items():
+            for symbol, found in measure(graph_of(kind, share * KINDS[kind], seed), device).items():
                 samples[part][symbol] += found
     return samples
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.tables import function_table
+from shrinkfit.price.kernels_3x3 import has_tiles
 
 LARGEST_MACS, LARGEST_VALUES = 150_000, 8_000
 
@@ -55,6 +56,13 @@ class Operators:
         names = [tuple(t.name for t in tensors) for tensors in (sources, targets)]
         self.ops.append(kind(name=f"op{len(self.ops)}", inputs=names[0], outputs=names[1], **fields))
         self.outputs += names[1]
+
+    def drop(self) -> None:
+        """Takes back the last operator, whose inputs are its own."""
+        op = self.ops.pop()
+        for name in (*op.inputs, *op.outputs):
+            del self.tensors[name]
+            (self.inputs if name in op.inputs else self.outputs).remove(name)
 
     def like(self, source: ir.Tensor, shape) -> ir.Tensor:
         return self.tensor(shape, source.scale, source.zero_point, source.dtype)
@@ -119,6 +127,20 @@ class Operators:
         if len(kernel) > 1:
             kernel[0].flat[0], kernel[1].flat[0] = ir.INT8_MIN, -1
             self.ops[-1] = replace(self.ops[-1], kernel=kernel, activation_max=ir.INT8_MAX)
+
+    def tiles(self) -> None:
+        """Those that the kernel by tiles takes."""
+        while True:
+            size, channels, out = self.plane(), self.pick(8, 96), self.pick(4, 96)
+            padding = self.one_of(ir.Padding(1, 1, 1, 1), ir.Padding(1, 1, 1, 1), ir.Padding())
+            if min(size) + 2 * padding.top < 3:
+                continue
+            fields = {"padding": padding} | self.one_of({}, {}, {}, {"activation_max": 100})
+            if self.weighted(ir.Conv2D, (*size, channels), (out, 3, 3, channels), out, **fields):
+                op = self.ops[-1]
+                if has_tiles(op, self.tensors[op.inputs[0]], self.tensors[op.outputs[0]]):
+                    return
+                self.drop()
 
     def grouped(self) -> None:
         while True:
@@ -399,6 +421,7 @@ class Operators:
 KINDS: dict[str, int] = {
     "conv": 120,
     "wide_conv": 60,
+    "tiles": 60,
     "grouped": 60,
     "transposed": 60,
     "depthwise": 90,
@@ -429,6 +452,9 @@ KINDS: dict[str, int] = {
     "svdf": 24,
     "lstm": 24,
 }
+
+# Measured with kernels that trade flash for cycles.
+SPEED_KINDS = ("tiles",)
 
 
 def graph_of(kind: str, count: int, seed: int) -> ir.Graph:

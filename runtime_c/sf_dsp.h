@@ -60,6 +60,18 @@ static inline uint32_t sf_sxtb16_ror8(uint32_t x) {
     return y;
 }
 
+static inline uint32_t sf_sadd16(uint32_t x, uint32_t y) {
+    uint32_t result;
+    __asm("sadd16 %0, %1, %2" : "=r"(result) : "r"(x), "r"(y));
+    return result;
+}
+
+static inline uint32_t sf_ssub16(uint32_t x, uint32_t y) {
+    uint32_t result;
+    __asm("ssub16 %0, %1, %2" : "=r"(result) : "r"(x), "r"(y));
+    return result;
+}
+
 static inline int32_t sf_smlad(uint32_t x, uint32_t y, int32_t sum) {
     int32_t result;
     __asm("smlad %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(y), "r"(sum));
@@ -191,6 +203,15 @@ static inline uint32_t sf_sxtb16(uint32_t x) {
 /* Bytes 1 and 3. */
 static inline uint32_t sf_sxtb16_ror8(uint32_t x) {
     return sf_sxtb16(x >> 8);
+}
+
+/* Halves, each modulo 2^16. */
+static inline uint32_t sf_sadd16(uint32_t x, uint32_t y) {
+    return ((x + y) & UINT32_C(0xFFFF)) | ((x >> 16) + (y >> 16)) << 16;
+}
+
+static inline uint32_t sf_ssub16(uint32_t x, uint32_t y) {
+    return ((x - y) & UINT32_C(0xFFFF)) | ((x >> 16) - (y >> 16)) << 16;
 }
 
 /* sum + x.low * y.low + x.high * y.high; wraps as the instruction does. */

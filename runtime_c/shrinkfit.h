@@ -89,7 +89,8 @@ typedef struct sf_conv2d_params {
  * channels, of each for every two taps two words, channels (0, 1) and (2, 3), a word with two taps,
  * a tap with the even channel as A; taps come in the order 0, 2, 1, 3 of every four, with zeros up
  * to a multiple of 4. A last group of one or two channels has one word. records: per group of four
- * {2 * bias, multiplier} of each channel, then a word of bytes, how far to shift right, less 1. */
+ * a word of bytes, how far to shift each right, less 1, then {2 * bias, multiplier} of each
+ * channel. */
 typedef struct sf_conv2d_pairs_params {
     const int8_t *kernel;
     const int32_t *records;
@@ -99,6 +100,24 @@ typedef struct sf_conv2d_pairs_params {
     int8_t activation_min;
     int8_t activation_max;
 } sf_conv2d_pairs_params;
+
+/* As sf_conv2d_pairs_params, for 3 x 3 kernels without strides and dilation, with weights for tiles
+ * of 2 x 2 outputs, which needs |4 * sum(kernel * input)| < 2^31. kernel: 4-byte aligned int16;
+ * group by group of four output channels, of each the 16 runs of sf_tiles.h, of each two input
+ * channels of the group's four output channels after the other; input channels come in the order 0,
+ * 2, 1, 3 of every four, with zeros up to a multiple of 8. The weights of a run are those of a row
+ * and a column of T g T', T = {{2, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 2}}, those of rows 2 and 3
+ * negated. records: of each channel 2 * bias, multiplier, how far to shift right, less 1, and 2 *
+ * out_zero_point + 1 shifted left that far; up to whole groups. */
+typedef struct sf_conv2d_3x3_params {
+    const int8_t *kernel;
+    const int32_t *records;
+    sf_window window;
+    int8_t in_zero_point;
+    int8_t out_zero_point;
+    int8_t activation_min;
+    int8_t activation_max;
+} sf_conv2d_3x3_params;
 
 /* As the convolution's, but the channels fall into groups: group_outputs output channels after the
  * other read the same group_inputs input channels, the next ones the next, and a row has the
@@ -359,6 +378,12 @@ void sf_conv2d_pairs_s8(const sf_conv2d_pairs_params *p, const int8_t *in, int8_
 void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *p, const int8_t *in, int8_t *out,
                             void *scratch);
 uint32_t sf_conv2d_pairs_dsp_scratch_bytes(const sf_conv2d_pairs_params *p);
+
+/* As the convolution; scratch: 4-byte aligned, sf_conv2d_3x3_dsp_scratch_bytes() long. */
+void sf_conv2d_3x3_s8(const sf_conv2d_3x3_params *p, const int8_t *in, int8_t *out, void *scratch);
+void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *p, const int8_t *in, int8_t *out,
+                          void *scratch);
+uint32_t sf_conv2d_3x3_dsp_scratch_bytes(const sf_conv2d_3x3_params *p);
 
 /* As the convolution, but out must not overlap in; scratch: 4-byte aligned,
  * sf_grouped_conv2d_dsp_scratch_bytes() long. */

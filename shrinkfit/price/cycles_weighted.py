@@ -71,7 +71,7 @@ def gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
     return counts
 
 
-def _gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
+def gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
     """Windows that reach over an edge, copied row by row; columns: their first taps, as `left` in sf_widen.h."""
     (height, width), channels = w.kernel, w.channels
     counts = {"edge_windows": 0, "edge_rows": 0, "edge_copies": 0, "edge_words": 0}
@@ -113,7 +113,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     full = _words(w.taps * w.channels) * 4
     if not w.has_whole_rows:
         return _add(gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
-    edges = _add(_gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
+    edges = _add(gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
     if w.widens_directly:
         pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
         return _add(edges, _widen(whole * pieces, size))
@@ -264,14 +264,14 @@ def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
         counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
         counts += Counter(filled=pairs * plan.count * (rows - inside) * row if has_bands else 0)
         for k in range(plan.count):
-            for what, calls in _widened_strip(w, plan, k, row).items():
+            for what, calls in _strip_widened(w, plan, k, row).items():
                 counts += Counter({what: pairs * calls, f"{what}_rows": pairs * calls * inside})
         if w.out[1] < plan.outputs:
             counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
     return dict(counts)
 
 
-def _widened_strip(w: Window, plan: Strips, k: int, row: int) -> Counter:
+def _strip_widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
     """What widen_strip calls for the k-th strip, and how often."""
     starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
     width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()

@@ -16,7 +16,7 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
+from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -41,6 +41,7 @@ STRUCT_BYTES = (
         "sf_dense_params": 32,
         "sf_softmax_params": 16,
     }
+    | kernels_3x3.STRUCT_BYTES
     | kernels_arithmetic.STRUCT_BYTES
     | kernels_dense.STRUCT_BYTES
     | kernels_sparse.STRUCT_BYTES
@@ -84,6 +85,10 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     choice = Choice.of(choice)
     if choice.dsp and choice.small and op.kind in _COMPACT:
         return _COMPACT[op.kind](op, graph)
+    if op.kind == "conv2d" and choice.dsp and choice.speed:
+        source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+        if kernels_3x3.has_tiles(op, source, target):
+            return kernels_3x3.kernel(op, target.shape)
     return _KERNELS[op.kind](op, graph, choice.dsp)
 
 
@@ -277,10 +282,17 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     if dsp and has_strips(op, source, target):
         return _depthwise_3x3(op, strips(op, source.shape, target.shape).scratch_bytes)
-    scratch_bytes = depthwise_scratch_bytes(source.shape)
     if dsp:
-        scratch_bytes = depthwise_dsp_scratch_bytes(op, source.shape, target.shape)
-    return replace(_weighted("sf_depthwise", op.kernel.size, 0, op, dsp), scratch_bytes=scratch_bytes)
+        return _depthwise_planes(op, graph)
+    scalar = _weighted("sf_depthwise", op.kernel.size, 0, op, dsp)
+    return replace(scalar, scratch_bytes=depthwise_scratch_bytes(source.shape))
+
+
+def _depthwise_planes(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Kernel:
+    """Takes every window, in less code than the one for 3x3."""
+    shapes = [graph.tensors[name].shape for name in (op.inputs[0], op.outputs[0])]
+    kernel = _weighted("sf_depthwise", op.kernel.size, 0, op, True)
+    return replace(kernel, scratch_bytes=depthwise_dsp_scratch_bytes(op, *shapes))
 
 
 def _depthwise_3x3(op: ir.DepthwiseConv2D, scratch_bytes: int) -> Kernel:
@@ -330,6 +342,7 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
 
 _COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {
     "conv2d": _conv2d_compact,
+    "depthwise_conv2d": _depthwise_planes,
     "dense": lambda op, graph: _compact("sf_dense", op, op.channels * word(op.kernel.shape[1]), None),
 }
 

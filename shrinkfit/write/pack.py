@@ -20,7 +20,7 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums
 from shrinkfit.price.strips import strips
-from shrinkfit.write import pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
+from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -155,6 +155,7 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
 # Parameter struct -> packer, where an operator has a kernel with a layout of its own.
 _PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
     "sf_conv2d_pairs_params": pack_pairs.pack_conv2d,
+    "sf_conv2d_3x3_params": pack_3x3.pack_conv2d,
     "sf_dense_pairs_params": pack_dense.pack_dense_pairs,
     "sf_sparse_params": pack_sparse.pack_sparse,
     "sf_depthwise_3x3_params": _depthwise_3x3,

@@ -29,6 +29,11 @@ CASES += [
     (g.conv, dict(size=(5, 5), channels=3, kernel=(3, 3), out=4, zp=-128, act=NARROW)),
     (g.conv, dict(size=(5, 5), channels=3, kernel=(3, 3), out=4, zp=127, padding=(2, 0, 0, 2))),
 ]
+# For speed by tiles of 2 x 2 outputs.
+CASES += [
+    (g.conv, dict(size=(5, 5), channels=16, kernel=(3, 3), out=4, padding=(1, 1, 1, 1))),
+    (g.conv, dict(size=(6, 9), channels=23, kernel=(3, 3), out=6, padding=(2, 0, 0, 1), act=NARROW)),
+]
 CASES += [
     (g.conv, dict(size=(5, 4), channels=c, kernel=k, out=o, groups=n, padding=(1, 0, 0, 1)))
     for c, k, o, n in [

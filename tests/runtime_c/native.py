@@ -46,6 +46,8 @@ STRUCTS = {
     "sf_conv2d_params": _WEIGHTED + [("window", WINDOW)],
     "sf_conv2d_pairs_params": [("kernel", POINTER), ("records", POINTER), ("window", WINDOW)]
     + _fields("b", "in_zero_point out_zero_point activation_min activation_max"),
+    "sf_conv2d_3x3_params": [("kernel", POINTER), ("records", POINTER), ("window", WINDOW)]
+    + _fields("b", "in_zero_point out_zero_point activation_min activation_max"),
     "sf_grouped_conv2d_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "group_inputs group_outputs"),
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
     "sf_depthwise_3x3_params": [("records", POINTER), ("window", WINDOW)]

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 
+from shrinkfit.price.kernel import Choice
 from tests.runtime_c import graphs_arithmetic, native
 from tests.runtime_c.cases import CASES
 from tests.runtime_c.cases_arithmetic import CASES as ARITHMETIC_CASES
@@ -23,7 +24,7 @@ def main(path: str) -> None:
         shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
         # Fresh arrays of exactly the size needed: a byte read beyond one is an error.
         inputs = [rng.integers(-128, 128, shape, np.int8) for shape in shapes]
-        for dsp, reference in ((False, False), (True, False), (True, True)):
+        for dsp, reference in ((False, False), (True, False), (True, True), (Choice(True, speed=True), False)):
             native.run(lib, graph, inputs, dsp, reference=reference)
     for case in ARITHMETIC_CASES:
         rng = np.random.default_rng(2)

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* 3 x 3 convolution for cores with DSP instructions, two tiles of 2 x 2 outputs at a time. */
+#include "sf_tiles.h"
+#include "sf_widen.h"
+
+/* What scratch holds, in this order: the data of all runs, the runs' sums, two rows of outputs, two
+ * tiles' inputs. */
+typedef struct sf_sizes {
+    uint32_t run, pixel, rows; /* in bytes: of one run; of an output pixel; of both rows */
+    int32_t blocks;            /* of two tiles, in a row */
+} sf_sizes;
+
+static inline sf_sizes sizes_of(const sf_window *w) {
+    sf_sizes s;
+    s.run = (w->in_channels + 7u) / 8u * 32u;
+    s.pixel = (w->out_channels + 3u) & ~3u;
+    s.blocks = (w->out_width + 3) / 4;
+    s.rows = 8u * (uint32_t)s.blocks * s.pixel;
+    return s;
+}
+
+uint32_t sf_conv2d_3x3_dsp_scratch_bytes(const sf_conv2d_3x3_params *p) {
+    const sf_sizes s = sizes_of(&p->window);
+    const uint32_t inputs = SF_TILES_HIGH * SF_TILES_WIDE * (uint32_t)p->window.in_channels;
+    return SF_RUNS * s.run + SF_RUNS * 32u + s.rows + inputs + SF_GATHER_SLACK;
+}
+
+/* Inputs that lie below each other, two channels of each, to a column's part of the products. */
+static inline void down(uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, uint32_t *to) {
+    to[0] = sf_ssub16(d1, d3);
+    to[SF_TILES_WIDE] = sf_ssub16(d2, d1);
+    to[2 * SF_TILES_WIDE] = sf_sadd16(d1, d2);
+    to[3 * SF_TILES_WIDE] = sf_ssub16(d0, d2);
+}
+
+/* The same along a row, for both tiles, to the data of four columns; apart: words from column to
+ * column. */
+static inline void along(const uint32_t d[SF_TILES_WIDE], uint32_t *to, uint32_t apart) {
+    const uint32_t d1 = d[1], d2 = d[2], d3 = d[3], d4 = d[4];
+    to[0] = sf_ssub16(d[0], d2);
+    to[1] = sf_ssub16(d2, d4);
+    to += apart;
+    to[0] = sf_sadd16(d1, d2);
+    to[1] = sf_sadd16(d3, d4);
+    to += apart;
+    to[0] = sf_ssub16(d2, d1);
+    to[1] = sf_ssub16(d4, d3);
+    to += apart;
+    to[0] = sf_ssub16(d1, d3);
+    to[1] = sf_ssub16(d3, d[5]);
+}
+
+/* Two tiles' inputs to the data of all runs. step, row: bytes from input to input, to the right and
+ * down; run: words. */
+SF_NOINLINE static void transform(const int8_t *from, int32_t channels, int32_t step, int32_t row,
+                                  uint32_t *to, uint32_t run) {
+    for (int32_t c = 0; c < channels; c += 4, from += 4, to += 4) {
+        uint32_t even[4 * SF_TILES_WIDE], odd[4 * SF_TILES_WIDE];
+        const int8_t *at = from;
+        for (int32_t j = 0; j < SF_TILES_WIDE; j++, at += step) {
+            const uint32_t d0 = sf_load32(at), d1 = sf_load32(at + row);
+            const uint32_t d2 = sf_load32(at + 2 * row), d3 = sf_load32(at + 3 * row);
+            down(sf_sxtb16(d0), sf_sxtb16(d1), sf_sxtb16(d2), sf_sxtb16(d3), even + j);
+            down(sf_sxtb16_ror8(d0), sf_sxtb16_ror8(d1), sf_sxtb16_ror8(d2), sf_sxtb16_ror8(d3),
+                 odd + j);
+        }
+        for (uint32_t i = 0; i < 4; i++) {
+            along(even + i * SF_TILES_WIDE, to + i * run, 4 * run);
+            along(odd + i * SF_TILES_WIDE, to + i * run + 2, 4 * run);
+        }
+    }
+}
+
+/* One row of outputs from scratch to where it belongs. */
+static void put_row(const sf_conv2d_3x3_params *p, const int8_t *from, uint32_t pixel,
+                    int8_t *out) {
+    const int32_t channels = p->window.out_channels, width = p->window.out_width;
+    if (pixel == (uint32_t)channels) {
+        copy(out, from, width * channels);
+    } else {
+        int8_t *to = out;
+        for (int32_t x = 0; x < width; x++, from += pixel) {
+            to = copy(to, from, channels);
+        }
+    }
+    if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
+        for (int32_t i = 0; i < width * channels; i++) {
+            out[i] = (int8_t)sf_clamp(out[i], p->activation_min, p->activation_max);
+        }
+    }
+}
+
+/* Inputs as a window over two tiles: gather fills what lies outside. */
+static sf_window window_of_tiles(const sf_window *w) {
+    sf_window tiles = *w;
+    tiles.kernel_height = SF_TILES_HIGH;
+    tiles.kernel_width = SF_TILES_WIDE;
+    return tiles;
+}
+
+void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *restrict p, const int8_t *in, int8_t *out,
+                          void *scratch) {
+    const sf_window tiles = window_of_tiles(&p->window);
+    const sf_sizes sizes = sizes_of(&tiles);
+    const int32_t channels = tiles.in_channels, row = tiles.in_width * channels;
+    const int32_t out_row = tiles.out_width * tiles.out_channels;
+    uint32_t *const data = (uint32_t *)scratch;
+    int32_t *const sums = (int32_t *)(data + SF_RUNS * (sizes.run / 4));
+    int8_t *const rows = (int8_t *)(sums + SF_RUNS * 8);
+    int8_t *const bytes = rows + sizes.rows;
+    sf_tiles job;
+    job.data = data;
+    job.weights = (const uint32_t *)(const void *)p->kernel;
+    job.records = p->records;
+    job.groups = (tiles.out_channels + 3) / 4;
+    job.run_bytes = sizes.run;
+    job.sums = sums;
+    job.pixel_step = sizes.pixel;
+    job.row_step = sizes.rows / 2;
+    job.is_signed = p->out_zero_point > INT8_MIN;
+    for (int32_t y = 0; y < tiles.out_height; y += 2, out += 2 * out_row) {
+        const int32_t top = y - tiles.pad_top;
+        for (int32_t i = 0; i < sizes.blocks; i++) {
+            const int32_t left = 4 * i - tiles.pad_left;
+            if (channels % 4 == 0 && is_inside(&tiles, top, left)) {
+                transform(in + top * row + left * channels, channels, channels, row, data,
+                          sizes.run / 4);
+            } else {
+                gather(&tiles, p->in_zero_point, in, top, left, bytes);
+                transform(bytes, channels, channels, SF_TILES_WIDE * channels, data, sizes.run / 4);
+            }
+            job.out = rows + 4 * i * (int32_t)sizes.pixel;
+            sf_tiles_four(&job);
+        }
+        /* Only now: windows of the row above read what these outputs may lie over. */
+        put_row(p, rows, sizes.pixel, out);
+        if (y + 1 < tiles.out_height) {
+            put_row(p, rows + sizes.rows / 2, sizes.pixel, out + out_row);
+        }
+    }
+}
