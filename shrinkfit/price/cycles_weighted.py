@@ -340,7 +340,9 @@ def dense_pairs_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
         "eight_odd_eight": eights * (inputs // 8 % 2),
         "eight_fours": eights * rest,
         "pairs": pairs,
+        "whole_pairs": rows * (outputs % 8 // 2),
         "pair_eights": pairs * (inputs // 8),
+        "pairs_of_fours": pairs * int(rest > 0),
         "pair_fours": pairs * rest,
         "clamped": rows * outputs * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
     }
