@@ -192,7 +192,11 @@ class Operators:
             inputs, outputs = self.pick(1, 600), self.pick(1, 200)
             rows = self.one_of((), (), (), (self.pick(2, 30),))
             if self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs, **self.clamp()):
-                return
+                break
+        # LiteRT's converter gives all outputs one scale, Keras models have one for each.
+        op = self.ops[-1]
+        if self.one_of(False, True):
+            self.ops[-1] = replace(op, kernel_scales=np.full_like(op.kernel_scales, op.kernel_scales[0]))
 
     def dense_by_fours(self) -> None:
         """A scale that the kernel with weights in pairs does not take."""

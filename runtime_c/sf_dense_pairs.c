@@ -24,23 +24,24 @@ static int32_t sum_up(const int32_t *weights, int32_t pairs, const int8_t *in, i
 static const int32_t *group(const sf_dense_pairs_params *restrict p, const int32_t *stream,
                             int32_t pairs, const int8_t *in, int8_t *out, int32_t wanted) {
     const int32_t *const weights = stream + 2 * pairs;
-    const int32_t *const records = weights + 2 * pairs * ((p->inputs + 3) / 4);
+    const int32_t *const next = weights + 2 * pairs * ((p->inputs + 3) / 4);
+    const int32_t own = p->own_records, *const records = own ? next : p->stream;
     for (int32_t o = 0; o < wanted; o++) {
         const int32_t pair = o / 2, b = stream[pairs + pair];
         const int32_t a = (int32_t)((uint32_t)stream[pair] - (uint32_t)b) >> 8;
-        const int32_t *const record = records + o / 4 * 5;
-        const int32_t right = (int32_t)((uint32_t)record[0] >> (o % 4 * 8) & 255u) + 33;
+        const int32_t *const record = records + own * (o / 4 * 5), place = own * (o % 4);
+        const int32_t right = (int32_t)((uint32_t)record[0] >> (place * 8) & 255u) + 33;
         const int32_t sum =
             sum_up(weights + pair, pairs, in, p->inputs, o % 2 == 0, o % 2 == 0 ? a : b);
-        const int32_t value = sf_requantize_single(sum, record[1 + o % 4], 31 - right);
+        const int32_t value = sf_requantize_single(sum, record[1 + place], 31 - right);
         out[o] = sf_activate(value, p->out_zero_point, p->activation_min, p->activation_max);
     }
-    return records + (pairs == 1 ? 3 : 10);
+    return next + own * (pairs == 1 ? 3 : 10);
 }
 
 void sf_dense_pairs_s8(const sf_dense_pairs_params *restrict p, const int8_t *in, int8_t *out) {
     for (int32_t r = 0; r < p->rows; r++, in += p->inputs, out += p->outputs) {
-        const int32_t *stream = p->stream;
+        const int32_t *stream = p->stream + (p->own_records ? 0 : 3);
         for (int32_t o = 0; o < p->outputs;) {
             const int32_t pairs = p->outputs - o >= 8 ? 4 : 1;
             const int32_t wanted = sf_min(2 * pairs, p->outputs - o);

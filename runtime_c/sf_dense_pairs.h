@@ -7,9 +7,11 @@
  *   n words: 256 * bias of A + bias of B; n words: bias of B;
  *   per four inputs: n words with inputs 0 and 2, n words with inputs 1 and 3, where one int16 is
  *   256 * weight of A + weight of B;
- *   per four outputs: a word with how far each is shifted right less 33, then their multipliers.
- * Where the inputs are no whole words the last word is that of the row's last four bytes, and the
- * weights of what was already taken are 0. */
+ *   per four outputs a record: a word with how far each is shifted right less 33, then their
+ *   multipliers.
+ * Without own_records all outputs are shifted and multiplied alike: the stream begins with the
+ * record of two outputs, and groups have none. Where the inputs are no whole words the last word is
+ * that of the row's last four bytes, and the weights of what was already taken are 0. */
 #ifndef SF_DENSE_PAIRS_H
 #define SF_DENSE_PAIRS_H
 

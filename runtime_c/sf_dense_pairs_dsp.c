@@ -11,14 +11,15 @@
 
 /* Groups of eight outputs of one row. out_end: where the last group's outputs end. words_end:
  * behind the last eight inputs that are taken together. zero_point_twice: 2 * out_zero_point + 1.
- * entry: 0: an even number of eights of inputs; 1: an odd one; 2: none. */
+ * entry: 0: an even number of eights of inputs; 1: an odd one; 2: none. shared: the record of all
+ * outputs, or NULL where the stream has records. */
 typedef struct eights_job {
     const int8_t *in;
     int8_t *out, *out_end;
     const int8_t *words_end, *row_end;
     int32_t zero_point_twice;
     uint32_t entry;
-    const int32_t *stream;
+    const int32_t *shared, *stream;
 } eights_job;
 
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
@@ -64,10 +65,16 @@ typedef struct eights_job {
 #define FINISH(sum, multiplier, shift)                \
     "lsl r12, r0, " shift "\n\t"                      \
     "smmla " sum ", " sum ", " multiplier ", r12\n\t" \
-    "asr " sum ", " sum ", " shift "\n\t"             \
+    "asrs " sum ", " sum ", " shift "\n\t"            \
     "ssat " sum ", #8, " sum ", asr #1\n\t"           \
     "strb " sum ", [lr], #1\n\t"
 #define NEXT(shift) "ror " shift ", " shift ", #8\n\t"
+/* r2: shift, r3: multiplier, r12: zero_point_twice shifted, r0: out. low: a register below r8. */
+#define FINISH_ALIKE(sum, low, place)       \
+    "smmla " low ", " sum ", r3, r12\n\t"   \
+    "asrs " low ", " low ", r2\n\t"         \
+    "ssat " low ", #8, " low ", asr #1\n\t" \
+    "strb " low ", [r0, #" place "]\n\t"
 
 /* See the portable twin. The job is copied to the stack; its entry becomes an address there.
  * `used`: the compiler would leave out an argument that no C reads. */
@@ -76,9 +83,9 @@ __attribute__((naked, noinline, used)) static const int32_t *
 eight_by_eight(const eights_job *job __attribute__((unused))) {
     __asm volatile(
         "push {r4-r11, lr}\n\t"
-        "ldmia r0, {r4-r11}\n\t"
+        "ldmia r0!, {r4-r11}\n\t"
         "push {r4-r11}\n\t"
-        "mov r1, r11\n\t"
+        "ldr r1, [r0]\n\t"
         "adr.w r3, 1f\n\t"
         "cmp r10, #1\n\t"
         "blo 9f\n\t"
@@ -120,12 +127,15 @@ eight_by_eight(const eights_job *job __attribute__((unused))) {
         "sub r5, r5, r9\n\t"
         "sub r6, r6, r10\n\t"
         "sub r7, r7, r11\n\t"
-        "asr r4, r4, #8\n\t"
-        "asr r5, r5, #8\n\t"
-        "asr r6, r6, #8\n\t"
-        "asr r7, r7, #8\n\t"
+        "asrs r4, r4, #8\n\t"
+        "asrs r5, r5, #8\n\t"
+        "asrs r6, r6, #8\n\t"
+        "asrs r7, r7, #8\n\t"
         "ldr r0, [sp, #20]\n\t"
         "ldr lr, [sp, #4]\n\t"
+        "ldr r2, [sp, #28]\n\t"
+        "cmp r2, #0\n\t"
+        "bne 5f\n\t"
         /* A register is free for a multiplier as soon as its sum is written. */
         "ldmia r1!, {r2, r3}\n\t"
         FINISH("r4", "r3", "r2") NEXT("r2")
@@ -143,9 +153,25 @@ eight_by_eight(const eights_job *job __attribute__((unused))) {
         "str lr, [sp, #4]\n\t"
         "cmp lr, r2\n\t"
         "bne 8b\n\t"
+        "4:\n\t"
         "mov r0, r1\n\t"
         "add sp, #32\n\t"
-        "pop {r4-r11, pc}\n\t");
+        "pop {r4-r11, pc}\n\t"
+        /* All outputs alike. */
+        "5:\n\t"
+        "ldmia r2, {r2, r3}\n\t"
+        "lsl r12, r0, r2\n\t"
+        "mov r0, lr\n\t"
+        FINISH_ALIKE("r4", "r4", "0") FINISH_ALIKE("r8", "r4", "1")
+        FINISH_ALIKE("r5", "r5", "2") FINISH_ALIKE("r9", "r5", "3")
+        FINISH_ALIKE("r6", "r6", "4") FINISH_ALIKE("r10", "r6", "5")
+        FINISH_ALIKE("r7", "r7", "6") FINISH_ALIKE("r11", "r7", "7")
+        "ldr r2, [sp, #8]\n\t"
+        "adds r0, #8\n\t"
+        "str r0, [sp, #4]\n\t"
+        "cmp r0, r2\n\t"
+        "bne 8b\n\t"
+        "b 4b\n\t");
 }
 /* clang-format on */
 
@@ -227,7 +253,8 @@ static void multiply_eight(const int8_t **in, const int32_t **weights, uint32_t 
 /* Gives where the stream goes on. */
 static const int32_t *eight_by_eight(const eights_job *all) {
     eights_job job = *all;
-    for (; job.out < job.out_end; job.out += 8, job.stream += 10) {
+    const int32_t own = job.shared == NULL;
+    for (; job.out < job.out_end; job.out += 8, job.stream += 10 * own) {
         uint32_t sums[8];
         memcpy(sums, job.stream, sizeof sums);
         job.stream += 8;
@@ -236,11 +263,12 @@ static const int32_t *eight_by_eight(const eights_job *all) {
             multiply_four(in < last ? in : last, job.stream, 4, sums, sums + 4);
         }
         for (int32_t o = 0; o < 8; o++) {
-            const int32_t *const record = job.stream + o / 4 * 5;
+            const int32_t *const record = own ? job.stream + o / 4 * 5 : job.shared;
+            const int32_t place = own * (o % 4);
             const uint32_t b = sums[4 + o / 2];
             const int32_t sum = (int32_t)(o % 2 ? b : sums[o / 2] - b) >> (o % 2 ? 0 : 8);
-            const uint32_t shift = (uint32_t)record[0] >> (o % 4 * 8) & 255u;
-            job.out[o] = (int8_t)finish_output(sum, record[1 + o % 4], shift, job.zero_point_twice);
+            const uint32_t shift = (uint32_t)record[0] >> (place * 8) & 255u;
+            job.out[o] = (int8_t)finish_output(sum, record[1 + place], shift, job.zero_point_twice);
         }
     }
     return job.stream;
@@ -248,9 +276,11 @@ static const int32_t *eight_by_eight(const eights_job *all) {
 
 #endif
 
-/* Two outputs, or one where only that is wanted. Gives where the stream goes on. */
-static const int32_t *one_pair(const int32_t *stream, const int8_t *in, int32_t inputs,
-                               int32_t zero_point_twice, int8_t *out, int32_t wanted) {
+/* Two outputs, or one where only that is wanted. shared: the record where all have the same, or
+ * NULL. Gives where the stream goes on. */
+static const int32_t *one_pair(const int32_t *stream, const int32_t *shared, const int8_t *in,
+                               int32_t inputs, int32_t zero_point_twice, int8_t *out,
+                               int32_t wanted) {
     uint32_t raw = (uint32_t)stream[0], b = (uint32_t)stream[1];
     const int8_t *const end = in + inputs;
     stream += 2;
@@ -260,24 +290,27 @@ static const int32_t *one_pair(const int32_t *stream, const int8_t *in, int32_t 
     for (; in < end; in += 4, stream += 2) {
         multiply_four(end - in < 4 ? end - 4 : in, stream, 1, &raw, &b);
     }
-    const uint32_t shifts = (uint32_t)stream[0];
+    const int32_t *const record = shared != NULL ? shared : stream;
+    const uint32_t shifts = (uint32_t)record[0];
     out[0] =
-        (int8_t)finish_output((int32_t)(raw - b) >> 8, stream[1], shifts & 255u, zero_point_twice);
+        (int8_t)finish_output((int32_t)(raw - b) >> 8, record[1], shifts & 255u, zero_point_twice);
     if (wanted > 1) {
-        out[1] = (int8_t)finish_output((int32_t)b, stream[2], shifts >> 8 & 255u, zero_point_twice);
+        out[1] = (int8_t)finish_output((int32_t)b, record[2], shifts >> 8 & 255u, zero_point_twice);
     }
-    return stream + 3;
+    return shared != NULL ? stream : stream + 3;
 }
 
 /* inputs: at least 4. */
 static void one_row(const sf_dense_pairs_params *restrict p, const int8_t *in, int32_t inputs,
                     int8_t *out) {
     const int32_t zero_point_twice = 2 * p->out_zero_point + 1, eights = inputs / 8;
-    const int32_t *stream = p->stream;
+    const int32_t *const shared = p->own_records ? NULL : p->stream;
+    const int32_t *stream = p->stream + (p->own_records ? 0 : 3);
     const int32_t paired = p->outputs & ~7;
     if (paired > 0) {
         eights_job job;
         job.in = in;
+        job.shared = shared;
         job.stream = stream;
         job.out = out;
         job.out_end = out + paired;
@@ -288,7 +321,7 @@ static void one_row(const sf_dense_pairs_params *restrict p, const int8_t *in, i
         stream = eight_by_eight(&job);
     }
     for (int32_t o = paired; o < p->outputs; o += 2) {
-        stream = one_pair(stream, in, inputs, zero_point_twice, out + o, p->outputs - o);
+        stream = one_pair(stream, shared, in, inputs, zero_point_twice, out + o, p->outputs - o);
     }
 }
 

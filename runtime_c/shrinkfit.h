@@ -164,11 +164,13 @@ typedef struct sf_dense_params {
 } sf_dense_params;
 
 /* stream: biases, weights in pairs, multipliers and shifts, as sf_dense_pairs.h says; every shift
- * is in [-23, -2], and no sum of an output with an even number reaches 2^23. */
+ * is in [-23, -2], and no sum of an output with an even number reaches 2^23. own_records: 1: every
+ * output has a multiplier and a shift; 0: they share one. */
 typedef struct sf_dense_pairs_params {
     const int32_t *stream;
     uint16_t rows, inputs, outputs;
     int8_t out_zero_point, activation_min, activation_max;
+    uint8_t own_records;
 } sf_dense_pairs_params;
 
 /* A fully connected layer or a 1x1 convolution with stride 1 of which only the blocks of four

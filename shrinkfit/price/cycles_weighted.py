@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.price.kernels_dense import is_uniform
 from shrinkfit.price.kernels_sparse import kernel_rows, pairs_of_blocks
 from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
@@ -327,17 +328,21 @@ def dense_pairs_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
     rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
     eights, pairs = rows * (outputs // 8), rows * -(-(outputs % 8) // 2)
     rest = -(-(inputs % 8) // 4) if inputs >= 4 else 1
+    uniform = is_uniform(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]])
     return {
         "call": 1,
         "rows": rows,
         "short_rows": rows * int(inputs < 4),
         "rows_of_eights": rows * int(outputs >= 8),
-        "eights": eights,
+        "eights": eights * int(not uniform),
+        "uniform_eights": eights * int(uniform),
         "eight_pairs_of_eight": eights * (inputs // 16),
         "eight_odd_eight": eights * (inputs // 8 % 2),
         "eight_fours": eights * rest,
         "pairs": pairs,
+        "whole_pairs": rows * (outputs % 8 // 2),
         "pair_eights": pairs * (inputs // 8),
+        "pairs_of_fours": pairs * int(rest > 0),
         "pair_fours": pairs * rest,
         "clamped": rows * outputs * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
     }

@@ -309,7 +309,7 @@ def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
     if dsp and kernels_sparse.skips_blocks(op, source, target):
         return kernels_sparse.sparse(op)
     if dsp and kernels_dense.takes_pairs(op, source, target):
-        return kernels_dense.dense_pairs(op)
+        return kernels_dense.dense_pairs(op, source, target)
     return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales
+from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.price.kernel import Kernel, word
 from shrinkfit.price.plain import is_blank
 
@@ -59,13 +60,25 @@ def fits_pairs(op: ir.Weighted) -> bool:
     return not np.any((a[: len(b)] == ir.INT8_MIN) & (b < 0))
 
 
-def pairs_bytes(outputs: int, inputs: int) -> int:
+def is_uniform(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
+    """Whether all outputs have one scale and one multiplier.
+
+    Of shapes alone only one output has: Keras models get a scale per channel.
+    """
+    if is_blank(op):
+        return op.channels == 1
+    scales = op.effective_scales(source, target)
+    return bool((scales == scales[0]).all() and np.ptp(dense_multipliers(op, source, target)[0]) == 0)
+
+
+def pairs_bytes(outputs: int, inputs: int, uniform: bool) -> int:
     """Of the stream that write.pack_dense makes."""
-    words, rest = -(-inputs // 4), -(-(outputs % GROUP) // 2)
-    return 4 * (outputs // GROUP * (GROUP + GROUP * words + GROUP + 2) + rest * (2 + 2 * words + 3))
+    words, groups, rest = -(-inputs // 4), outputs // GROUP, -(-(outputs % GROUP) // 2)
+    records = 3 if uniform else groups * (GROUP + 2) + rest * 3
+    return 4 * (groups * (GROUP + GROUP * words) + rest * (2 + 2 * words) + records)
 
 
-def dense_pairs(op: ir.Dense) -> Kernel:
+def dense_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> Kernel:
     """sf_dense_pairs of a layer that it takes."""
     name = "sf_dense_pairs"
     return Kernel(
@@ -75,5 +88,5 @@ def dense_pairs(op: ir.Dense) -> Kernel:
         sources=(f"{name}.c", f"{name}_dsp.c", f"{name}.h"),
         takes_scratch=False,
         scratch_bytes=0,
-        data_bytes=pairs_bytes(*op.kernel.shape) + word(STRUCT_BYTES[f"{name}_params"]),
+        data_bytes=pairs_bytes(*op.kernel.shape, is_uniform(op, source, target)) + word(STRUCT_BYTES[f"{name}_params"]),
     )

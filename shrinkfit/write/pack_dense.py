@@ -10,7 +10,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import wrap_int32
 from shrinkfit.graph.multipliers import dense_multipliers
-from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, largest_sums
+from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, is_uniform, largest_sums
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point
 
@@ -23,19 +23,20 @@ def pack_dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     source = sources[0]
     bias = fold_zero_point(op, source.zero_point)
     outputs, inputs = op.kernel.shape
+    own_records = not is_uniform(op, source, target)
     rows, biases, multipliers, shifts = (
         evened(x) for x in (word_rows(op.kernel), bias, *rounded_once(op, source, target))
     )
     groups = [slice(first, first + GROUP) for first in range(0, outputs - GROUP + 1, GROUP)]
     groups += [slice(first, first + 2) for first in range(len(groups) * GROUP, outputs, 2)]
-    parts = [
-        part
-        for group in groups
-        for part in (pair_biases(biases[group]), pair_words(rows[group]), records(multipliers[group], shifts[group]))
-    ]
+    parts = [] if own_records else [shared_record(multipliers, shifts)]
+    for group in groups:
+        parts += [pair_biases(biases[group]), pair_words(rows[group])]
+        parts += [records(multipliers[group], shifts[group])] if own_records else []
     sizes = {"rows": prod(target.shape[:-1]), "inputs": inputs, "outputs": outputs}
     fields = {"stream": "stream"} | sizes | {"out_zero_point": target.zero_point}
     fields |= {"activation_min": op.activation_min, "activation_max": op.activation_max}
+    fields |= {"own_records": int(own_records)}
     return Packed("sf_dense_pairs_params", {"stream": np.concatenate(parts).astype(np.int32)}, fields)
 
 
@@ -44,6 +45,12 @@ def rounded_once(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> tuple[np
     multipliers, shifts = dense_multipliers(op, source, target)
     constant = is_constant(largest_sums(op, source.zero_point), multipliers, shifts)
     return np.where(constant, 0, multipliers), np.where(constant, SHIFTS[1], shifts)
+
+
+def shared_record(multipliers: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Of a uniform layer, for two outputs: that of one that changes is right for those that do not as well."""
+    twice = [multipliers.argmax()] * 2
+    return records(multipliers[twice], shifts[twice])
 
 
 def evened(values: np.ndarray) -> np.ndarray:

@@ -56,7 +56,8 @@ STRUCTS = {
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
     "sf_dense_pairs_params": [("stream", POINTER)]
     + _fields("H", "rows inputs outputs")
-    + _fields("b", "out_zero_point activation_min activation_max"),
+    + _fields("b", "out_zero_point activation_min activation_max")
+    + _fields("B", "own_records"),
     "sf_sparse_params": [("weights", POINTER), ("blocks", POINTER)]
     + _fields("H", "inputs outputs")
     + _fields("I", "rows")

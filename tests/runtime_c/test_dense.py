@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.price.kernels import kernel_for
+from shrinkfit.price.kernels_dense import STRUCT_BYTES
+from shrinkfit.write.pack import pack
 from tests.runtime_c import graphs
 from tests.runtime_c.test_kernels import assert_same, inputs_for, lib  # noqa: F401
 
@@ -119,3 +122,71 @@ def test_shapes_alone_are_priced_as_the_dense_kernel(make, sizes, expected):
     bare = changed(graph, kernel=np.zeros_like(op.kernel), bias=np.zeros_like(op.bias))
     assert function(bare).startswith(expected)
     assert kernel_for(bare.ops[0], bare, True) == kernel_for(op, graph, True)
+
+
+def one_scale(graph, fraction=1.0):
+    """As LiteRT's converter makes them: all outputs have the first one's scale."""
+    scales = graph.ops[0].kernel_scales
+    return changed(graph, kernel_scales=np.full_like(scales, scales[0] * fraction))
+
+
+def own_records(graph):
+    (op,) = graph.ops
+    packed, kernel = pack(op, graph, True), kernel_for(op, graph, True)
+    stored = sum(array.nbytes for array in packed.arrays.values())
+    assert kernel.data_bytes == stored + STRUCT_BYTES[packed.params]
+    return packed.fields["own_records"]
+
+
+@pytest.mark.parametrize("outputs", range(1, 18))
+@pytest.mark.parametrize("inputs", [1, 3, 4, 7, 8, 11, 16, 21, 24, 36])
+def test_outputs_with_one_scale_share_a_record(lib, inputs, outputs):  # noqa: F811
+    rng = np.random.default_rng(100 * inputs + outputs)
+    act = (-100, 90) if outputs % 3 == 0 else graphs.FULL
+    own = graphs.dense(rng, inputs=inputs, outputs=outputs, rows=(2,), act=act)
+    graph = one_scale(own)
+    assert (own_records(own), own_records(graph)) == (int(outputs > 1), 0)
+    for each in (own, graph):
+        assert_same(lib, each, inputs_for(each, rng))
+
+
+def with_still_outputs(fraction):
+    """Outputs 0 and 9, whose sums never get to half a step, between others."""
+    graph = one_scale(graphs.dense(np.random.default_rng(3), inputs=16, outputs=11), fraction)
+    kernel, bias = graph.ops[0].kernel.copy(), graph.ops[0].bias.copy()
+    kernel[[0, 9]], bias[[0, 9]] = 0, (7, -7)
+    return changed(graph, kernel=kernel, bias=bias)
+
+
+def one_ulp_apart():
+    graph = one_scale(graphs.dense(np.random.default_rng(4), inputs=16, outputs=11))
+    scales = graph.ops[0].kernel_scales.copy()
+    scales[10] = np.nextafter(scales[10], np.float32(1))
+    return changed(graph, kernel_scales=scales)
+
+
+SCALES = {
+    "some outputs never change": (with_still_outputs(1.0), 0),
+    "no output ever changes": (with_still_outputs(1e-7), 0),
+    "a scale that is no multiplier": (with_still_outputs(1e-12), 0),
+    "one scale is the next float": (one_ulp_apart(), 1),
+}
+
+
+@pytest.mark.parametrize(("graph", "own"), SCALES.values(), ids=SCALES)
+def test_records_where_scales_are_nearly_the_same(lib, graph, own):  # noqa: F811
+    assert (function(graph), own_records(graph)) == (PAIRS, own)
+    for fill in (None, -128, 127):
+        assert_same(lib, graph, inputs_for(graph, np.random.default_rng(1), fill))
+
+
+def test_outputs_that_round_ties_differently_have_own_records(lib):  # noqa: F811
+    """All on a scale of 1/8: who meets a negative tie needs another multiplier than who meets none."""
+    graph = graphs.dense(np.random.default_rng(0), inputs=4, outputs=10)
+    kernel, bias = np.zeros((10, 4), np.int8), np.zeros(10, np.int32)
+    kernel[1::2, 0], bias[::2] = 1, 100
+    graph = changed(graph, kernel=kernel, bias=bias, kernel_scales=np.full(10, 0.125, np.float32))
+    graph = replace(graph, tensors={name: replace(t, scale=0.5) for name, t in graph.tensors.items()})
+    multipliers, _ = dense_multipliers(graph.ops[0], graph.tensors["x"], graph.tensors["y"])
+    assert len(set(multipliers)) == 2 and own_records(graph) == 1
+    assert_same(lib, graph, inputs_for(graph, np.random.default_rng(1)))

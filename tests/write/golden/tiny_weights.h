@@ -18,6 +18,7 @@ static const sf_dense_pairs_params tiny_op_0 = {
     .out_zero_point = -15,
     .activation_min = -128,
     .activation_max = 127,
+    .own_records = 1,
 };
 
 #endif
