@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 3 x 3 convolution by tiles: exact at all borders, chosen where it is exact and faster."""
 
+import shutil
 from dataclasses import replace
 from itertools import product
 
@@ -9,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shrinkfit import check
 from shrinkfit.device import Device
 from shrinkfit.graph import ir
 from shrinkfit.price import cycles, kernels, kernels_3x3
 from shrinkfit.price.kernel import Choice
+from shrinkfit.write.export import write_folder
 from shrinkfit.write.pack import pack
 from shrinkfit.write.pack_3x3 import tile_rows
 from tests.runtime_c import graphs, native
 from tests.runtime_c.test_kernels import inputs_for, simulated
 
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 SPEED = Choice(True, speed=True)
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 7), (6, 9), (1, 8), (8, 1), (2, 13)]
 PADDINGS = [(1, 1, 1, 1), (0, 0, 0, 0), (2, 0, 0, 2), (1, 2, 2, 1)]
@@ -67,6 +71,18 @@ def test_random_layers(lib, data):
     graph = layer(rng, **sizes, padding=tuple(draw(0, 2) for _ in range(4)), zero_point=draw(-128, 127))
     if kernels.kernel_for(graph.ops[0], graph, SPEED).function == "sf_conv2d_3x3":
         assert_same(lib, graph, rng)
+
+
+@needs_arm
+@pytest.mark.parametrize("fpu", [True, False])
+@pytest.mark.parametrize(("channels", "zero_point"), [(16, -128), (24, 5)])
+def test_the_assembly_on_an_emulated_core(tmp_path, fpu, channels, zero_point):
+    graph = layer(np.random.default_rng(0), (7, 10), channels, 6, (1, 1, 1, 1), zero_point)
+    device = Device("board", core="cortex-m4", fpu=fpu, optimize="speed")
+    write_folder(graph, tmp_path / "net", name="net", device=device)
+    result = check(tmp_path / "net", on="cortex-m4", graph=graph)
+    assert result.exact
+    assert result.cycles == pytest.approx(cycles.estimate(graph, device).total, rel=0.05)
 
 
 @pytest.mark.parametrize("value", [-127, 127])
