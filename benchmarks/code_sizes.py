@@ -4,7 +4,8 @@
     python benchmarks/code_sizes.py            # after any change in runtime_c/
     python benchmarks/code_sizes.py --check    # exit status 1 where the file is out of date
 
-Per section: its bytes, its function's stack frame (-fstack-usage), and what its relocations refer to.
+Per section: its bytes, its function's stack frame (-fstack-usage, and check/stack.py for assembly), and what its
+relocations refer to.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from elftools.elf.relocation import RelocationSection
 
 from shrinkfit._runtime import runtime_dir
 from shrinkfit.check.build import FIRMWARE_FLAGS, Target, find_tool
+from shrinkfit.check.stack import own_stack_bytes
 from shrinkfit.price.code_sizes import MODEL_RUN, PATH, variant
 
 VARIANTS = (
@@ -93,6 +95,18 @@ def stack_frame(function: str, frames: dict[str, int]) -> int:
     return next((frames[name] for name in names if name in frames), 0)
 
 
+def pushed_bytes(image: ELFFile, index: int, table) -> int:
+    """The deepest stack of a section's functions by their machine code; 0 for data."""
+    own = [symbol for symbol in table.iter_symbols() if symbol["st_shndx"] == index]
+    functions = [symbol["st_value"] & ~1 for symbol in own if symbol["st_info"]["type"] == "STT_FUNC"]
+    # "$d": mapping symbols of the Arm ABI for ELF.
+    literals = {symbol["st_value"] for symbol in own if symbol.name.startswith("$d")}
+    tables = (s for s in image.iter_sections() if isinstance(s, RelocationSection) and s["sh_info"] == index)
+    relocated = {relocation["r_offset"] for one in tables for relocation in one.iter_relocations()}
+    code = image.get_section(index).data() if functions else b""
+    return max((own_stack_bytes(code, entry, relocated, literals) for entry in functions), default=0)
+
+
 def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, symbols: dict) -> None:
     """Adds one object file's sections and global symbols; `sections` values are [bytes, stack, uses]."""
     image = ELFFile(io.BytesIO(data))
@@ -108,7 +122,8 @@ def read_object(name: str, data: bytes, frames: dict[str, int], sections: dict, 
         if key(index):
             section = image.get_section(index)
             function = section.name.removeprefix(".text.").removeprefix("startup.")
-            frame = stack_frame(function, frames)
+            # What assembly pushes is in no .su file; what the compiler lays out is in both.
+            frame = max(stack_frame(function, frames), pushed_bytes(image, index, table))
             sections[key(index)] = [-(-section["sh_size"] // 4) * 4, frame, set()]
     for symbol in table.iter_symbols():
         home = symbol["st_shndx"]

@@ -167,18 +167,65 @@ class Operators:
     def depthwise(self) -> None:
         while True:
             size, channels, multiplier = self.plane(), self.pick(1, 96), self.one_of(1, 1, 1, 1, 2, 3)
-            kernel = self.one_of((3, 3), (3, 3), (3, 3), (1, 1), (3, 1), (1, 3), (1, 9), (5, 1), (5, 5), (2, 2), (7, 7))
+            kernel = self.one_of((3, 3), (1, 1), (3, 1), (1, 3), (1, 9), (5, 1), (5, 5), (2, 2), (7, 7))
             shape, out = (*kernel, channels * multiplier), channels * multiplier
             fields = self.window(size, kernel) | {"depth_multiplier": multiplier}
             if self.weighted(ir.DepthwiseConv2D, (*size, channels), shape, out, **fields):
+                return
+
+    def clamp(self) -> dict:
+        return self.one_of({}, {}, {}, {"activation_min": -100, "activation_max": 90})
+
+    def depthwise_3x3(self) -> None:
+        while True:
+            size, channels, multiplier = self.plane(), self.pick(1, 64), self.one_of(1, 1, 1, 1, 2)
+            fields = {"stride": self.one_of((1, 1), (1, 1), (2, 2)), "depth_multiplier": multiplier}
+            fields["padding"] = ir.same_padding(size, (3, 3), fields["stride"], (1, 1))
+            if min(size) >= 3:
+                fields["padding"] = self.one_of(fields["padding"], fields["padding"], ir.Padding())
+            out = channels * multiplier
+            if self.weighted(ir.DepthwiseConv2D, (*size, channels), (3, 3, out), out, **fields):
                 return
 
     def dense(self) -> None:
         while True:
             inputs, outputs = self.pick(1, 600), self.pick(1, 200)
             rows = self.one_of((), (), (), (self.pick(2, 30),))
-            if self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs):
+            if self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs, **self.clamp()):
                 return
+
+    def dense_by_fours(self) -> None:
+        """A scale that the kernel with weights in pairs does not take."""
+        self.dense()
+        self.ops[-1] = replace(self.ops[-1], kernel_scales=np.full(self.ops[-1].channels, 2.0, np.float32))
+
+    def with_zero_blocks(self, add, largest: float = 0.45) -> None:
+        """The operator that `add` adds, with some blocks of four weights left."""
+        add()
+        op, share = self.ops[-1], self.rng.uniform(0.05, largest)
+        rows = op.kernel.reshape(op.channels, -1).copy()
+        blocks = self.rng.random((op.channels, -(-rows.shape[1] // 4))) < share
+        blocks[0, 0] = True
+        rows[~np.repeat(blocks, 4, axis=1)[:, : rows.shape[1]]] = 0
+        self.ops[-1] = replace(op, kernel=rows.reshape(op.kernel.shape), **self.clamp())
+
+    def sparse_dense(self) -> None:
+        def add() -> None:
+            inputs, outputs = self.pick(32, 600), self.pick(4, 200)
+            rows = self.one_of((), (), (), (self.pick(2, 8),))
+            if not self.weighted(ir.Dense, (*rows, inputs), (outputs, inputs), outputs):
+                add()
+
+        self.with_zero_blocks(add)
+
+    def sparse_conv(self) -> None:
+        def add() -> None:
+            size, channels, out = self.plane(), self.pick(32, 256), self.pick(4, 128)
+            fields = {"stride": (1, 1), "dilation": (1, 1), "padding": ir.Padding()}
+            if not self.weighted(ir.Conv2D, (*size, channels), (out, 1, 1, channels), out, **fields):
+                add()
+
+        self.with_zero_blocks(add, largest=0.3)
 
     # --- pools, reductions, softmax ---
 
@@ -223,9 +270,14 @@ class Operators:
     def shape(self) -> tuple[int, ...]:
         return self.one_of((self.pick(1, 2000),), (*self.plane(), self.pick(1, 64)))
 
+    def scales(self) -> tuple[float | None, float | None]:
+        """Of inputs and output; sometimes such that half of all sums are ties, which take the long way."""
+        return self.one_of((None, None), (None, None), (2.0**-5, 2.0**-4))
+
     def sum(self) -> None:
-        shape = self.shape()
-        self.add(ir.Add, [self.source(shape), self.source(shape)], [self.tensor(shape)])
+        shape, (of_inputs, of_output) = self.shape(), self.scales()
+        sources = [self.source(shape, scale=of_inputs) for _ in range(2)]
+        self.add(ir.Add, sources, [self.tensor(shape, of_output)])
 
     def broadcast(self, kind) -> None:
         """Equal shapes, one value per channel, per pixel, or for all."""
@@ -233,7 +285,9 @@ class Operators:
         other = self.one_of(shape, (1, 1, shape[2]), (1, 1, shape[2]), (*shape[:2], 1), (1, 1, 1))
         if other == shape and kind is ir.Add:
             other = (1, 1, shape[2])
-        self.add(kind, [self.source(shape), self.source(other)], [self.tensor(shape)])
+        of_inputs, of_output = (None, None) if kind is ir.Mul else self.scales()
+        sources = [self.source(size, scale=of_inputs) for size in (shape, other)]
+        self.add(kind, sources, [self.tensor(shape, of_output)])
 
     def broadcast_sum(self) -> None:
         self.broadcast(ir.Add)
@@ -367,26 +421,30 @@ KINDS: dict[str, int] = {
     "grouped": 60,
     "transposed": 60,
     "depthwise": 90,
+    "depthwise_3x3": 90,
     "dense": 50,
-    "max_pool": 40,
-    "average_pool": 40,
-    "mean": 40,
-    "reduce_max": 30,
+    "dense_by_fours": 50,
+    "sparse_dense": 50,
+    "sparse_conv": 50,
+    "max_pool": 80,
+    "average_pool": 80,
+    "mean": 80,
+    "reduce_max": 60,
     "softmax": 30,
-    "sum": 24,
+    "sum": 40,
     "broadcast_sum": 30,
     "difference": 30,
     "product": 30,
     "prelu": 30,
     "table": 20,
-    "requantize": 20,
+    "requantize": 40,
     "quantize": 20,
     "dequantize": 20,
     "integers": 20,
     "resize_bilinear": 30,
     "resize_nearest": 30,
     "pad": 30,
-    "moved": 60,
+    "moved": 90,
     "svdf": 24,
     "lstm": 24,
 }

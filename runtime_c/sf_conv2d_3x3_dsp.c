@@ -58,7 +58,7 @@ void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *restrict p, const int8_t *
     const sf_sizes sizes = sizes_of(&tiles);
     const int32_t channels = tiles.in_channels, row = tiles.in_width * channels;
     const int32_t out_row = tiles.out_width * tiles.out_channels;
-    uint32_t *const data = scratch;
+    uint32_t *const data = (uint32_t *)scratch;
     int32_t *const sums = (int32_t *)(data + SF_RUNS * (sizes.run / 4));
     int8_t *const rows = (int8_t *)(sums + SF_RUNS * 8);
     int8_t *const bytes = rows + sizes.rows;

@@ -13,7 +13,7 @@ void sf_conv2d_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *in, int8
                       void *scratch) {
     const sf_window *w = &p->window;
     const int32_t words = (w->kernel_height * w->kernel_width * w->in_channels + 3) / 4;
-    uint32_t *pixels = scratch;
+    uint32_t *pixels = (uint32_t *)scratch;
     sf_cursor at = sf_first_window(w, p->stage.in_zero_point, in, (int8_t *)(pixels + 4 * words));
     int32_t left = w->out_height * w->out_width;
     while (left > 0) {

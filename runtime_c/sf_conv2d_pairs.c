@@ -33,8 +33,9 @@ static int32_t window_sum(const sf_conv2d_pairs_params *p, const int8_t *in, int
 
 static int8_t finish(const sf_conv2d_pairs_params *p, int32_t o, int32_t sum) {
     const int32_t *record = p->records + 9 * (o / 4), at = o % 4;
-    const int32_t right = (int32_t)((uint32_t)record[8] >> (8 * at) & 0xFFu) + 1;
-    const int32_t x = sf_requantize_double(record[2 * at] / 2 + sum, record[2 * at + 1], -right);
+    const int32_t right = (int32_t)((uint32_t)record[0] >> (8 * at) & 0xFFu) + 1;
+    const int32_t x =
+        sf_requantize_double(record[1 + 2 * at] / 2 + sum, record[2 + 2 * at], -right);
     return sf_activate(x, p->out_zero_point, p->activation_min, p->activation_max);
 }
 

@@ -17,15 +17,16 @@ static void multiply_rest(const sf_conv2d_pairs_params *p, sf_pairs job, int32_t
     int8_t *outs[2];
     outs[0] = job.out_0 + 4 * full;
     outs[1] = job.out_1 + 4 * full;
-    job.weights += 2 * steps * full;
+    const uint32_t *weights = job.weights + 2 * steps * full;
     job.records += SF_RECORD_WORDS * full;
+    job.records_end = job.records + SF_RECORD_WORDS;
     job.out_0 = made[0];
     job.out_1 = made[1];
-    job.groups = 1;
     if (rest == 3) {
+        sf_prepare_pairs(&job, job.pixels, weights, steps, 2, SF_FOUR_UNROLL);
         sf_pairs_four(&job);
     } else {
-        sf_prepare_pairs(&job, job.pixels, steps, SF_TWO_UNROLL);
+        sf_prepare_pairs(&job, job.pixels, weights, steps, 1, SF_TWO_UNROLL);
         sf_pairs_two(&job);
     }
     for (int32_t side = 0; side < 2; side++) {
@@ -51,14 +52,14 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8
                             void *scratch) {
     const sf_window *w = &p->window;
     const int32_t steps = (w->kernel_height * w->kernel_width * w->in_channels + 3) / 4 * 2;
-    uint32_t *pixels = scratch;
+    uint32_t *pixels = (uint32_t *)scratch;
     sf_cursor at = sf_first_window(w, p->in_zero_point, in, (int8_t *)(pixels + 2 * steps));
     int32_t left = w->out_height * w->out_width;
     sf_pairs job;
-    sf_prepare_pairs(&job, pixels, steps, SF_FOUR_UNROLL);
-    job.weights = (const uint32_t *)(const void *)p->kernel;
+    sf_prepare_pairs(&job, pixels, (const uint32_t *)(const void *)p->kernel, steps, 2,
+                     SF_FOUR_UNROLL);
     job.records = p->records;
-    job.groups = w->out_channels / 4;
+    job.records_end = p->records + w->out_channels / 4 * SF_RECORD_WORDS;
     job.zero_point_twice = 2 * p->out_zero_point + 1;
     const int in_line = follows_the_input(w);
     for (; left > 0; left -= 2) {
@@ -79,7 +80,7 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *restrict p, const int8
             sf_widen_window(&at, pixels + 1);
             sf_next_window(&at);
         }
-        if (job.groups > 0) {
+        if (w->out_channels >= 4) {
             sf_pairs_four(&job);
         }
         if (w->out_channels % 4 != 0) {

@@ -74,11 +74,12 @@ static int32_t divide(uint32_t x, sf_magnitude y) {
     }
     uint32_t quotient = 1;
     rest.mantissa -= y.mantissa;
-    for (int32_t i = 0; i < MANTISSA_BITS; i++) {
-        rest.mantissa <<= 1;
-        const uint32_t bit = rest.mantissa >= y.mantissa;
-        rest.mantissa -= bit ? y.mantissa : 0;
-        quotient = quotient << 1 | bit;
+    /* So many bits at once that the rest, below 2^24, still fits 31 bits. */
+    for (int32_t left = MANTISSA_BITS, bits = 2; left > 0; left -= bits, bits = 7) {
+        const int32_t wide = (int32_t)(rest.mantissa << bits), divisor = (int32_t)y.mantissa;
+        const int32_t digits = wide / divisor;
+        rest.mantissa = (uint32_t)(wide - digits * divisor);
+        quotient = quotient << bits | (uint32_t)digits;
     }
     /* No quotient of two floats lies in the middle between two others. */
     quotient += rest.mantissa * 2 > y.mantissa;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Depthwise convolution, scalar reference: one output at a time, straight from the definition. */
+/* Depthwise convolution, scalar reference: one output at a time, straight from the definition. A
+ * channel's plane is copied first, so that its outputs may overwrite its inputs. */
 #include "sf_internal.h"
 
 /* Padding counts as zero_point, since -zero_point * sum(kernel) is part of the bias. */
@@ -12,8 +13,7 @@ static int32_t window_sum(const sf_depthwise_params *p, const int8_t *plane, con
         for (int32_t j = 0; j < w->kernel_width; j++) {
             const int32_t x = left + j * w->dilation_width;
             const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-            const int32_t value =
-                inside ? plane[(y * w->in_width + x) * w->in_channels] : p->stage.in_zero_point;
+            const int32_t value = inside ? plane[y * w->in_width + x] : p->stage.in_zero_point;
             sum += *weights++ * value;
         }
     }
@@ -35,13 +35,21 @@ static void one_channel(const sf_depthwise_params *p, const int8_t *plane, int32
     }
 }
 
-void sf_depthwise_s8(const sf_depthwise_params *restrict p, const int8_t *in, int8_t *out,
-                     void *scratch) {
+uint32_t sf_depthwise_scratch_bytes(const sf_depthwise_params *p) {
+    return (uint32_t)((p->window.in_height * p->window.in_width + 3) & ~3);
+}
+
+void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch) {
+    const int32_t pixels = p->window.in_height * p->window.in_width;
+    const int32_t channels = p->window.in_channels;
+    int8_t *plane = (int8_t *)scratch;
     int32_t o = 0;
-    (void)scratch;
-    for (int32_t c = 0; c < p->window.in_channels; c++) {
+    for (int32_t c = 0; c < channels; c++) {
+        for (int32_t i = 0; i < pixels; i++) {
+            plane[i] = in[i * channels + c];
+        }
         for (int32_t m = 0; m < p->depth_multiplier; m++) {
-            one_channel(p, in + c, o++, out);
+            one_channel(p, plane, o++, out);
         }
     }
 }

@@ -26,6 +26,25 @@ static inline void sf_store32(void *to, uint32_t word) {
     memcpy(to, &word, sizeof word);
 }
 
+/* A few bytes, for which a call of memcpy takes longer than it moves. */
+static inline void sf_move(void *out, const void *in, uint32_t bytes) {
+    uint8_t *to = (uint8_t *)out;
+    const uint8_t *from = (const uint8_t *)in;
+    for (; bytes >= 4; bytes -= 4, from += 4, to += 4) {
+        sf_store32(to, sf_load32(from));
+    }
+    if (bytes & 2u) {
+        uint16_t half;
+        memcpy(&half, from, sizeof half);
+        memcpy(to, &half, sizeof half);
+        from += 2;
+        to += 2;
+    }
+    if (bytes & 1u) {
+        *to = *from;
+    }
+}
+
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
 /* Assembly for what arm_acle.h lacks (SMMULR) or the compiler does not fuse (the rotation). */
@@ -102,41 +121,32 @@ static inline void sf_multiply_block(const int8_t **weights_0, const int8_t **we
                    : "memory");
 }
 
-/* See the portable twin. The weights are loaded again each time, which costs less than the spills
- * of six more registers. */
-static inline void sf_window_pair_3x3(const int16_t *plane, int32_t stride, const uint32_t w[6],
-                                      int32_t *s0, int32_t *s1) {
-    uint32_t a, b, w0, w1;
-    __asm volatile("ldr %[w0], [%[w], #0]\n\t"
-                   "ldr %[w1], [%[w], #4]\n\t"
-                   "ldr %[a], [%[p]]\n\t"
-                   "ldr %[b], [%[p], #4]\n\t"
-                   "add %[p], %[stride]\n\t"
-                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
-                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
-                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
-                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
-                   "ldr %[w0], [%[w], #8]\n\t"
-                   "ldr %[w1], [%[w], #12]\n\t"
-                   "ldr %[a], [%[p]]\n\t"
-                   "ldr %[b], [%[p], #4]\n\t"
-                   "add %[p], %[stride]\n\t"
-                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
-                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
-                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
-                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
-                   "ldr %[w0], [%[w], #16]\n\t"
-                   "ldr %[w1], [%[w], #20]\n\t"
-                   "ldr %[a], [%[p]]\n\t"
-                   "ldr %[b], [%[p], #4]\n\t"
-                   "smlad %[s0], %[w0], %[a], %[s0]\n\t"
-                   "smlabt %[s1], %[w0], %[a], %[s1]\n\t"
-                   "smlatb %[s0], %[w1], %[b], %[s0]\n\t"
-                   "smlad %[s1], %[w1], %[b], %[s1]\n\t"
-                   : [p] "+r"(plane), [s0] "+r"(*s0), [s1] "+r"(*s1), [a] "=&r"(a), [b] "=&r"(b),
-                     [w0] "=&r"(w0), [w1] "=&r"(w1)
-                   : [stride] "r"(stride * 2), [w] "r"(w)
-                   : "memory");
+/* See the portable twin. */
+static inline const uint32_t *sf_window_row(const int16_t *in, const uint32_t *weights,
+                                            int32_t pairs, int32_t *s0, int32_t *s1, int32_t *s2,
+                                            int32_t *s3) {
+    uint32_t a, b, c, w;
+    __asm volatile("ldr %[a], [%[in]], #4\n\t"
+                   "ldr %[b], [%[in]], #4\n"
+                   "1:\n\t"
+                   "ldr %[w], [%[weights]], #4\n\t"
+                   "ldr %[c], [%[in]], #4\n\t"
+                   "smlad %[s0], %[w], %[a], %[s0]\n\t"
+                   "smlabt %[s1], %[w], %[a], %[s1]\n\t"
+                   "smlatb %[s1], %[w], %[b], %[s1]\n\t"
+                   "smlad %[s2], %[w], %[b], %[s2]\n\t"
+                   "smlabt %[s3], %[w], %[b], %[s3]\n\t"
+                   "smlatb %[s3], %[w], %[c], %[s3]\n\t"
+                   "mov %[a], %[b]\n\t"
+                   "mov %[b], %[c]\n\t"
+                   "subs %[pairs], #1\n\t"
+                   "bne 1b\n\t"
+                   : [in] "+r"(in), [weights] "+r"(weights), [pairs] "+r"(pairs), [s0] "+r"(*s0),
+                     [s1] "+r"(*s1), [s2] "+r"(*s2), [s3] "+r"(*s3), [a] "=&r"(a), [b] "=&r"(b),
+                     [c] "=&r"(c), [w] "=&r"(w)
+                   :
+                   : "memory", "cc");
+    return weights;
 }
 
 /* See the portable twin; 13 registers. */
@@ -236,15 +246,18 @@ static inline void sf_multiply_four(const int8_t **in, const int8_t **w0, const 
     *in += 4;
 }
 
-/* Two neighbouring 3 x 3 windows, stride 1. w: of each row the taps (0, 1) and (1, 2); plane: the
- * first window's first value; stride: int16 from row to row; s0, s1: the windows' sums. */
-static inline void sf_window_pair_3x3(const int16_t *plane, int32_t stride, const uint32_t w[6],
-                                      int32_t *s0, int32_t *s1) {
-    for (int32_t i = 0; i < 6; i += 2, plane += stride) {
-        const uint32_t a = sf_load32(plane), b = sf_load32(plane + 2);
-        *s0 = sf_smlad(w[i], a, *s0) + sf_high_half(w[i + 1]) * sf_low_half(b);
-        *s1 = sf_smlad(w[i + 1], b, *s1) + sf_low_half(w[i]) * sf_high_half(a);
+/* One row of four neighbouring windows with a stride of 1: `pairs` words with two taps each, whose
+ * inputs follow one another from `in` on; 2 * pairs + 4 are read. Returns the weights behind. */
+static inline const uint32_t *sf_window_row(const int16_t *in, const uint32_t *weights,
+                                            int32_t pairs, int32_t *s0, int32_t *s1, int32_t *s2,
+                                            int32_t *s3) {
+    int32_t *sums[4] = {s0, s1, s2, s3};
+    for (; pairs > 0; pairs--, in += 2, weights++) {
+        for (int32_t i = 0; i < 4; i++) {
+            *sums[i] = sf_smlad(*weights, sf_load32(in + i), *sums[i]);
+        }
     }
+    return weights;
 }
 
 /* Four taps of two channels and two pixels: a word of weights of each channel, and the four words
@@ -299,6 +312,15 @@ SF_NOINLINE static int32_t sf_finish_any(const sf_output_stage *stage, sf_channe
 static inline int32_t sf_finish_double(const sf_output_stage *stage, sf_channel channel,
                                        int32_t sum) {
     return stage->plain ? sf_finish_plain(channel, sum) : sf_finish_any(stage, channel, sum);
+}
+
+/* For kernels whose outputs are saturated to int8 first. */
+static inline void sf_clamp_bytes(int8_t *out, int32_t count, int32_t low, int32_t high) {
+    if (low > INT8_MIN || high < INT8_MAX) {
+        for (int32_t i = 0; i < count; i++) {
+            out[i] = (int8_t)sf_clamp(out[i], low, high);
+        }
+    }
 }
 
 #endif

@@ -62,7 +62,7 @@ void sf_grouped_conv2d_s8_dsp(const sf_grouped_conv2d_params *restrict p, const 
     group.window.in_channels = p->group_inputs;
     group.window.out_channels = p->group_outputs;
     for (int32_t o = 0; o < w->out_channels; o += p->group_outputs) {
-        convolve(&group, in, w->in_channels, out, w->out_channels, scratch);
+        convolve(&group, in, w->in_channels, out, w->out_channels, (uint32_t *)scratch);
         in += p->group_inputs;
         out += p->group_outputs;
         group.kernel += p->group_outputs * row;

@@ -5,6 +5,11 @@
 
 #include "shrinkfit.h"
 
+/* C++ has no such word, but its compilers have the meaning. */
+#ifdef __cplusplus
+#define restrict __restrict
+#endif
+
 /* C leaves the right shift of a negative number to the compiler; all that matter shift in the sign.
  */
 typedef char sf_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];
@@ -42,16 +47,34 @@ static inline int32_t sf_requantize_double(int32_t x, int32_t multiplier, int32_
     return sf_divide_by_power(sf_high_mul(x, multiplier), -shift);
 }
 
+/* sum + round(x * y / 2^32), halves up; wraps as the instruction does. */
+static inline int32_t sf_smmlar(int32_t x, int32_t y, int32_t sum) {
+#if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+    int32_t result;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(result) : "r"(x), "r"(y), "r"(sum));
+    return result;
+#else
+    const int32_t product = (int32_t)(((int64_t)x * y + INT64_C(0x80000000)) >> 32);
+    return (int32_t)((uint32_t)sum + (uint32_t)product);
+#endif
+}
+
 /* sf_requantize_double for |x| < 2^30, prepared for a loop. */
 typedef struct sf_scaler {
-    int32_t multiplier;
+    int32_t above_half; /* twice the multiplier less 2^32: x is added instead */
     int32_t left, right;
     int32_t half; /* of the last bit that stays; 0 where nothing is shifted out */
     int32_t sign; /* all ones where halves have to go away from zero */
 } sf_scaler;
 
+/* multiplier: in [2^30, 2^31), or 0; that is a half with all bits shifted out. */
 static inline sf_scaler sf_prepare_scaler(int32_t multiplier, int32_t shift) {
-    sf_scaler s = {multiplier, sf_max(shift, 0), sf_max(-shift, 0), 0, 0};
+    sf_scaler s = {(int32_t)((uint32_t)multiplier << 1), sf_max(shift, 0), sf_max(-shift, 0), 0, 0};
+    if (multiplier == 0) {
+        s.above_half = INT32_MIN;
+        s.left = 0;
+        s.right = 31;
+    }
     if (s.right > 0) {
         s.half = (int32_t)(UINT32_C(1) << (s.right - 1));
         s.sign = -1;
@@ -60,7 +83,8 @@ static inline sf_scaler sf_prepare_scaler(int32_t multiplier, int32_t shift) {
 }
 
 static inline int32_t sf_scale(const sf_scaler *s, int32_t x) {
-    const int32_t y = sf_high_mul((int32_t)((uint32_t)x << s->left), s->multiplier);
+    const int32_t wide = (int32_t)((uint32_t)x << s->left);
+    const int32_t y = sf_smmlar(wide, s->above_half, wide);
     return (y + ((y >> 31) & s->sign) + s->half) >> s->right;
 }
 

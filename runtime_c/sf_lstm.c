@@ -123,7 +123,7 @@ static int8_t one_unit(const sf_lstm_params *p, int32_t unit, const int8_t *in,
 
 void sf_lstm_s8(const sf_lstm_params *restrict p, const int8_t *in, int8_t *out, int8_t *hidden,
                 void *cell) {
-    int16_t *const cells = cell;
+    int16_t *const cells = (int16_t *)cell;
     const int8_t *before = hidden;
     for (int32_t t = 0; t < p->steps; t++, in += p->features, out += p->units) {
         for (int32_t u = 0; u < p->units; u++) {

@@ -9,15 +9,15 @@
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
 /* Places in sf_pairs. */
-#define PIXELS "0"
-#define WEIGHTS "1"
-#define RECORDS "2"
-#define OUT_0 "3"
-#define OUT_1 "4"
-#define GROUPS "5"
-#define ZERO_POINT "6"
-#define END "7"
-#define SKIP "8"
+#define FIRST_TURN "0"
+#define LAST_TURN "1"
+#define WEIGHTS "2"
+#define RECORDS "3"
+#define RECORDS_END "4"
+#define OUT_0 "5"
+#define OUT_1 "6"
+#define ZERO_POINT "7"
+#define ADVANCE "8"
 #define ENTRY "9"
 
 #if defined(__ARM_FP)
@@ -37,10 +37,6 @@
 #define BEGIN(code_bytes)                                                                          \
     "push {r4-r11, lr}\n\t"                                                                        \
     FETCH                                                                                          \
-    GET("r0", PIXELS)                                                                              \
-    GET("r10", SKIP)                                                                               \
-    "sub r0, r0, r10\n\t"                                                                          \
-    PUT("r0", PIXELS)                                                                              \
     GET("r12", ENTRY)                                                                              \
     "mov r10, #" code_bytes "\n\t"                                                                 \
     "adr.w r11, 1f\n\t"                                                                            \
@@ -48,21 +44,23 @@
     "orr r11, r11, #1\n\t"                                                                         \
     PUT("r11", ENTRY)
 
-#define ENTER          \
-    GET("r1", WEIGHTS) \
-    GET("r10", SKIP)   \
-    GET("r0", PIXELS)
+#define ENTER                                                                                      \
+    GET("r1", WEIGHTS)                                                                             \
+    GET("r10", ADVANCE)                                                                            \
+    GET("r0", FIRST_TURN)                                                                          \
+    "add r1, r1, r10\n\t"                                                                          \
+    GET("r10", ENTRY)
 
 #define END_OF_LOOP                                                                                \
-    GET("r10", END)                                                                                \
+    GET("r10", LAST_TURN)                                                                                \
     "cmp r0, r10\n\t"                                                                              \
     "bne.w 1b\n\t"
 
 #define RETURN RELEASE "pop {r4-r11, pc}\n\t"
 
 /* Both channels of a pair for both pixels: sums to outputs. raw: of the words as they are. */
-#define SUMS(raw_0, raw_1, low_0, low_1, shift_a, shift_b, ROUND)                                  \
-    "ldm r0!, {r11, r12}\n\t"                                                                      \
+#define SUMS(load, raw_0, raw_1, low_0, low_1, shift_a, shift_b, ROUND)                                  \
+    "ldm r0!, {" load "r11, r12}\n\t"                                                               \
     "uxtb lr, r10" shift_a "\n\t"                                                                  \
     "sub " raw_0 ", " raw_0 ", " low_0 "\n\t"                                                      \
     "sub " raw_1 ", " raw_1 ", " low_1 "\n\t"                                                      \
@@ -115,16 +113,14 @@
 #define NEXT_FOUR(at) STEP_FOUR(at "]", at)
 
 #define FINISH_FOUR(ROUND)                              \
-    SUMS("r2", "r3", "r4", "r5", "", ", ror #8", ROUND) \
-    SUMS("r6", "r7", "r8", "r9", ", ror #16", ", ror #24", ROUND)
+    SUMS("r10, ", "r2", "r3", "r4", "r5", "", ", ror #8", ROUND) \
+    SUMS("", "r6", "r7", "r8", "r9", ", ror #16", ", ror #24", ROUND)
 
 __attribute__((naked)) void sf_pairs_four(__attribute__((unused)) const sf_pairs *job) {
     __asm volatile(
         BEGIN("56")
         "2:\n\t"
         ENTER
-        "sub r1, r1, r10\n\t"
-        GET("r10", ENTRY)
         "movs r2, #0\n\t"
         "movs r3, #0\n\t"
         "movs r4, #0\n\t"
@@ -141,34 +137,28 @@ __attribute__((naked)) void sf_pairs_four(__attribute__((unused)) const sf_pairs
         NEXT_FOUR("64") NEXT_FOUR("72") NEXT_FOUR("80") NEXT_FOUR("88")
         NEXT_FOUR("96") NEXT_FOUR("104") NEXT_FOUR("112") NEXT_FOUR("120")
         END_OF_LOOP
-        "add r1, r1, #128\n\t"
         PUT("r1", WEIGHTS)
         GET("r0", RECORDS)
         GET("r1", ZERO_POINT)
-        "ldr r10, [r0, #32]\n\t"
         "cmn r1, #255\n\t"
         "bne.w 3f\n\t"
         FINISH_FOUR(ROUND_FROM_LOWEST)
         "4:\n\t"
-        "add r0, r0, #4\n\t"
         PUT("r0", RECORDS)
+        GET("r10", RECORDS_END)
         GET("r11", OUT_0)
-        "strb r2, [r11]\n\t"
-        "strb r4, [r11, #1]\n\t"
-        "strb r6, [r11, #2]\n\t"
-        "strb r8, [r11, #3]\n\t"
-        "add r11, r11, #4\n\t"
+        GET("r12", OUT_1)
+        "strb r2, [r11], #4\n\t"
+        "strb r4, [r11, #-3]\n\t"
+        "strb r6, [r11, #-2]\n\t"
+        "strb r8, [r11, #-1]\n\t"
+        "strb r3, [r12], #4\n\t"
+        "strb r5, [r12, #-3]\n\t"
+        "strb r7, [r12, #-2]\n\t"
+        "strb r9, [r12, #-1]\n\t"
         PUT("r11", OUT_0)
-        GET("r11", OUT_1)
-        "strb r3, [r11]\n\t"
-        "strb r5, [r11, #1]\n\t"
-        "strb r7, [r11, #2]\n\t"
-        "strb r9, [r11, #3]\n\t"
-        "add r11, r11, #4\n\t"
-        PUT("r11", OUT_1)
-        GET("r10", GROUPS)
-        "subs r10, r10, #1\n\t"
-        PUT("r10", GROUPS)
+        PUT("r12", OUT_1)
+        "cmp r0, r10\n\t"
         "bne.w 2b\n\t"
         RETURN
         "3:\n\t"
@@ -192,8 +182,6 @@ __attribute__((naked)) void sf_pairs_two(__attribute__((unused)) const sf_pairs 
     __asm volatile(
         BEGIN("32")
         ENTER
-        "sub r1, r1, r10, lsr #1\n\t"
-        GET("r10", ENTRY)
         "movs r2, #0\n\t"
         "movs r3, #0\n\t"
         "movs r4, #0\n\t"
@@ -206,13 +194,12 @@ __attribute__((naked)) void sf_pairs_two(__attribute__((unused)) const sf_pairs 
         END_OF_LOOP
         GET("r0", RECORDS)
         GET("r1", ZERO_POINT)
-        "ldr r10, [r0, #32]\n\t"
         "cmn r1, #255\n\t"
         "bne.w 3f\n\t"
-        SUMS("r2", "r3", "r4", "r5", "", ", ror #8", ROUND_FROM_LOWEST)
+        SUMS("r10, ", "r2", "r3", "r4", "r5", "", ", ror #8", ROUND_FROM_LOWEST)
         "b.w 4f\n\t"
         "3:\n\t"
-        SUMS("r2", "r3", "r4", "r5", "", ", ror #8", ROUND_SIGNED)
+        SUMS("r10, ", "r2", "r3", "r4", "r5", "", ", ror #8", ROUND_SIGNED)
         "4:\n\t"
         GET("r11", OUT_0)
         "strb r2, [r11]\n\t"
@@ -231,8 +218,8 @@ __attribute__((naked)) void sf_pairs_two(__attribute__((unused)) const sf_pairs 
 /* Channels 2 * pair and the next one, for one pixel. */
 static void one_pair(const sf_pairs *job, const uint32_t *pixel, const uint32_t *weights,
                      int32_t words, int32_t pair, int8_t *out) {
-    const int32_t *record = job->records + 4 * pair;
-    const uint32_t shifts = (uint32_t)job->records[8];
+    const int32_t *record = job->records + 1 + 4 * pair;
+    const uint32_t shifts = (uint32_t)job->records[0];
     int32_t raw = 0, low = 0;
     for (; pixel < job->pixels_end; pixel += 2, weights += words) {
         raw = sf_smlad(*weights, *pixel, raw);
@@ -257,7 +244,7 @@ static void one_group(const sf_pairs *job, int32_t words) {
 }
 
 void sf_pairs_four(const sf_pairs *job) {
-    for (sf_pairs group = *job; group.groups > 0; group.groups--) {
+    for (sf_pairs group = *job; group.records < group.records_end;) {
         one_group(&group, 2);
         group.weights += group.pixels_end - group.pixels;
         group.records += SF_RECORD_WORDS;

@@ -28,14 +28,13 @@ static inline const int8_t *at(const sf_reduction *p, const int8_t *in, int32_t 
 
 void sf_mean_s8(const sf_mean_params *restrict p, const int8_t *in, int8_t *out) {
     const sf_reduction *shape = &p->shape;
-    const sf_scaler scale = sf_prepare_scaler(p->multiplier, p->shift);
     const int32_t start = -p->in_zero_point * shape->first * shape->second;
     for (int32_t o = 0; o < shape->outer; o++) {
         for (int32_t m = 0; m < shape->middle; m++) {
             for (int32_t i = 0; i < shape->inner; i++) {
                 const int32_t total = reduce(shape, at(shape, in, o, m, i), start, sum);
-                *out++ =
-                    sf_activate(sf_scale(&scale, total), p->out_zero_point, INT8_MIN, INT8_MAX);
+                *out++ = sf_activate(sf_requantize_double(total, p->multiplier, p->shift),
+                                     p->out_zero_point, INT8_MIN, INT8_MAX);
             }
         }
     }

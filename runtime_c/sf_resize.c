@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plane in another size. */
-#include "sf_internal.h"
+#include "sf_dsp.h"
 
 enum { POSITION_BITS = 10, ONE = 1 << POSITION_BITS };
 
@@ -41,13 +41,12 @@ void sf_resize_bilinear_s8(const sf_resize_bilinear_params *restrict p, const in
 
 void sf_resize_nearest_s8(const sf_resize_nearest_params *restrict p, const int8_t *in,
                           int8_t *out) {
+    const int32_t channels = p->channels;
     for (int32_t i = 0; i < p->out_height; i++) {
-        const int8_t *row = in + p->rows[i] * p->in_width * p->channels;
+        const int8_t *row = in + p->rows[i] * p->in_width * channels;
         for (int32_t j = 0; j < p->out_width; j++) {
-            const int8_t *pixel = row + p->columns[j] * p->channels;
-            for (int32_t c = 0; c < p->channels; c++) {
-                *out++ = pixel[c];
-            }
+            sf_move(out, row + p->columns[j] * channels, (uint32_t)channels);
+            out += channels;
         }
     }
 }

@@ -12,20 +12,42 @@
 #endif
 #endif
 
+#define sf_depthwise_3x3 sf_depthwise_3x3_s8
+
 #if SF_USE_DSP
 #define sf_conv2d sf_conv2d_s8_dsp
+#define sf_conv2d_compact sf_conv2d_compact_s8_dsp
+#define sf_dense_compact sf_dense_compact_s8_dsp
 #define sf_conv2d_pairs sf_conv2d_pairs_s8_dsp
 #define sf_conv2d_3x3 sf_conv2d_3x3_s8_dsp
 #define sf_grouped_conv2d sf_grouped_conv2d_s8_dsp
 #define sf_depthwise sf_depthwise_s8_dsp
 #define sf_dense sf_dense_s8_dsp
+#define sf_add sf_add_s8_dsp
+#define sf_reduce_max sf_reduce_max_s8_dsp
+#define sf_mean sf_mean_s8_dsp
+#define sf_average_pool sf_average_pool_s8_dsp
+#define sf_max_pool sf_max_pool_s8_dsp
+#define sf_dense_pairs sf_dense_pairs_s8_dsp
+#define sf_sparse_dense sf_sparse_dense_s8_dsp
+#define sf_sparse_conv2d sf_sparse_conv2d_s8_dsp
 #else
 #define sf_conv2d sf_conv2d_s8
+#define sf_conv2d_compact sf_conv2d_s8
+#define sf_dense_compact sf_dense_s8
 #define sf_conv2d_pairs sf_conv2d_pairs_s8
 #define sf_conv2d_3x3 sf_conv2d_3x3_s8
 #define sf_grouped_conv2d sf_grouped_conv2d_s8
 #define sf_depthwise sf_depthwise_s8
 #define sf_dense sf_dense_s8
+#define sf_add sf_add_s8
+#define sf_reduce_max sf_reduce_max_s8
+#define sf_mean sf_mean_s8
+#define sf_average_pool sf_average_pool_s8
+#define sf_max_pool sf_max_pool_s8
+#define sf_dense_pairs sf_dense_pairs_s8
+#define sf_sparse_dense sf_sparse_dense_s8
+#define sf_sparse_conv2d sf_sparse_conv2d_s8
 #endif
 
 #endif

@@ -13,7 +13,7 @@ static int32_t dot(const int8_t *weights, const int8_t *in, int32_t count, int32
 void sf_svdf_s8(const sf_svdf_params *restrict p, const int8_t *in, int8_t *out, void *state) {
     const int8_t *weights = p->feature_kernel;
     const int16_t *taps = p->time_kernel;
-    int16_t *memory = state;
+    int16_t *memory = (int16_t *)state;
     const int32_t last = p->memory - 1;
     for (int32_t u = 0; u < p->units; u++) {
         uint32_t total = (uint32_t)p->bias[u]; /* what int32 cannot hold is lost, as in LiteRT */

@@ -198,8 +198,8 @@ static inline sf_cursor sf_first_window(const sf_window *w, int8_t zero_point, c
     c.piece_step = w->dilation_height * w->in_width * w->in_channels;
     c.last_copied = in - 1;
     if (has_whole_rows(w)) {
-        const int32_t all = w->in_height * w->in_width * w->in_channels;
-        c.last_copied = in + all - (w->kernel_height - 1) * c.piece_step - ((row + 3) & ~3);
+        const int32_t size = w->in_height * w->in_width * w->in_channels;
+        c.last_copied = in + size - (w->kernel_height - 1) * c.piece_step - ((row + 3) & ~3);
     }
     c.row = (window + 3) & ~3;
     c.zero_point = zero_point;

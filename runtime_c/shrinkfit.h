@@ -5,7 +5,14 @@
  * real = scale * (value - zero_point). The arithmetic is LiteRT's reference kernels', bit for bit.
  *
  * A kernel checks nothing: the exporter has checked shapes and ranges. It uses no heap and keeps no
- * state. Unless its contract says otherwise input, output and scratch must not overlap.
+ * state. Unless its contract says otherwise input, output and scratch must not overlap; scratch
+ * never overlaps anything.
+ *
+ * "out may follow in": the output's pixels are written in their order, and each only after the
+ * windows of all pixels before it have been read. So out may lie over in wherever no pixel ends
+ * behind the first input byte that its own window or a later one needs
+ * (shrinkfit/price/overlap.py). "out may be in, or lie before it" holds for kernels that write each
+ * value after they have read those up to it: out may begin anywhere up to where in begins.
  *
  * Each `_dsp` kernel takes the same parameters as the scalar one beside it and writes the same
  * bytes.
@@ -82,7 +89,8 @@ typedef struct sf_conv2d_params {
  * channels, of each for every two taps two words, channels (0, 1) and (2, 3), a word with two taps,
  * a tap with the even channel as A; taps come in the order 0, 2, 1, 3 of every four, with zeros up
  * to a multiple of 4. A last group of one or two channels has one word. records: per group of four
- * {2 * bias, multiplier} of each channel, then a word of bytes, how far to shift right, less 1. */
+ * a word of bytes, how far to shift each right, less 1, then {2 * bias, multiplier} of each
+ * channel. */
 typedef struct sf_conv2d_pairs_params {
     const int8_t *kernel;
     const int32_t *records;
@@ -130,6 +138,23 @@ typedef struct sf_depthwise_params {
     uint16_t depth_multiplier;
 } sf_depthwise_params;
 
+/* The depthwise convolution with a window of 3x3, no dilation, both strides 1 or 2, and a short
+ * requantization (sf_output_stage's `plain`). records: five words for each output channel: 2 *
+ * bias, multiplier, then twelve bytes with the weights 0 1 1 2, 3 4 4 5, 6 7 8 and how far to shift
+ * right, less 1. strip_outputs: columns that are worked on together, 6, or 5 with a stride of 1;
+ * strips: how many make up a row; buffers: 1 (then band_rows is out_height, and either strips is 1
+ * or the stride is 1, in_width == out_width and pad_left <= 2) or strips; band_rows: output rows
+ * that have their inputs in the buffers together. To be allowed in place, more than one band needs
+ * out_width <= (stride_height - pad_top) * in_width. */
+typedef struct sf_depthwise_3x3_params {
+    const int32_t *records;
+    sf_window window;
+    uint16_t depth_multiplier;
+    uint16_t strip_outputs, strips, buffers, band_rows;
+    int8_t in_zero_point;
+    int8_t out_zero_point;
+} sf_depthwise_3x3_params;
+
 /* kernel: 4-byte aligned, [outputs][inputs, then zeros up to a multiple of 4]; rows: how many input
  * vectors lie one after the other. */
 typedef struct sf_dense_params {
@@ -138,6 +163,26 @@ typedef struct sf_dense_params {
     uint16_t rows, inputs, outputs;
 } sf_dense_params;
 
+/* stream: biases, weights in pairs, multipliers and shifts, as sf_dense_pairs.h says; every shift
+ * is in [-23, -2], and no sum of an output with an even number reaches 2^23. */
+typedef struct sf_dense_pairs_params {
+    const int32_t *stream;
+    uint16_t rows, inputs, outputs;
+    int8_t out_zero_point, activation_min, activation_max;
+} sf_dense_pairs_params;
+
+/* A fully connected layer or a 1x1 convolution with stride 1 of which only the blocks of four
+ * weights along the inputs that are not all 0 are stored, as sf_sparse.h says; rows: input vectors,
+ * or pixels. inputs: at most 1024. No sum reaches 2^23; every shift is in [-23, -2], or of a
+ * convolution in [-22, -1]. */
+typedef struct sf_sparse_params {
+    const int32_t *weights;
+    const uint8_t *blocks;
+    uint16_t inputs, outputs;
+    uint32_t rows;
+    int8_t out_zero_point, activation_min, activation_max;
+} sf_sparse_params;
+
 /* Dilation is 1; in_channels == out_channels. */
 typedef struct sf_pool_params {
     sf_window window;
@@ -145,9 +190,16 @@ typedef struct sf_pool_params {
     int8_t activation_max;
 } sf_pool_params;
 
+/* out = saturate((offset + (factor_a * a >> 8) + (factor_b * b >> 8)) >> 21), zero points and all;
+ * factor_a is 0 where no such line gives the outputs that the other fields say. */
+typedef struct sf_line {
+    int32_t factor_a, factor_b, offset;
+} sf_line;
+
 /* Both inputs are brought to twice the larger of the two scales, with 20 more fractional bits. */
 typedef struct sf_add_params {
     uint32_t count;
+    sf_line line;
     int32_t multiplier_a, multiplier_b, multiplier_out;
     int8_t shift_a, shift_b, shift_out;
     int8_t zero_point_a, zero_point_b, out_zero_point;
@@ -212,8 +264,10 @@ typedef struct sf_convert_params {
     uint8_t in_type, out_type;
 } sf_convert_params;
 
+/* line: of one input. */
 typedef struct sf_requantize_params {
     uint32_t count;
+    sf_line line;
     int32_t multiplier;
     int8_t shift;
     int8_t in_zero_point, out_zero_point;
@@ -305,10 +359,16 @@ typedef struct sf_pad_params {
 } sf_pad_params;
 
 /* in: [in_height][in_width][in_channels]; out: [out_height][out_width][out_channels].
- * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it. */
+ * scratch: 4-byte aligned, sf_conv2d_dsp_scratch_bytes() long; the scalar kernel ignores it.
+ * out may follow in. */
 void sf_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out, void *scratch);
 uint32_t sf_conv2d_dsp_scratch_bytes(const sf_conv2d_params *p);
+
+/* sf_conv2d_s8 in little code; scratch: sf_conv2d_compact_dsp_scratch_bytes() long. */
+void sf_conv2d_compact_s8_dsp(const sf_conv2d_params *p, const int8_t *in, int8_t *out,
+                              void *scratch);
+uint32_t sf_conv2d_compact_dsp_scratch_bytes(const sf_conv2d_params *p);
 
 /* As the convolution; scratch: 4-byte aligned, sf_conv2d_pairs_dsp_scratch_bytes() long. */
 void sf_conv2d_pairs_s8(const sf_conv2d_pairs_params *p, const int8_t *in, int8_t *out,
@@ -324,7 +384,8 @@ void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *p, const int8_t *in, int8_
                           void *scratch);
 uint32_t sf_conv2d_3x3_dsp_scratch_bytes(const sf_conv2d_3x3_params *p);
 
-/* As the convolution; scratch: 4-byte aligned, sf_grouped_conv2d_dsp_scratch_bytes() long. */
+/* As the convolution, but out must not overlap in; scratch: 4-byte aligned,
+ * sf_grouped_conv2d_dsp_scratch_bytes() long. */
 void sf_grouped_conv2d_s8(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
                           void *scratch);
 void sf_grouped_conv2d_s8_dsp(const sf_grouped_conv2d_params *p, const int8_t *in, int8_t *out,
@@ -333,35 +394,67 @@ uint32_t sf_grouped_conv2d_dsp_scratch_bytes(const sf_grouped_conv2d_params *p);
 
 /* Input pixel (y, x) adds its share to the outputs (y * stride_height + i - pad_top, x *
  * stride_width + j - pad_left) of every tap (i, j). Dilation is 1; the bias has no zero_point
- * folded in, since outputs differ in how many taps reach them. */
+ * folded in, since outputs differ in how many taps reach them. out may follow in, where a window
+ * is the inputs that reach a pixel. */
 void sf_transpose_conv2d_s8(const sf_conv2d_params *p, const int8_t *in, int8_t *out);
 
-/* As the convolution; scratch: 4-byte aligned, sf_depthwise_dsp_scratch_bytes() long. */
+/* As the convolution, but where depth_multiplier is 1 out may be in, whatever the sizes: the
+ * outputs lie one after the other from there on. scratch: 4-byte aligned,
+ * sf_depthwise_scratch_bytes() or sf_depthwise_dsp_scratch_bytes() long. */
 void sf_depthwise_s8(const sf_depthwise_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_depthwise_s8_dsp(const sf_depthwise_params *p, const int8_t *in, int8_t *out,
                          void *scratch);
+uint32_t sf_depthwise_scratch_bytes(const sf_depthwise_params *p);
 uint32_t sf_depthwise_dsp_scratch_bytes(const sf_depthwise_params *p);
+
+/* As the depthwise convolution, in place too; scratch: 4-byte aligned,
+ * sf_depthwise_3x3_scratch_bytes() long. The same source serves cores without DSP instructions. */
+void sf_depthwise_3x3_s8(const sf_depthwise_3x3_params *p, const int8_t *in, int8_t *out,
+                         void *scratch);
+uint32_t sf_depthwise_3x3_scratch_bytes(const sf_depthwise_3x3_params *p);
 
 /* in: [rows][inputs]; out: [rows][outputs]. */
 void sf_dense_s8(const sf_dense_params *p, const int8_t *in, int8_t *out);
 void sf_dense_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
+void sf_dense_pairs_s8_dsp(const sf_dense_pairs_params *p, const int8_t *in, int8_t *out);
+
+/* in: [rows][inputs]; out: [rows][outputs]. Fully connected, rounded once; scratch: 4-byte aligned,
+ * inputs bytes rounded up to whole words where they are none, else not used. */
+void sf_sparse_dense_s8(const sf_sparse_params *p, const int8_t *in, int8_t *out, void *scratch);
+void sf_sparse_dense_s8_dsp(const sf_sparse_params *p, const int8_t *in, int8_t *out,
+                            void *scratch);
+
+/* The same as a convolution, rounded twice; scratch: 4-byte aligned, twice the inputs rounded up to
+ * whole words. Two pixels are copied there before their outputs are written. */
+void sf_sparse_conv2d_s8(const sf_sparse_params *p, const int8_t *in, int8_t *out, void *scratch);
+void sf_sparse_conv2d_s8_dsp(const sf_sparse_params *p, const int8_t *in, int8_t *out,
+                             void *scratch);
+
+/* sf_dense_s8 in little code. */
+void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
 
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
- * zero. Every window holds at least one input pixel. */
+ * zero. Every window holds at least one input pixel. out may follow in. The _dsp kernels need at
+ * least 4 channels. */
 void sf_max_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
+void sf_max_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 void sf_average_pool_s8(const sf_pool_params *p, const int8_t *in, int8_t *out);
+void sf_average_pool_s8_dsp(const sf_pool_params *p, const int8_t *in, int8_t *out);
 
-/* out may be a or b. */
+/* out may be a or b, or lie before it. The _dsp kernel needs a line, or an out shift in [-22, -1].
+ */
 void sf_add_s8(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_add_s8_dsp(const sf_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* out may be an input that is not repeated; sub: a - b. */
+/* out may be an input that is not repeated, or lie before it; sub: a - b. */
 void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b,
                          int8_t *out);
 void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);
 
 /* The reals are float, the integers of p's type. Quantize divides in float, as IEEE 754 rounds, by
@@ -371,12 +464,14 @@ void sf_quantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_dequantize(const sf_quantize_params *p, const void *in, void *out);
 void sf_convert(const sf_convert_params *p, const void *in, void *out);
 
-/* out may be in. */
+/* out may be in, or lie before it. */
 void sf_requantize_s8(const sf_requantize_params *p, const int8_t *in, int8_t *out);
 
-/* out: [outer][middle][inner]. */
+/* out: [outer][middle][inner]. The _dsp kernels need an inner of at least 4. */
 void sf_mean_s8(const sf_mean_params *p, const int8_t *in, int8_t *out);
+void sf_mean_s8_dsp(const sf_mean_params *p, const int8_t *in, int8_t *out);
 void sf_reduce_max_s8(const sf_reduction *p, const int8_t *in, int8_t *out);
+void sf_reduce_max_s8_dsp(const sf_reduction *p, const int8_t *in, int8_t *out);
 
 /* in: [in_height][in_width][channels]; out: [out_height][out_width][channels]. */
 void sf_resize_bilinear_s8(const sf_resize_bilinear_params *p, const int8_t *in, int8_t *out);
@@ -389,7 +484,8 @@ void sf_svdf_s8(const sf_svdf_params *p, const int8_t *in, int8_t *out, void *st
  * from run to run. */
 void sf_lstm_s8(const sf_lstm_params *p, const int8_t *in, int8_t *out, int8_t *hidden, void *cell);
 
-/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in. */
+/* in, out: [rows][depth]; out has scale 1/256 and zero_point -128, and may be in, or lie before it.
+ */
 void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 
 /* Elements of any type. No byte of out is written twice; in and out must not overlap. */

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shrinkfit.check.compare import check
+    from shrinkfit.check.profile import profile
     from shrinkfit.device import Budget, Device, devices, get_device
     from shrinkfit.errors import ShrinkfitError
     from shrinkfit.fit.callback import FitDevice
@@ -34,6 +35,7 @@ _HOMES = {
     "get_device": ("shrinkfit.device", "get_device"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
+    "profile": ("shrinkfit.check.profile", "profile"),
     "read_keras": ("shrinkfit.read.keras_model", "read_keras"),
     "read_tflite": ("shrinkfit.read.tflite", "read_tflite"),
     "simulate": ("shrinkfit.graph.simulate", "run"),
@@ -53,6 +55,7 @@ __all__ = [
     "get_device",
     "plot_fit",
     "price",
+    "profile",
     "read_keras",
     "read_tflite",
     "simulate",

@@ -195,6 +195,41 @@ def check(
     _finish(report, as_json)
 
 
+@app.command()
+def profile(
+    folder: Annotated[Path, typer.Argument(help="A folder that export wrote.", metavar="DIR")],
+    inputs: Annotated[
+        Path | None, typer.Option(help=".npy with inputs, .npz for several; one random run where it is left out.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw it, into this .png file.", metavar="FILE.png")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count what an inference costs, layer by layer.
+
+    The built image runs on an emulated core: instructions, a Cortex-M4's cycles, flash by function, RAM and stack.
+    """
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise ShrinkfitError(f"--plot is '{plot}', expected a file name that ends in .png")
+    if not folder.is_dir():
+        raise ShrinkfitError(f"'{folder}' is no folder; expected one that `shrinkfit export` wrote")
+    result = shrinkfit.profile(folder, inputs)
+    if plot is not None:
+        from shrinkfit.report.profile import plot_profile
+
+        try:
+            plot_profile(plot, result)
+        except OSError as error:
+            raise ShrinkfitError(f"--plot '{plot}' cannot be written: {error.strerror or error}") from error
+    if as_json:
+        _print_json(result.as_dict())
+    else:
+        from shrinkfit.report.profile import profile_report
+
+        console = _console()
+        console.print(profile_report(result, wide=console.width >= 100))
+    raise typer.Exit(HELD if result.held else FAILED)
+
+
 def _finish(report: Any, as_json: bool) -> None:
     if as_json:
         _print_json(report.as_dict() if hasattr(report, "as_dict") else report)

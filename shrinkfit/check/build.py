@@ -112,6 +112,7 @@ class Symbol:
     address: int
     size_bytes: int
     section: str
+    is_code: bool = True
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,6 @@ def _symbols(image):
     for entry in image.get_section_by_name(".symtab").iter_symbols():
         kind, home = entry["st_info"]["type"], entry["st_shndx"]
         if kind in ("STT_FUNC", "STT_OBJECT") and isinstance(home, int):
-            thumb = 1 if kind == "STT_FUNC" else 0
+            is_code = kind == "STT_FUNC"
             section = image.get_section(home).name
-            yield Symbol(entry.name, entry["st_value"] & ~thumb, entry["st_size"], section)
+            yield Symbol(entry.name, entry["st_value"] & ~int(is_code), entry["st_size"], section, is_code)

@@ -20,7 +20,7 @@ from shrinkfit.errors import ShrinkfitError
 
 PLACES = ("host", "cortex-m4", "qemu")
 HOST_KERNELS = (("scalar kernels", False), ("DSP kernels", True))
-# Cycles hardly depend on the input; a counted run is some thirty times slower than a plain one.
+# Cycles hardly depend on the input; a counted run is some ten times slower than a plain one.
 PROFILED_CLIPS = 1
 
 

@@ -66,7 +66,7 @@ def price_block(code: bytes, start: int) -> Block:
     Raises:
         CheckError: bytes that are no instruction.
     """
-    found = list(_decoder().disasm(code, start))
+    found = list(decoder().disasm(code, start))
     if not found or found[-1].address + found[-1].size != start + len(code):
         bad = found[-1].address + found[-1].size if found else start
         raise CheckError(f"the code at {bad:#x} is no Thumb instruction that capstone knows, so it has no price")
@@ -94,7 +94,8 @@ def _saved(before: Instruction, after: Instruction) -> int:
 
 
 @cache
-def _decoder():
+def decoder():
+    """Capstone for Thumb code of cores up to the M33, with operands."""
     import capstone
 
     decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)

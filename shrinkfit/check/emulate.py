@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from shrinkfit.check.build import Symbol, Target, linked_sizes
+from shrinkfit.check.count import BlockCounter
 from shrinkfit.check.cycles import TAKEN_BRANCH_CYCLES, edge_cycles, price_block
 from shrinkfit.errors import CheckError
 
@@ -187,7 +188,7 @@ class _Machine:
 
     def profile(self, function: str, argument: int) -> tuple[int, Profile]:
         start, end = self._functions.bounds(function)
-        counter = _Counter(self._uc, start, end)
+        counter = BlockCounter(self._uc, start, end)
         try:
             status = self.call(function, argument)
         finally:
@@ -255,47 +256,7 @@ class _Functions:
         return found[0].address, found[0].address + found[0].size_bytes
 
 
-class _Counter:
-    """Counts (block before, block) pairs while it is installed; a new segment begins where `start`..`end` is entered.
-
-    A pair is one int, the address before in the upper half: a tuple would double the time of the hook.
-    """
-
-    def __init__(self, uc, start: int, end: int) -> None:
-        import unicorn
-
-        self.sizes: dict[int, int] = {}
-        self.segments: list[dict[int, int]] = []
-        self._uc = uc
-        self._before = 0
-        self._pairs: dict[int, int] = {}
-        # Code that ran before was translated without the hooks, and would run without them again.
-        uc.ctl_flush_tb()
-        self._hooks = [
-            uc.hook_add(unicorn.UC_HOOK_BLOCK, self._begin_segment, begin=start, end=end - 1),
-            uc.hook_add(unicorn.UC_HOOK_BLOCK, self._count),
-        ]
-
-    def _begin_segment(self, _uc, _address: int, _size: int, _data) -> None:
-        self._pairs = {}
-        self.segments.append(self._pairs)
-
-    def _count(self, _uc, address: int, size: int, _data) -> None:
-        pair = self._before | address
-        self._before = address << 32
-        pairs = self._pairs
-        if pair in pairs:
-            pairs[pair] += 1
-        else:
-            pairs[pair] = 1
-            self.sizes[address] = size
-
-    def remove(self) -> None:
-        for hook in self._hooks:
-            self._uc.hook_del(hook)
-
-
-def _profile(counter: _Counter, functions: _Functions, bounds: tuple[int, int], read) -> Profile:
+def _profile(counter: BlockCounter, functions: _Functions, bounds: tuple[int, int], read) -> Profile:
     blocks = {a: price_block(read(a, size), a) for a, size in counter.sizes.items()}
     run_name = functions.at(bounds[0])
     own: dict[str, list[int]] = {run_name: [0, 0]}

@@ -266,7 +266,7 @@ def slice_weights(
         weights: node name -> role -> array with canonical axes.
         alive: bool [units].
     """
-    return {node.name: _sliced(node, channels, weights[node.name], alive) for node in topology.nodes.values()}
+    return {node.name: slice_node(node, channels, weights[node.name], alive) for node in topology.nodes.values()}
 
 
 def kept(node: Node, channels: Channels, alive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -275,7 +275,10 @@ def kept(node: Node, channels: Channels, alive: np.ndarray) -> tuple[np.ndarray,
     return incoming, alive[channels.of_node[node.name]]
 
 
-def _sliced(node: Node, channels: Channels, own: Mapping[str, np.ndarray], alive: np.ndarray) -> dict[str, np.ndarray]:
+def slice_node(
+    node: Node, channels: Channels, own: Mapping[str, np.ndarray], alive: np.ndarray
+) -> dict[str, np.ndarray]:
+    """As `slice_weights`, of one node."""
     if not own:
         return {}
     incoming, outgoing = kept(node, channels, alive)

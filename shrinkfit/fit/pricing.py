@@ -3,41 +3,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from shrinkfit.device import Device
 from shrinkfit.errors import BudgetError
-from shrinkfit.fit.channels import Channels, slice_weights
+from shrinkfit.fit.channels import Channels, slice_node
 from shrinkfit.fit.prune import Costs, Widths
+from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost, price_graph
+from shrinkfit.price.quote import Quote
 from shrinkfit.read.keras_model import lower, shape_weights
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Topology
+from shrinkfit.read.topology import Node, Topology
 
 
 class Pricer:
-    """Prices a topology at given widths, and remembers what it has priced.
+    """Prices a topology at given widths, and remembers what it has priced, and of a graph all that widths share.
 
     Attributes:
-        ram_limit: when set, costs() also has "ram_excess": the RAM over it, summed over all layers.
+        ram_limit: when set, costs() and quick() also have "ram_excess": the RAM over it, summed over all layers.
     """
 
     def __init__(self, topology: Topology, stages: tuple[Stage, ...], channels: Channels, device: Device) -> None:
         self._topology, self._stages, self._channels, self._device = topology, stages, channels, device
         self._weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
         self._costs: dict[Widths, Cost] = {}
+        self._quotes: dict[Widths, Quote] = {}
+        self._sliced: dict[tuple, dict[str, np.ndarray]] = {}
+        self._lowered: dict = {}
+        self._groups_of = {node.name: self._groups(node) for node in topology.nodes.values()}
         self.ram_limit: float | None = None
 
     def cost(self, widths: Widths) -> Cost:
         """The full price; widths: channels kept per group."""
         if widths not in self._costs:
-            alive = np.ones(self._channels.count, bool)
-            for group, width in zip(self._channels.groups, widths, strict=True):
-                alive[group.units[width:]] = False
-            weights = slice_weights(self._topology, self._channels, self._weights, alive)
-            graph = lower(self._topology, self._stages, weights, {}, self._topology.name)
-            self._costs[widths] = price_graph(graph, self._device)
+            self._costs[widths] = price_graph(self._graph(widths), self._device)
         return self._costs[widths]
+
+    def _graph(self, widths: Widths) -> Graph:
+        alive = np.ones(self._channels.count, bool)
+        for group, width in zip(self._channels.groups, widths, strict=True):
+            alive[group.units[width:]] = False
+        weights = {node.name: self._own(node, widths, alive) for node in self._topology.nodes.values()}
+        return lower(self._topology, self._stages, weights, {}, self._topology.name, self._lowered)
+
+    def _own(self, node: Node, widths: Widths, alive: np.ndarray) -> dict[str, np.ndarray]:
+        """A node's weights; the same object for the same widths of the groups that it reads or makes."""
+        key = (node.name, *(widths[index] for index in self._groups_of[node.name]))
+        if key not in self._sliced:
+            self._sliced[key] = slice_node(node, self._channels, self._weights[node.name], alive)
+        return self._sliced[key]
+
+    def _groups(self, node: Node) -> tuple[int, ...]:
+        units = np.concatenate([self._channels.of_node[name] for name in (node.name, *node.inputs)])
+        return tuple(i for i, group in enumerate(self._channels.groups) if np.isin(group.units, units).any())
 
     def costs(self, widths: Widths) -> Costs:
         """Resource -> cost, for budgets and pruning."""
@@ -45,9 +66,21 @@ class Pricer:
         costs: Costs = dict(cost.as_costs())
         if self.ram_limit is not None:
             fixed = cost.ram_bytes - cost.arena_bytes
-            live = (layer.arena_live_bytes + fixed for layer in cost.layers)
-            costs["ram_excess"] = sum(max(0.0, n - self.ram_limit) for n in live)
+            costs["ram_excess"] = self._excess(layer.arena_live_bytes + fixed for layer in cost.layers)
         return costs
+
+    def quick(self, widths: Widths, resources: Iterable[str]) -> Costs:
+        """Some of the costs. The RAM is a quick plan's: what fits by it fits, with now and then a little room left."""
+        if widths not in self._quotes:
+            self._quotes[widths] = Quote(self._graph(widths), self._device)
+        quote = self._quotes[widths]
+        costs: Costs = {name: getattr(quote, name) for name in resources}
+        if self.ram_limit is not None:
+            costs["ram_excess"] = self._excess(quote.live_ram_bytes)
+        return costs
+
+    def _excess(self, live_bytes: Iterable[int]) -> float:
+        return sum(max(0.0, n - self.ram_limit) for n in live_bytes)
 
     def require_known(self, resources: tuple[str, ...]) -> None:
         """Raise BudgetError where one of these costs of the model cannot be told."""

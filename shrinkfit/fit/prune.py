@@ -63,6 +63,7 @@ def narrow(
     minimum: int | Sequence[int],
     multiple: int,
     prefer: int = 1,
+    recorded: Callable[[Widths, bool], Costs] | None = None,
 ) -> tuple[Widths, list[Pruned]]:
     """Narrow groups, the least worth per saved share first, until the limits hold or nothing can go.
 
@@ -71,10 +72,11 @@ def narrow(
         widths: channels that each group has now.
         worth: float [units], importance, not negative; within a group the least worth goes first.
         limits: resource -> limit.
-        cost_of: widths -> costs of the model with these widths.
+        cost_of: widths -> costs of the model with these widths, of the limited resources at least.
         minimum: no group gets narrower than this; for all groups, or one for each.
         multiple: groups at least 4 times as wide as this keep a multiple of it, which the kernels like.
         prefer: narrowed groups end on a multiple of this where that costs next to no importance.
+        recorded: (widths, whether these are the first or the last) -> all costs, for the records; None for cost_of's.
     Returns:
         The new widths and one record per group that was narrowed.
     """
@@ -93,7 +95,8 @@ def narrow(
     widths = _refilled(groups, before, widths, lost, limits, cost_of, multiple)
     if prefer > 1:
         widths = _preferred(ascending, before, widths, limits, cost_of, least, prefer)
-    return widths, _records(groups, before, widths, causes, over(cost_of(before), limits), cost_of)
+    recorded = recorded or (lambda widths, is_end: cost_of(widths))
+    return widths, _records(groups, before, widths, causes, over(recorded(before, True), limits), recorded)
 
 
 def _with(widths: Widths, index: int, width: int) -> Widths:
@@ -187,14 +190,14 @@ def _next_width(full: int, width: int, least: int, multiple: int) -> int | None:
     return new if new < width else None
 
 
-def _records(groups, before, after, causes, excess, cost_of) -> list[Pruned]:
+def _records(groups, before, after, causes, excess, recorded) -> list[Pruned]:
     """One record per narrowed group, in the order in which they were first narrowed; what they saved adds up."""
-    records, widths, costs = [], before, cost_of(before)
+    records, widths, costs = [], before, recorded(before, True)
     for index in dict.fromkeys((*causes, *range(len(groups)))):
         if after[index] == before[index]:
             continue
         widths = _with(widths, index, after[index])
-        new_costs = cost_of(widths)
+        new_costs = recorded(widths, widths == after)
         saved = {r: costs[r] - new_costs[r] for r in costs if r != "ram_excess"}
         # A group that was narrowed only to make room for a better width of another has no cause of its own.
         own = causes.get(index) or [r for resources in causes.values() for r in resources]

@@ -109,7 +109,10 @@ class Pruner:
         Returns:
             pruned, held and instead, as history has them; empty where the limits hold already.
         """
-        if not self._prune or not pruning.over(self._pricer.costs(self.widths), limits):
+        # What fits by a quick price fits.
+        if not self._prune or not pruning.over(self._pricer.quick(self.widths, limits), limits):
+            return {}
+        if "ram_bytes" in limits and not pruning.over(self._pricer.costs(self.widths), limits):
             return {}
         weights = {node.name: canonical_weights(node) for node in self.topology.nodes.values()}
         worth, instead = measure(self._importance, self.stages, self.channels, weights, taps, self.alive)
@@ -120,7 +123,8 @@ class Pruner:
             self.widths,
             worth,
             limits,
-            self._pricer.costs,
+            lambda widths: self._pricer.quick(widths, limits),
+            recorded=self._recorded,
             minimum=self._least(),
             multiple=self._width_multiple,
             prefer=KERNEL_WIDTH if final else 1,
@@ -131,6 +135,10 @@ class Pruner:
             "held": recording.held(groups, widths, self._floors),
             "instead": instead,
         }
+
+    def _recorded(self, widths: pruning.Widths, is_end: bool) -> dict[str, float]:
+        """In between a quick price will do: what was saved adds up all the same."""
+        return self._pricer.costs(widths) if is_end else self._pricer.quick(widths, self.first)
 
     def records(self, history: list[dict[str, Any]]) -> dict[str, Any]:
         """See FitDevice.records."""

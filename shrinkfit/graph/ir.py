@@ -30,6 +30,7 @@ from shrinkfit.graph.base import (
     transpose_padding,
     window_output_size,
 )
+from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.operators import (
     LITERT_FUNCTIONS,
     TABLE_FUNCTIONS,
@@ -76,6 +77,11 @@ __all__ = [
     "window_output_size",
 ]
 # fmt: on
+
+
+@by_tensors
+def _check(op: Op, graph: Graph) -> None:
+    op.check(graph.op_inputs(op), graph.op_outputs(op))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +148,7 @@ class Graph:
                 require(name not in made, f"{op.kind} '{op.name}' makes '{name}' a second time")
                 require(name in self.tensors, f"{op.kind} '{op.name}' makes '{name}', which is no tensor of the graph")
                 made.add(name)
-            op.check(self.op_inputs(op), self.op_outputs(op))
+            _check(op, self)
             self._check_variables(op)
         for name in self.outputs:
             require(name in made, f"output '{name}' is never made")

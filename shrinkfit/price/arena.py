@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lifetimes in, byte offsets out: where each tensor and scratch buffer of a graph lies in the arena.
 
+An operator's output may lie over an input that nothing reads later, as far as its kernel allows (`overlap`).
 Pure and deterministic: the same graph gives the same plan.
 """
 
@@ -10,21 +11,23 @@ from dataclasses import dataclass, field
 
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.calls import held_by_variables, is_filled, roots
+from shrinkfit.price.overlap import Overlap, combined, overlap
+from shrinkfit.price.placement import Problem, place
 
 ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """Bytes that are needed from the first operator to the last one (indices, both included)."""
+    """Bytes that are needed from the first operator to the last one (indices, both included).
+
+    What is kept after the run is needed up to the number of operators.
+    """
 
     name: str
     size_bytes: int
     first: int
     last: int
-
-    def overlaps(self, other: Buffer) -> bool:
-        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,10 @@ class Plan:
         offsets: tensor name -> byte offset in the arena; without constants, which lie in flash.
         scratch_offsets: operator name -> byte offset of its scratch buffer, for those that have one.
         arena_bytes: size of the arena.
-        live_bytes: operator name -> bytes that are alive while it runs, state included.
+        live_bytes: operator name -> bytes that are alive while it runs, state included; what its output can lie over
+            counts once.
         peak_op: the operator with the most live bytes, the first of them.
-        lower_bound_bytes: no plan without overlaps can be smaller.
+        lower_bound_bytes: no plan can be smaller.
         state_offsets: variable name -> byte offset.
         state_bytes: the arena's first bytes, which keep the variables from run to run.
     """
@@ -52,14 +56,16 @@ class Plan:
     state_bytes: int = 0
 
 
-def plan(graph: Graph, scratch: dict[str, int]) -> Plan:
-    """Place all tensors and scratch buffers so that no two that live together overlap.
+def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
+    """Place all tensors and scratch buffers so that no two that live together share bytes, but where a kernel's order
+    of reads and writes allows it.
 
     Args:
         graph: the integer graph. Reshapes share their input's bytes, and reads their variable's where it does
             not change meanwhile; the model's inputs are given up after their last reader, its outputs are
             kept to the end.
         scratch: operator name -> bytes of scratch that its kernel needs.
+        quick: whether a first good plan will do; it is never smaller than the usual one.
     """
     root_of, held = tensor_roots(graph), held_by_variables(graph)
     states, state_bytes = _state_offsets(graph)
@@ -69,25 +75,57 @@ def plan(graph: Graph, scratch: dict[str, int]) -> Plan:
         for index, op in enumerate(graph.ops)
         if scratch.get(op.name, 0) > 0
     ]
-    buffers = tensors + scratches
-    live = {
-        op.name: state_bytes + sum(b.size_bytes for b in buffers if b.first <= index <= b.last)
-        for index, op in enumerate(graph.ops)
-    }
-    bound = max(live.values(), default=state_bytes + max((b.size_bytes for b in buffers), default=0))
-    places = [state_bytes + place for place in _place_best(buffers, bound - state_bytes)]
-    by_root = {b.name: place for b, place in zip(tensors, places, strict=False)}
+    problem = _problem(graph, root_of, tensors, scratches)
+    places = [state_bytes + offset for offset in place(problem, quick)]
+    live = {op.name: state_bytes + n for op, n in zip(graph.ops, problem.live, strict=False)}
+    by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}
+    buffers = tensors + scratches
     return Plan(
         offsets={name: by_root[root] for name, root in root_of.items() if root not in graph.constants},
         scratch_offsets={b.name: o for b, o in zip(scratches, places[len(tensors) :], strict=True)},
         arena_bytes=max((b.size_bytes + o for b, o in zip(buffers, places, strict=True)), default=state_bytes),
         live_bytes=live,
         peak_op=max(live, key=live.__getitem__) if live else "",
-        lower_bound_bytes=bound,
+        lower_bound_bytes=state_bytes + problem.bound,
         state_offsets=states,
         state_bytes=state_bytes,
     )
+
+
+def _problem(graph: Graph, root_of: dict[str, str], tensors: list[Buffer], scratches: list[Buffer]) -> Problem:
+    index = {b.name: i for i, b in enumerate(tensors)}
+    gaps, in_place = [], []
+    for (source, target), rule in overlaps(graph, root_of, tensors).items():
+        if rule.in_place:
+            in_place.append((index[source], index[target]))
+        else:
+            gaps.append((index[source], index[target], _aligned(rule.distance)))
+    buffers = tensors + scratches
+    # A graph without operators has its inputs alone.
+    spans = tuple((b.first, b.last) for b in buffers)
+    return Problem(tuple(b.size_bytes for b in buffers), spans, tuple(gaps), tuple(in_place))
+
+
+def overlaps(graph: Graph, root_of: dict[str, str], tensors: list[Buffer]) -> dict[tuple[str, str], Overlap]:
+    """(root that is given up, root that is made) -> how far the second may lie over the first.
+
+    Args:
+        graph, root_of: the graph and its `tensor_roots`.
+        tensors: those that get a place of their own: neither constants nor what a variable holds.
+    """
+    last, found = {b.name: b.last for b in tensors}, {}
+    for index, op in enumerate(graph.ops):
+        if op.kind == "reshape" or len(op.outputs) != 1 or op.outputs[0] not in last:
+            continue
+        read: dict[str, list[Overlap]] = {}
+        for position, name in enumerate(op.inputs):
+            # Who else reads it, under whatever name, has done so, and it is no output of the model.
+            if last.get(root_of[name]) == index:
+                read.setdefault(root_of[name], []).append(overlap(op, graph, position))
+        rules = {root: combined(rules) for root, rules in read.items()}
+        found |= {(root, op.outputs[0]): rule for root, rule in rules.items() if rule.allowed}
+    return found
 
 
 def _state_offsets(graph: Graph) -> tuple[dict[str, int], int]:
@@ -133,48 +171,9 @@ def tensor_buffers(graph: Graph, root_of: dict[str, str]) -> list[Buffer]:
         for name in (*op.inputs, *op.outputs):
             last[root_of[name]] = index
     for name in graph.outputs:
-        last[root_of[name]] = max(len(graph.ops) - 1, 0)
+        last[root_of[name]] = len(graph.ops)
     return [
         Buffer(name, _aligned(graph.tensors[name].size_bytes), start, last[name])
         for name, start in first.items()
         if name not in graph.constants
     ]
-
-
-def _place_best(buffers: list[Buffer], bound: int) -> list[int]:
-    """Offsets by the best of a few greedy orders; ends at once where one reaches the lower bound."""
-    orders = (
-        lambda b: (-b.size_bytes, b.first),
-        lambda b: (-b.size_bytes * (b.last - b.first + 1), b.first),
-        lambda b: (b.first, -b.size_bytes),
-        lambda b: (-(b.last - b.first), -b.size_bytes),
-    )
-    best: list[int] = []
-    best_bytes = None
-    if not buffers:
-        return best
-    for key in orders:
-        order = sorted(range(len(buffers)), key=lambda i: (key(buffers[i]), i))
-        places = _place(buffers, order)
-        total = max(b.size_bytes + o for b, o in zip(buffers, places, strict=True))
-        if best_bytes is None or total < best_bytes:
-            best, best_bytes = places, total
-        if best_bytes <= bound:
-            break
-    return best
-
-
-def _place(buffers: list[Buffer], order: list[int]) -> list[int]:
-    """Each buffer in turn at the lowest offset where it touches none that live with it."""
-    places: dict[int, int] = {}
-    for i in order:
-        taken = sorted(
-            (places[j], places[j] + buffers[j].size_bytes) for j in places if buffers[i].overlaps(buffers[j])
-        )
-        offset = 0
-        for start, end in taken:
-            if start - offset >= buffers[i].size_bytes:
-                break
-            offset = max(offset, end)
-        places[i] = offset
-    return [places[i] for i in range(len(buffers))]

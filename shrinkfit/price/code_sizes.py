@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,10 @@ class Section:
     uses: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CodeSizes:
-    """The runtime and the firmware around it, compiled for one core.
+    """The runtime and the firmware around it, compiled for one core. There is one object per core, which remembers
+    what it was asked.
 
     Args:
         sections: key ("file:section") -> Section.
@@ -64,14 +65,17 @@ class CodeSizes:
                 waiting += self.sections[key].uses
         return frozenset(found)
 
+    @lru_cache(maxsize=256)  # noqa: B019
     def flash_bytes(self, symbols: tuple[str, ...]) -> int:
         """Code and constants of all that is linked; .data counts, since its start values lie in flash."""
         return sum(self.sections[k].size_bytes for k in self.linked(symbols) if ":.bss" not in k)
 
+    @lru_cache(maxsize=256)  # noqa: B019
     def ram_bytes(self, symbols: tuple[str, ...]) -> int:
         """.data and .bss of all that is linked, without the arena."""
         return sum(self.sections[k].size_bytes for k in self.linked(symbols) if k.split(":")[1].startswith(DATA_KINDS))
 
+    @lru_cache(maxsize=256)  # noqa: B019
     def stack_bytes(self, symbol: str, model_bytes: int = 0) -> int:
         """The deepest path of calls that begins at a symbol; model_bytes: what the model's run function takes."""
         return self._deepest(symbol, model_bytes, ())

@@ -145,10 +145,7 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     layers = tuple(
         _layer(graph, op, choice, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
     )
-    # A constant that is an output of the model belongs to no layer.
-    unread = sum(word(n) for n in flash_tensors(graph).values()) - sum(constants.values())
-    data = sum(layer.bytes for layer in layers) + reset_data_bytes(graph) + unread
-    code = linked_code_bytes(graph, device)
+    data, code = constant_bytes(graph, device), linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
     return Cost(
         device=device.name,
@@ -163,18 +160,28 @@ def price_graph(graph: Graph, device: Device) -> Cost:
         peak_layer=memory.peak_op,
         layers=layers,
         cycles=time.total,
-        latency_ms=_latency_ms(time.total, device),
-        energy_uj=_energy_uj(time.total, device),
+        latency_ms=latency_ms(time.total, device),
+        energy_uj=energy_uj(time.total, device),
         cycles_source=time.source,
     )
 
 
-def _latency_ms(cycles: int | None, device: Device) -> float | None:
+def constant_bytes(graph: Graph, device: Device) -> int:
+    """Constant data of all layers, with what belongs to none: a constant that is an output of the model."""
+    layers = (kernel_for(op, graph, Choice.of(device)).data_bytes for op in graph.ops)
+    return sum(layers) + sum(map(word, flash_tensors(graph).values())) + reset_data_bytes(graph)
+
+
+def latency_ms(cycles: int | None, device: Device) -> float | None:
+    """None where cycles or clock are not known."""
     return None if cycles is None or device.clock_hz is None else 1e3 * cycles / device.clock_hz
 
 
-def _energy_uj(cycles: int | None, device: Device) -> float | None:
-    """Microamperes per MHz are picocoulombs per cycle, whatever the clock."""
+def energy_uj(cycles: int | None, device: Device) -> float | None:
+    """None where cycles or current are not known.
+
+    Microamperes per MHz are picocoulombs per cycle, whatever the clock.
+    """
     if cycles is None or device.active_ua_per_mhz is None:
         return None
     return 1e-6 * cycles * device.active_ua_per_mhz * (device.supply_volts or SUPPLY_VOLTS)

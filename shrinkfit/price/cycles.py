@@ -15,12 +15,13 @@ from typing import Any
 
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph, Op
-from shrinkfit.price import cycles_3x3, cycles_arithmetic, cycles_weighted
+from shrinkfit.graph.memo import by_tensors
+from shrinkfit.price import cycles_3x3, cycles_arithmetic, cycles_compact, cycles_weighted
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 
 PATH = Path(__file__).with_name("cycles.json")
-COUNTS = cycles_weighted.COUNTS | cycles_3x3.COUNTS | cycles_arithmetic.COUNTS
+COUNTS = cycles_weighted.COUNTS | cycles_3x3.COUNTS | cycles_compact.COUNTS | cycles_arithmetic.COUNTS
 # The scalar kernels are measured as compiled for a Cortex-M3, which has a Cortex-M4's instructions but for DSP's.
 SCALAR_CORE = "cortex-m3"
 
@@ -92,7 +93,12 @@ def estimate(graph: Graph, device: Device) -> Cycles:
 def _layer(op: Op, graph: Graph, symbol: str, table: dict[str, KernelCycles]) -> int | None:
     if not symbol:
         return 0
-    return table[symbol].of(COUNTS[symbol](op, graph)) if symbol in table and symbol in COUNTS else None
+    return table[symbol].of(_counts(op, graph, symbol)) if symbol in table and symbol in COUNTS else None
+
+
+@by_tensors
+def _counts(op: Op, graph: Graph, symbol: str) -> dict[str, int]:
+    return COUNTS[symbol](op, graph)
 
 
 def _source(device: Device, error_percent: float) -> str:

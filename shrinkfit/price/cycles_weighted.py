@@ -14,8 +14,12 @@ from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.price.kernels_sparse import kernel_rows, pairs_of_blocks
+from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
 Counts = dict[str, int]
+# Exponentials of a row that are computed once, as KEPT in sf_softmax.c.
+SOFTMAX_KEPT = 16
 
 
 class Window:
@@ -55,7 +59,7 @@ class Window:
         return self.lies_in_a_row or (self.has_whole_rows and self.kernel[1] * self.channels % 4 == 0)
 
 
-def _gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
+def gathered_taps(w: Window, rows: list[int], columns: list[int]) -> Counts:
     """Windows copied tap by tap, over the output rows and columns given by their taps inside."""
     on = sum(rows) * sum(columns)
     windows, pieces = len(rows) * len(columns), {"copied": on, "filled": len(rows) * len(columns) * w.taps - on}
@@ -107,7 +111,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     windows, row = len(inside) * len(on), w.kernel[1] * w.channels
     full = _words(w.taps * w.channels) * 4
     if not w.has_whole_rows:
-        return _add(_gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
+        return _add(gathered_taps(w, inside, on), _widen(windows, full), {"windows": windows})
     edges = _add(gathered_rows(w, inside, lefts), _widen(windows - whole, full), {"windows": windows})
     if w.widens_directly:
         pieces, size = (1, w.kernel[0] * row) if w.lies_in_a_row else (w.kernel[0], row)
@@ -116,7 +120,7 @@ def _windows(w: Window, rows: slice, columns: slice) -> Counts:
     return _add(edges, copied, _widen(whole, full))
 
 
-def _widened(w: Window) -> Counts:
+def _window_pairs(w: Window) -> Counts:
     """Two windows at a time; an odd last one is done twice."""
     pairs = {"pixel_pairs": -(-w.pixels // 2)}
     if w.kernel == (1, 1) and w.stride == (1, 1) and w.before == (0, 0) and w.out == w.size:
@@ -134,7 +138,7 @@ def _blocks(w: Window) -> Counts:
 def conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     """sf_conv2d_s8_dsp."""
     w = Window(op, graph)
-    return {"call": 1} | _widened(w) | _blocks(w)
+    return {"call": 1} | _window_pairs(w) | _blocks(w)
 
 
 def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
@@ -145,7 +149,7 @@ def conv2d_pairs_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     fours, twos = pairs * (w.out_channels // 4 + int(rest == 3)), pairs * int(rest in (1, 2))
     is_signed = target.zero_point != ir.INT8_MIN
     is_clamped = (op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)
-    return _widened(w) | {
+    return _window_pairs(w) | {
         "call": 1,
         "calls_of_four": pairs * (int(w.out_channels >= 4) + int(rest == 3)),
         "fours": fours,
@@ -169,9 +173,9 @@ def grouped_conv2d_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     groups, w.channels = w.channels // op.kernel.shape[3], op.kernel.shape[3]
     w.out_channels //= groups
     rows, columns = w.inside(0), w.inside(1)
-    last = [_gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
+    last = [gathered_taps(w, rows[-1:], columns[-1:])] if w.pixels % 2 else []
     row, pairs = w.taps * w.channels, -(-w.pixels // 2)
-    gathered = _add(_gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
+    gathered = _add(gathered_taps(w, rows, columns), *last, _widen(2 * pairs, row), {"pixel_pairs": pairs})
     counts = _add(gathered, _blocks(w))
     return {"call": 1, "groups": groups} | {name: groups * count for name, count in counts.items()}
 
@@ -218,41 +222,74 @@ def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
 
 
 def depthwise_dsp(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
-    """sf_depthwise_s8_dsp: one channel's plane at a time; 3x3 without dilation has loops of its own."""
+    """sf_depthwise_s8_dsp: one channel's plane at a time, rows along the kernel's longer axis."""
     w = Window(op, graph)
-    (height, width), (kernel_height, kernel_width) = w.out, w.kernel
-    reach = [(n - 1) * s + (k - 1) * d for n, s, k, d in zip(w.out, w.stride, w.kernel, w.dilation, strict=True)]
-    plane_rows, plane_stride = reach[0] + 1, (reach[1] + 3) & ~1
-    rows = min(w.size[0], plane_rows - w.before[0])
-    columns = min(w.size[1], plane_stride - w.before[1])
-    counts = {
+    s = PlaneShape.of(op, graph.tensors[op.outputs[0]].shape)
+    rows = min(w.size[s.across], s.height - w.before[s.across])
+    columns = min(w.size[s.along], s.stride - w.before[s.along])
+    planes, kernel_rows, out_rows = w.out_channels, w.kernel[s.across], w.out_channels * w.out[s.across]
+    turns = out_rows * -(-w.out[s.along] // s.group)
+    kind = "single" if s.group == 1 else "group"
+    return {
         "call": 1,
-        "plane": plane_rows * plane_stride,
+        "plane": s.height * s.stride,
         "channels": w.channels,
         "plane_rows": w.channels * rows,
         "plane_values": w.channels * rows * columns,
+        "planes": planes,
+        "kernel_rows": planes * kernel_rows,
+        "kernel_words": planes * kernel_rows * s.pairs,
+        "rows": out_rows,
+        "outputs": out_rows * w.out[s.along],
+        f"{kind}s": turns,
+        f"{kind}_rows": turns * kernel_rows,
+        f"{kind}_words": turns * kernel_rows * s.pairs,
     }
-    out = w.out_channels
-    if w.kernel == (3, 3) and w.dilation == (1, 1):
-        if w.stride[1] == 1:
-            pairs = out * height * (width // 2)
-            return (
-                counts
-                | {"pair_planes": out, "pair_rows": out * height, "pairs": pairs}
-                | {"odd_ends": out * height * (width % 2)}
-            )
-        return counts | {"single_planes": out, "single_rows": out * height, "singles": out * height * width}
-    steps = (kernel_width + 1) // 2 if w.dilation[1] == 1 else kernel_width
-    outputs = out * height * width
-    return counts | {
-        "any_planes": out,
-        "any_kernel_rows": out * kernel_height,
-        "any_kernel_words": out * kernel_height * steps,
-        "any_rows": out * height,
-        "any_outputs": outputs,
-        "any_output_rows": outputs * kernel_height,
-        "any_output_words": outputs * kernel_height * steps,
-    }
+
+
+def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
+    """sf_depthwise_3x3_s8: band by band, for every two channels strip by strip."""
+    (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
+    w, plan = Window(op, graph), strips(op, source.shape, target.shape)
+    stride, row, pairs = op.stride[0], ROW[op.stride[1]], -(-w.channels // 2)
+    runs, has_bands = w.out_channels * plan.count, plan.band_rows < w.out[0]
+    place = "rows_stride_2" if stride == 2 else f"rows_{plan.outputs}"
+    counts = Counter(call=1, filled=plan.buffers * ((plan.band_rows - 1) * stride + 3) * row)
+    for y in range(0, w.out[0], plan.band_rows):
+        band = min(plan.band_rows, w.out[0] - y)
+        first, rows = y * stride - w.before[0], (band - 1) * stride + 3
+        inside = max(0, min(rows, w.size[0] - first) - max(0, -first))
+        counts += Counter({"bands": 1, "pairs": pairs, "strips": pairs * plan.count, "runs": runs, place: runs * band})
+        counts += Counter(signed_rows=runs * band if target.zero_point > ir.INT8_MIN else 0)
+        counts += Counter(filled=pairs * plan.count * (rows - inside) * row if has_bands else 0)
+        for k in range(plan.count):
+            for what, calls in _strip_widened(w, plan, k, row).items():
+                counts += Counter({what: pairs * calls, f"{what}_rows": pairs * calls * inside})
+        if w.out[1] < plan.outputs:
+            counts += Counter(narrow_rows=runs * band, narrow_outputs=runs * band * w.out[1])
+    return dict(counts)
+
+
+def _strip_widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
+    """What widen_strip calls for the k-th strip, and how often."""
+    starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
+    width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()
+    end, is_pair = min(width - x, row) if plan.count == 1 else row, w.channels > 1
+    if k and plan.buffers == 1:
+        at = row - (starts[k] - starts[k - 1])
+        made["kept" if at == 2 else "kept_words"] = 1 if at == 2 else -(-at // 2)
+    elif plan.count == 1 and width == 6:
+        at = w.before[1]
+    elif x == -1 and width >= 5 and is_pair:
+        made["edges"], at = 1, 6
+    while at < end:
+        if is_pair and x + at >= 0 and at + 6 <= end and x + at + 6 <= width:
+            what, step = "sixes", 6
+        else:
+            what, step = ("singles", 1) if at % 2 or not is_pair else ("columns", 2)
+        made[what] += 1
+        at += step
+    return made
 
 
 def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
@@ -261,6 +298,7 @@ def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     on, outputs = sum(w.inside(0)) * sum(w.inside(1)) * w.out_channels, w.pixels * w.out_channels
     return {
         "call": 1,
+        "copied": w.channels * prod(w.size),
         "channels": w.out_channels,
         "rows": w.out_channels * w.out[0],
         "outputs": outputs,
@@ -281,6 +319,46 @@ def dense_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
         "words": groups * (inputs // 4),
         "tails": groups * int(tail > 0),
         "tail_bytes": groups * tail,
+    }
+
+
+def dense_pairs_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
+    """sf_dense_pairs_s8_dsp: eight outputs at a time, what is left two by two."""
+    rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
+    eights, pairs = rows * (outputs // 8), rows * -(-(outputs % 8) // 2)
+    rest = -(-(inputs % 8) // 4) if inputs >= 4 else 1
+    return {
+        "call": 1,
+        "rows": rows,
+        "short_rows": rows * int(inputs < 4),
+        "rows_of_eights": rows * int(outputs >= 8),
+        "eights": eights,
+        "eight_pairs_of_eight": eights * (inputs // 16),
+        "eight_odd_eight": eights * (inputs // 8 % 2),
+        "eight_fours": eights * rest,
+        "pairs": pairs,
+        "pair_eights": pairs * (inputs // 8),
+        "pair_fours": pairs * rest,
+        "clamped": rows * outputs * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
+    }
+
+
+def sparse_dsp(op: ir.Dense | ir.Conv2D, graph: ir.Graph) -> Counts:
+    """sf_sparse_dense_s8_dsp, a row at a time; sf_sparse_conv2d_s8_dsp, two pixels, which it copies first."""
+    (_, *shape, inputs), per_row = graph.tensors[op.inputs[0]].shape, pairs_of_blocks(kernel_rows(op))
+    rows, is_dense = prod(shape), isinstance(op, ir.Dense)
+    turns = rows if is_dense else -(-rows // 2)
+    copied = rows if not is_dense or inputs % 4 else 0
+    return {
+        "call": 1,
+        "turns": turns,
+        "copied_rows": copied,
+        "copied_words": copied * (inputs // 4),
+        "copied_tails": copied * int(inputs % 4 > 0),
+        "outputs": turns * op.channels,
+        "pairs": turns * int((per_row % 2).sum()),
+        "fours": turns * int((per_row // 2).sum()),
+        "clamped": rows * op.channels * int((op.activation_min, op.activation_max) != (ir.INT8_MIN, ir.INT8_MAX)),
     }
 
 
@@ -307,7 +385,8 @@ def pool(op: ir.Pool2D, graph: ir.Graph) -> Counts:
 def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
     """sf_softmax_s8. How long an exponential takes depends on its argument: the fit takes usual ones."""
     *rows, depth = graph.tensors[op.inputs[0]].shape
-    return {"call": 1, "rows": prod(rows), "values": prod(rows) * depth}
+    counts = {"call": 1, "rows": prod(rows), "values": prod(rows) * depth}
+    return counts | {"computed_twice": prod(rows) * max(0, depth - SOFTMAX_KEPT)}
 
 
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
@@ -318,8 +397,12 @@ COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_grouped_conv2d_s8": conv2d,
     "sf_transpose_conv2d_s8": transpose_conv2d,
     "sf_depthwise_s8_dsp": depthwise_dsp,
+    "sf_depthwise_3x3_s8": depthwise_3x3,
     "sf_depthwise_s8": depthwise,
     "sf_dense_s8_dsp": dense_dsp,
+    "sf_dense_pairs_s8_dsp": dense_pairs_dsp,
+    "sf_sparse_dense_s8_dsp": sparse_dsp,
+    "sf_sparse_conv2d_s8_dsp": sparse_dsp,
     "sf_dense_s8": dense,
     "sf_max_pool_s8": pool,
     "sf_average_pool_s8": pool,

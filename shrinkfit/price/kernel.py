@@ -55,10 +55,12 @@ class Choice:
     Args:
         dsp: those for DSP instructions, or the scalar ones only.
         speed: also those that trade flash for cycles.
+        small: those with little code, which are not the fastest.
     """
 
     dsp: bool
     speed: bool = False
+    small: bool = False
 
     @classmethod
     def of(cls, given: Choice | bool | Device) -> Choice:
@@ -66,6 +68,5 @@ class Choice:
         if isinstance(given, Choice):
             return given
         if isinstance(given, Device):
-            # The scalar kernels are the smallest.
-            return cls(bool(given.dsp) and given.optimize != "size", given.optimize == "speed")
+            return cls(bool(given.dsp), given.optimize == "speed", given.optimize == "size")
         return cls(bool(given))

@@ -8,19 +8,21 @@ structs are tested against the compiled runtime.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
 from math import prod
 
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
+from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_layout
+from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
+from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
 
 # SF_GATHER_SLACK in sf_widen.h.
 GATHER_SLACK_BYTES = 4
@@ -35,12 +37,14 @@ STRUCT_BYTES = (
         "sf_conv2d_pairs_params": 40,
         "sf_grouped_conv2d_params": 56,
         "sf_depthwise_params": 56,
+        "sf_depthwise_3x3_params": 44,
         "sf_dense_params": 32,
-        "sf_pool_params": 30,
         "sf_softmax_params": 16,
     }
     | kernels_3x3.STRUCT_BYTES
     | kernels_arithmetic.STRUCT_BYTES
+    | kernels_dense.STRUCT_BYTES
+    | kernels_sparse.STRUCT_BYTES
     | kernels_layout.STRUCT_BYTES
 )
 
@@ -61,8 +65,7 @@ EXCEPTION_FRAME_BYTES = 36
 EXCEPTION_FRAME_FP_BYTES = 108
 
 
-# One graph's price asks for each kernel several times; bounded, as an entry keeps its graph.
-@lru_cache(maxsize=128)
+@by_tensors
 def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     """The kernel that runs an operator; one without a name for a reshape or a read in place, which cost nothing.
 
@@ -80,6 +83,8 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
     choice = Choice.of(choice)
+    if choice.dsp and choice.small and op.kind in _COMPACT:
+        return _COMPACT[op.kind](op, graph)
     if op.kind == "conv2d" and choice.dsp and choice.speed:
         source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
         if kernels_3x3.has_tiles(op, source, target):
@@ -175,13 +180,14 @@ def grouped_conv2d_dsp_scratch_bytes(op: ir.Conv2D) -> int:
     return 5 * word(op.kernel[0].size)
 
 
-def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, out_shape: tuple[int, ...]) -> int:
+def depthwise_scratch_bytes(in_shape: tuple[int, ...]) -> int:
+    """Twin of sf_depthwise_scratch_bytes."""
+    return word(in_shape[1] * in_shape[2])
+
+
+def depthwise_dsp_scratch_bytes(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:
     """Twin of sf_depthwise_dsp_scratch_bytes."""
-    kernel_height, kernel_width = op.window
-    pairs = (kernel_width + 1) // 2 if op.dilation[1] == 1 else kernel_width
-    height = (out_shape[1] - 1) * op.stride[0] + (kernel_height - 1) * op.dilation[0] + 1
-    stride = ((out_shape[2] - 1) * op.stride[1] + (kernel_width - 1) * op.dilation[1] + 3) & ~1
-    return kernel_height * pairs * 4 + height * stride * 2
+    return max(PlaneShape.of(op, out_shape).scratch_bytes, depthwise_scratch_bytes(in_shape))
 
 
 def _check_limits(op: ir.Op, graph: ir.Graph) -> None:
@@ -221,6 +227,8 @@ def _weighted(
 def _conv2d(op: ir.Conv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     in_shape, out_shape = graph.tensors[op.inputs[0]].shape, graph.tensors[op.outputs[0]].shape
     weight_bytes, shared = op.channels * word(op.kernel[0].size), ("sf_conv2d_dsp.h", "sf_widen.h")
+    if dsp and kernels_sparse.skips_blocks(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
+        return kernels_sparse.sparse(op)
     if dsp and op.groups(in_shape) == 1 and fits_pairs(op, graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]):
         return _conv2d_pairs(op, in_shape, out_shape)
     if op.groups(in_shape) > 1:
@@ -245,6 +253,25 @@ def _conv2d_pairs(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int
     )
 
 
+def _conv2d_compact(op: ir.Conv2D, graph: ir.Graph) -> Kernel:
+    """Grouped ones have no kernel in little code of their own but the scalar one."""
+    if op.groups(graph.tensors[op.inputs[0]].shape) > 1:
+        return replace(_conv2d(op, graph, False), function="sf_grouped_conv2d_s8")
+    return _compact("sf_conv2d", op, op.channels * word(op.kernel[0].size), word(op.kernel[0].size))
+
+
+def _compact(name: str, op: ir.Weighted, weight_bytes: int, scratch_bytes: int | None) -> Kernel:
+    """Takes what the scalar kernel takes."""
+    scalar = _weighted(name, weight_bytes, scratch_bytes, op, False)
+    return replace(
+        scalar,
+        function=f"{name}_compact",
+        symbol=f"{name}_compact_s8_dsp",
+        sources=(*scalar.sources, "sf_compact_dsp.c", "sf_widen.h"),
+        scratch_bytes=scratch_bytes or 0,
+    )
+
+
 def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
     symbol, params = "sf_transpose_conv2d_s8", "sf_conv2d_params"
     data_bytes = op.channels * word(op.kernel[0].size) + _stage_bytes(op) + word(STRUCT_BYTES[params])
@@ -252,13 +279,37 @@ def _transpose_conv2d(op: ir.TransposeConv2D, graph: ir.Graph, dsp: bool) -> Ker
 
 
 def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, dsp: bool) -> Kernel:
-    out_shape = graph.tensors[op.outputs[0]].shape
-    return _weighted("sf_depthwise", op.kernel.size, depthwise_dsp_scratch_bytes(op, out_shape), op, dsp)
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    if dsp and has_strips(op, source, target):
+        return _depthwise_3x3(op, strips(op, source.shape, target.shape).scratch_bytes)
+    if dsp:
+        return _depthwise_planes(op, graph)
+    scalar = _weighted("sf_depthwise", op.kernel.size, 0, op, dsp)
+    return replace(scalar, scratch_bytes=depthwise_scratch_bytes(source.shape))
+
+
+def _depthwise_planes(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Kernel:
+    """Takes every window, in less code than the one for 3x3."""
+    shapes = [graph.tensors[name].shape for name in (op.inputs[0], op.outputs[0])]
+    kernel = _weighted("sf_depthwise", op.kernel.size, 0, op, True)
+    return replace(kernel, scratch_bytes=depthwise_dsp_scratch_bytes(op, *shapes))
+
+
+def _depthwise_3x3(op: ir.DepthwiseConv2D, scratch_bytes: int) -> Kernel:
+    name = "sf_depthwise_3x3"
+    data_bytes = op.channels * RECORD_BYTES + word(STRUCT_BYTES[f"{name}_params"])
+    sources = (f"{name}.c", "sf_strips.h", "sf_dsp.h")
+    return Kernel(name, f"{name}_s8", f"{name}_params", sources, True, scratch_bytes, data_bytes)
 
 
 def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
-    rows = prod(graph.tensors[op.inputs[0]].shape[:-1])
+    source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    rows = prod(source.shape[:-1])
     supported(rows <= UINT16_MAX, f"dense '{op.name}' runs over {rows} rows; the C runtime takes up to {UINT16_MAX}")
+    if dsp and kernels_sparse.skips_blocks(op, source, target):
+        return kernels_sparse.sparse(op)
+    if dsp and kernels_dense.takes_pairs(op, source, target):
+        return kernels_dense.dense_pairs(op)
     return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
 
 
@@ -268,6 +319,9 @@ def _plain(function: str, params: str, source: str) -> Kernel:
 
 
 def _pool2d(op: ir.Pool2D, graph: ir.Graph, dsp: bool) -> Kernel:
+    channels = graph.tensors[op.inputs[0]].shape[3]
+    if dsp and channels >= kernels_arithmetic.LANES:
+        return kernels_arithmetic.dsp_kernel(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool", "sf_tile.h")
     return _plain(f"sf_{op.mode}_pool", "sf_pool_params", "sf_pool.c")
 
 
@@ -285,6 +339,12 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     )
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
+
+_COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {
+    "conv2d": _conv2d_compact,
+    "depthwise_conv2d": _depthwise_planes,
+    "dense": lambda op, graph: _compact("sf_dense", op, op.channels * word(op.kernel.shape[1]), None),
+}
 
 _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
     {

@@ -10,20 +10,23 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.fixedpoint import split_scale
 from shrinkfit.graph.kernels_layout import bilinear_positions
-from shrinkfit.graph.multipliers import lstm_multipliers
+from shrinkfit.graph.linear import line_of
+from shrinkfit.graph.multipliers import add_scales, lstm_multipliers
 from shrinkfit.price.kernel import UINT16_MAX, Kernel, supported, word
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {
-    "sf_add_params": 24,
-    "sf_broadcast_add_params": 72,
+    "sf_add_params": 36,
+    "sf_broadcast_add_params": 84,
     "sf_mul_params": 60,
+    "sf_pool_params": 30,
     "sf_prelu_params": 64,
     "sf_table_params": 8,
     "sf_quantize_params": 16,
     "sf_convert_params": 20,
-    "sf_requantize_params": 16,
+    "sf_requantize_params": 28,
     "sf_mean_params": 28,
     "sf_reduction": 20,
     "sf_resize_bilinear_params": 28,
@@ -33,6 +36,10 @@ STRUCT_BYTES = {
 }
 # Axes that sf_broadcast has.
 BROADCAST_AXES = 4
+# Values in a word, and the header that kernels which take several of them share.
+LANES, LANES_HEADER = 4, "sf_lanes.h"
+# Of the sum in sf_add_s8_dsp.
+DSP_ADD_SHIFTS = (-22, -1)
 # A sum of that many int8 without their zero_point stays below 2^30.
 MEAN_MAX_COUNT = 2**22
 # tanh's argument has up to 6 integer bits in LiteRT; the exponential has one more.
@@ -92,6 +99,8 @@ def reduction_view(op: ir.Reduction, shape: tuple[int, ...]) -> dict[str, int]:
     )
     view = [1] if runs and runs[0][0] else []
     view += [n for _, n in runs]
+    # One place is the second, so that what lies behind it is the inner one, of which the kernel takes four at a time.
+    view = view[:1] + [1, 1] * (len(places) < 2) + view[1:]
     view += [1] * (5 - len(view))
     count = view[1] * view[3]
     supported(
@@ -106,9 +115,25 @@ def adds_in_one_row(op: ir.Op, graph: ir.Graph) -> bool:
     return op.kind == "add" and len({t.shape for t in (*graph.op_inputs(op), *graph.op_outputs(op))}) == 1
 
 
-def _kernel(function: str, params: str, source: str, array_bytes: Iterable[int] = ()) -> Kernel:
+def adds_by_words(op: ir.Add, graph: ir.Graph) -> bool:
+    """Whether the kernel for cores with DSP instructions takes an addition of equal shapes: nearly every one."""
+    *sources, target = (*graph.op_inputs(op), *graph.op_outputs(op))
+    low, high = DSP_ADD_SHIFTS
+    _, shift = split_scale(add_scales(sources[0].scale, sources[1].scale, target.scale)[2])
+    return low <= shift <= high or line_of(op, tuple(sources), target) is not None
+
+
+def _kernel(
+    function: str, params: str, source: str, array_bytes: Iterable[int] = (), shared: tuple[str, ...] = ()
+) -> Kernel:
     data = sum(map(word, array_bytes)) + word(STRUCT_BYTES[params])
-    return Kernel(function, function, params, (source,), False, 0, data)
+    return Kernel(function, function, params, (source, *shared), False, 0, data)
+
+
+def dsp_kernel(name: str, params: str, file: str, *shared: str) -> Kernel:
+    """A kernel without arrays that is there twice: FILE.c and FILE_dsp.c, which includes the shared headers."""
+    symbol, sources = f"{name}_s8_dsp", (f"{file}.c", f"{file}_dsp.c", LANES_HEADER, *shared)
+    return Kernel(name, symbol, params, sources, False, 0, word(STRUCT_BYTES[params]))
 
 
 def _shapes(op: ir.Op, graph: ir.Graph) -> tuple[tuple[int, ...], ...]:
@@ -117,20 +142,22 @@ def _shapes(op: ir.Op, graph: ir.Graph) -> tuple[tuple[int, ...], ...]:
 
 def _add(op: ir.Add | ir.Sub, graph: ir.Graph, dsp: bool) -> Kernel:
     if adds_in_one_row(op, graph):
-        return _kernel("sf_add_s8", "sf_add_params", "sf_elementwise.c")
+        if dsp and adds_by_words(op, graph):
+            return dsp_kernel("sf_add", "sf_add_params", "sf_add")
+        return _kernel("sf_add_s8", "sf_add_params", "sf_add.c", shared=(LANES_HEADER,))
     broadcast_view(op, _shapes(op, graph))
     function = "sf_sub_s8" if op.kind == "sub" else "sf_broadcast_add_s8"
-    return _kernel(function, "sf_broadcast_add_params", "sf_elementwise.c")
+    return _kernel(function, "sf_broadcast_add_params", "sf_add.c", shared=(LANES_HEADER,))
 
 
 def _mul(op: ir.Mul, graph: ir.Graph, dsp: bool) -> Kernel:
     broadcast_view(op, _shapes(op, graph))
-    return _kernel("sf_mul_s8", "sf_mul_params", "sf_mul.c")
+    return _kernel("sf_mul_s8", "sf_mul_params", "sf_mul.c", shared=(LANES_HEADER,))
 
 
 def _prelu(op: ir.Prelu, graph: ir.Graph, dsp: bool) -> Kernel:
     broadcast_view(op, _shapes(op, graph))
-    return _kernel("sf_prelu_s8", "sf_prelu_params", "sf_prelu.c")
+    return _kernel("sf_prelu_s8", "sf_prelu_params", "sf_prelu.c", shared=(LANES_HEADER,))
 
 
 def _table(op: ir.Table, graph: ir.Graph, dsp: bool) -> Kernel:
@@ -138,16 +165,18 @@ def _table(op: ir.Table, graph: ir.Graph, dsp: bool) -> Kernel:
 
 
 def _requantize(op: ir.Requantize, graph: ir.Graph, dsp: bool) -> Kernel:
-    return _kernel("sf_requantize_s8", "sf_requantize_params", "sf_elementwise.c")
+    return _kernel("sf_requantize_s8", "sf_requantize_params", "sf_requantize.c", shared=(LANES_HEADER,))
 
 
 def _mean(op: ir.Mean, graph: ir.Graph, dsp: bool) -> Kernel:
-    reduction_view(op, *_shapes(op, graph))
+    if reduction_view(op, *_shapes(op, graph))["inner"] >= LANES and dsp:
+        return dsp_kernel("sf_mean", "sf_mean_params", "sf_reduce", "sf_tile.h")
     return _kernel("sf_mean_s8", "sf_mean_params", "sf_reduce.c")
 
 
 def _reduce_max(op: ir.ReduceMax, graph: ir.Graph, dsp: bool) -> Kernel:
-    reduction_view(op, *_shapes(op, graph))
+    if reduction_view(op, *_shapes(op, graph))["inner"] >= LANES and dsp:
+        return dsp_kernel("sf_reduce_max", "sf_reduction", "sf_reduce", "sf_tile.h")
     return _kernel("sf_reduce_max_s8", "sf_reduction", "sf_reduce.c")
 
 

@@ -27,7 +27,12 @@ MAX_BIAS_STEPS = 2**28
 
 
 def lower(
-    topology: Topology, stages: tuple[Stage, ...], weights: Weights, ranges: Mapping[str, Range], name: str
+    topology: Topology,
+    stages: tuple[Stage, ...],
+    weights: Weights,
+    ranges: Mapping[str, Range],
+    name: str,
+    known: dict[Any, Any] | None = None,
 ) -> ir.Graph:
     """Quantize stages into an integer graph.
 
@@ -37,8 +42,10 @@ def lower(
         ranges: stage key -> (smallest, largest) real value; stages without one take (-1, 1), which
             is right for shapes and prices only.
         name: the graph's name.
+        known: what earlier calls for the same topology, stages and ranges made, kept by the caller; a stage that reads
+            the same tensors and has the same weights, as objects, is taken from there.
     """
-    lowering = _Lowering(topology, stages, weights, ranges)
+    lowering = _Lowering(topology, stages, weights, ranges, {} if known is None else known)
     for stage in stages:
         lowering.add(stage)
     outputs = [lowering.finish_output(stage_of_output(topology, stages, n)) for n in topology.outputs]
@@ -74,9 +81,14 @@ class _Lowering:
     """Collects tensors and operators, stage by stage."""
 
     def __init__(
-        self, topology: Topology, stages: tuple[Stage, ...], weights: Weights, ranges: Mapping[str, Range]
+        self,
+        topology: Topology,
+        stages: tuple[Stage, ...],
+        weights: Weights,
+        ranges: Mapping[str, Range],
+        known: dict[Any, Any],
     ) -> None:
-        self.topology, self.weights, self.ranges = topology, weights, ranges
+        self.topology, self.weights, self.ranges, self.known = topology, weights, ranges, known
         self.stages = {stage.key: stage for stage in stages}
         self.tensors: dict[str, ir.Tensor] = {}
         self.ops: list[ir.Op] = []
@@ -89,7 +101,19 @@ class _Lowering:
             self._add_input(stage)
             return
         sources = [self.tensors[self.tensor_of[key]] for key in stage.inputs]
-        self.tensor_of[stage.key] = getattr(self, f"_{stage.kind}")(stage, *sources)
+        nodes = (node for node in (stage.head, stage.batch_norm) if node is not None)
+        # Their weights are kept too, so that no other object gets their identity.
+        own = [self.weights[node.name] for node in nodes]
+        key = (stage.key, *map(id, own), *sources)
+        if key not in self.known:
+            tensors, ops = len(self.tensors), len(self.ops)
+            result = getattr(self, f"_{stage.kind}")(stage, *sources)
+            self.known[key] = result, list(self.tensors.items())[tensors:], self.ops[ops:], own
+        else:
+            _, made, ops, _ = self.known[key]
+            self.tensors.update(made)
+            self.ops += ops
+        self.tensor_of[stage.key] = self.known[key][0]
 
     def _add_input(self, stage: Stage) -> None:
         shape = stage.head.shape

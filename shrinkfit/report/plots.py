@@ -37,7 +37,8 @@ _COSTS = {
 }
 
 
-def _draw(path: str | Path, size: tuple[float, float], fill: Any) -> Path:
+def draw(path: str | Path, size: tuple[float, float], fill: Any) -> Path:
+    """Write what `fill` puts into a figure of that size in inches, in the house's look; the path."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -86,7 +87,7 @@ def plot_epochs(
         figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
         figure.align_ylabels()
 
-    return _draw(path, (7.5, 0.6 + 1.75 * panels), fill)
+    return draw(path, (7.5, 0.6 + 1.75 * panels), fill)
 
 
 def _check_lengths(n: int, series: Mapping[str, Sequence[Any]]) -> None:
@@ -174,7 +175,7 @@ def plot_confusion(path: str | Path, matrix: Any, labels: Sequence[str], title: 
         accuracy = f"{100 * np.trace(counts) / total:.1f} % of {total:,} right" if total else "no examples"
         axes.set_title(f"{title}: {accuracy}" if title else accuracy)
 
-    return _draw(path, (side + 0.6, side), fill)
+    return draw(path, (side + 0.6, side), fill)
 
 
 def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str, int]) -> Path:
@@ -206,4 +207,4 @@ def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str,
         axes.set_title("Channels per layer")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
 
-    return _draw(path, (7.5, 1.4 + 0.36 * len(before)), fill)
+    return draw(path, (7.5, 1.4 + 0.36 * len(before)), fill)

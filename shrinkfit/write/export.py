@@ -231,7 +231,7 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     texts = render(model)
     needed = {source for layer in model.layers for source in layer.kernel.sources}
     needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
-    headers = ["shrinkfit.h", "sf_internal.h", "sf_select.h"] + (["sf_dsp.h"] if model.dsp else [])
+    headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
     files = {file: (runtime / file).read_bytes() for file in headers + needed}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
@@ -262,7 +262,7 @@ def _details(model: Model, device: Device, cost: Cost, limits: dict[str, float],
         for layer in cost.layers
     ]
     states = model.plan.state_offsets.items()
-    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes")
+    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes", "active_ua_per_mhz", "supply_volts")
     details = {
         FORMAT_KEY: REPORT_FORMAT,
         "name": model.name,

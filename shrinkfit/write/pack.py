@@ -19,7 +19,8 @@ from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums
-from shrinkfit.write import pack_3x3, pack_arithmetic, pack_layout, pack_pairs
+from shrinkfit.price.strips import strips
+from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -106,6 +107,19 @@ def _depthwise(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
     return Packed(packed.params, packed.arrays, packed.fields | {"depth_multiplier": op.depth_multiplier})
 
 
+def _depthwise_3x3(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+    """Records of five words; the weights in pairs of neighbours, as sf_strips.h unpacks them."""
+    packed, plan = _depthwise(op, sources, target), strips(op, sources[0].shape, target.shape)
+    stage, weights = packed.arrays, packed.arrays["kernel"][:, [0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8]].copy()
+    weights[:, 11] = -stage["shift"] - 1
+    words = [2 * stage["bias"], stage["multiplier"], *weights.view("<i4").T]
+    fields = {"records": "records", "window": packed.fields["window"], "depth_multiplier": op.depth_multiplier}
+    fields |= {"strip_outputs": plan.outputs, "strips": plan.count}
+    fields |= {"buffers": plan.buffers, "band_rows": plan.band_rows}
+    fields |= {name: packed.fields["stage"][name] for name in ("in_zero_point", "out_zero_point")}
+    return Packed("sf_depthwise_3x3_params", {"records": np.stack(words, axis=1).astype(np.int32)}, fields)
+
+
 def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
     arrays, stage = _stage(op, sources[0], target)
     sizes = {"rows": prod(target.shape[:-1]), "inputs": op.kernel.shape[1], "outputs": op.channels}
@@ -142,4 +156,7 @@ _PACKERS: dict[str, Callable[..., Packed]] = {
 _PACKERS_BY_PARAMS: dict[str, Callable[..., Packed]] = {
     "sf_conv2d_pairs_params": pack_pairs.pack_conv2d,
     "sf_conv2d_3x3_params": pack_3x3.pack_conv2d,
+    "sf_dense_pairs_params": pack_dense.pack_dense_pairs,
+    "sf_sparse_params": pack_sparse.pack_sparse,
+    "sf_depthwise_3x3_params": _depthwise_3x3,
 }

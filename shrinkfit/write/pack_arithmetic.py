@@ -10,6 +10,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scale
 from shrinkfit.graph.kernels_layout import RESIZE_BITS, bilinear_positions, nearest_positions
+from shrinkfit.graph.linear import Line, line_of
 from shrinkfit.graph.multipliers import (
     add_scales,
     lstm_multipliers,
@@ -50,9 +51,16 @@ def _two_zero_points(sources, target: ir.Tensor) -> dict[str, int]:
     }
 
 
+def _line(op: ir.Op, sources, target: ir.Tensor) -> dict[str, dict[str, int]]:
+    """Fields of sf_line; zeros where there is none."""
+    line = line_of(op, tuple(sources), target) or Line((0, 0), 0)
+    factors = (*line.factors, 0)[:2]
+    return {"line": {"factor_a": factors[0], "factor_b": factors[1], "offset": line.offset}}
+
+
 def _add(op: ir.Add | ir.Sub, graph: ir.Graph, sources, target: ir.Tensor) -> Packed:
     scales = add_scales(sources[0].scale, sources[1].scale, target.scale)
-    fields = _split(dict(zip(("a", "b", "out"), scales, strict=True)))
+    fields = _line(op, sources, target) | _split(dict(zip(("a", "b", "out"), scales, strict=True)))
     fields |= _two_zero_points(sources, target) | _activation(op)
     if adds_in_one_row(op, graph):
         return Packed("sf_add_params", {}, {"count": target.size_bytes} | fields)
@@ -79,7 +87,7 @@ def _table(op: ir.Table, graph: ir.Graph, sources, target: ir.Tensor) -> Packed:
 
 def _requantize(op: ir.Requantize, graph: ir.Graph, sources, target: ir.Tensor) -> Packed:
     multiplier, shift = requantize_multiplier(op, sources[0], target)
-    fields = {"count": target.size_bytes, "multiplier": multiplier, "shift": shift}
+    fields = {"count": target.size_bytes} | _line(op, sources, target) | {"multiplier": multiplier, "shift": shift}
     return Packed("sf_requantize_params", {}, fields | _zero_points(sources[0], target) | _activation(op))
 
 

@@ -42,7 +42,7 @@ def pair_rows(kernel: np.ndarray) -> np.ndarray:
 
 
 def records(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
-    """int32 [groups * 9]: of four channels {twice the bias, multiplier}, then how far to shift right, less 1."""
+    """int32 [groups * 9]: of four channels how far to shift right, less 1, then {twice the bias, multiplier}."""
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     if is_blank(op):
         shifts = np.clip(shifts, *PLAIN_SHIFTS)
@@ -52,4 +52,4 @@ def records(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray
     by_group = made.reshape(groups, GROUP, 3)
     # Padding has a multiplier of 0 and a shift of 0.
     bytes_ = np.ascontiguousarray(by_group[:, :, 2].astype(np.uint8)).view("<i4")
-    return np.concatenate([by_group[:, :, :2].reshape(groups, -1), bytes_], axis=1).astype(np.int32).reshape(-1)
+    return np.concatenate([bytes_, by_group[:, :, :2].reshape(groups, -1)], axis=1).astype(np.int32).reshape(-1)

@@ -111,11 +111,11 @@ def test_profile_names_the_layers(exported):
     result = check(exported, np.zeros((1, 6, 5, 2), np.float32), on="cortex-m4")
     called = [call.name for call in result.profile.calls]
     expected = [
-        "sf_conv2d_s8_dsp",
+        "sf_conv2d_pairs_s8_dsp",
         "sf_depthwise_s8_dsp",
-        "sf_add_s8",
-        "sf_mean_s8",
-        "sf_dense_s8_dsp",
+        "sf_add_s8_dsp",
+        "sf_mean_s8_dsp",
+        "sf_dense_pairs_s8_dsp",
         "sf_softmax_s8",
     ]
     assert called == expected
@@ -129,7 +129,7 @@ def test_profile_names_the_layers(exported):
 def test_one_wrong_bias_is_found(exported, tmp_path, on):
     folder = shutil.copytree(exported, tmp_path / "broken")
     path = folder / "small_weights.h"
-    wrong, changes = re.subn(r"(small_dense_bias\[3\] = \{\s*)-?\d+", r"\g<1>99999", path.read_text())
+    wrong, changes = re.subn(r"(small_dense_stream\[\d+\] = \{\s*)-?\d+", r"\g<1>99999", path.read_text())
     assert changes == 1
     path.write_text(wrong)
     result = check(folder, on=on)

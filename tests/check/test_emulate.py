@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from shrinkfit.check import emulate
+from shrinkfit.check import count, emulate
 from shrinkfit.check.build import CORES, Target, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Api, run_unicorn
 from shrinkfit.check.execute import run_host
@@ -46,6 +46,12 @@ def test_counting_leaves_outputs_and_repeats(toy_elf, toy_inputs):
     again = run_toy(toy_elf, toy_inputs[::-1].copy(), count=5)
     assert counted.profiles == again.profiles[::-1]
     assert plain.profiles == ()
+
+
+def test_counts_are_the_same_through_the_binding(toy_elf, toy_inputs, monkeypatch):
+    direct = run_toy(toy_elf, toy_inputs, count=5).profiles
+    monkeypatch.setattr(count, "_direct_hook", lambda uc, hook: None)
+    assert run_toy(toy_elf, toy_inputs, count=5).profiles == direct
 
 
 def qemu_run_lengths(elf, inputs, place):

@@ -106,6 +106,8 @@ def test_price_as_json(run, tmp_path):
         (["export", "m.tflite", "-o", "out", "--name", "x", "--calibration", "no.npy"], "no.npy"),
         (["export", "m.tflite", "-o", "out", "--name", "x", "--device", "emf32"], "unknown device"),
         (["check", "absent"], "'absent' is no folder"),
+        (["profile", "absent"], "'absent' is no folder"),
+        (["profile", ".", "--plot", "p.pdf"], "--plot is 'p.pdf', expected a file name that ends in .png"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -204,6 +206,29 @@ def test_check_finds_changed_weights(run, exported):
     weights.write_text(text[:start] + "{" + text[start + 1 :].replace(number, str(-int(number)), 1))
     status, out, _ = run("check", exported)
     assert status == 1 and "bytes differ" in out
+
+
+needs_firmware = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+
+
+@needs_firmware
+def test_profile_as_tables_json_and_plot(run, exported, tmp_path):
+    status, out, err = run("profile", exported, "--plot", tmp_path / "p.png")
+    assert (status, err) == (0, "") and (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    for wanted in ("per MAC", "sf_dense", "parameters", "computed bound", "at 40 MHz", "µJ"):
+        assert wanted in out
+    status, out, _ = run("profile", exported, "--json")
+    record = json.loads(out)
+    assert (status, record["macs"], record["held"]) == (0, 120, True)
+    assert f"{record['cycles']:,}" in run("profile", exported)[1]
+
+
+@needs_firmware
+def test_profile_over_its_stack_bound_is_status_1(run, exported):
+    report = json.loads((exported / "report.json").read_text())
+    (exported / "report.json").write_text(json.dumps(report | {"run_stack_bytes": 8}))
+    status, out, _ = run("profile", exported)
+    assert status == 1 and "OVER" in out
 
 
 @pytest.mark.parametrize("on", ["mars", "Host"])

@@ -25,7 +25,7 @@ def fitted():
     model = compiled(MODELS["residual_1d"], jit_compile=False)
     x, y = blobs(model.input_shape[1:], 64)
     price = shrinkfit.price(model)
-    limits = {"flops": price.flops * 0.6, "ram_bytes": price.ram_bytes - 36, "flash_bytes": price.flash_bytes - 800}
+    limits = {"flops": price.flops * 0.6, "ram_bytes": price.ram_bytes - 8, "flash_bytes": price.flash_bytes - 800}
     fit = shrinkfit.FitDevice("efm32", **limits, exclude=("conv1d_2",), width_multiple=1, prune_epochs=(0, 0.6))
     model.fit(x, y, epochs=5, callbacks=[fit], verbose=0)
     return model, fit
@@ -111,7 +111,7 @@ def test_ram_narrows_the_layers_of_the_peak_only(worth_of_late):
     pricer = Pricer(topology, stages, channels, shrinkfit.get_device("efm32"))
     full = widths_of(channels, np.ones(channels.count, bool))
     cost = pricer.cost(full)
-    peaks = [layer.name for layer in cost.layers if layer.arena_live_bytes == cost.arena_bytes]
+    peaks = [layer.name for layer in cost.layers if layer.arena_live_bytes > 0.9 * cost.arena_bytes]
     assert len(peaks) >= 2
     limits = {"ram_bytes": cost.ram_bytes - cost.arena_bytes // 2}
     pricer.ram_limit = limits["ram_bytes"]

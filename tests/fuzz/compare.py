@@ -17,6 +17,7 @@ from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz.draw import draw_graph, draw_inputs
 from tests.fuzz.kernels import Arena
+from tests.fuzz.tight import tight_plan
 from tests.graph.litert_oracle import interpreter
 
 STEPS = 4
@@ -155,6 +156,7 @@ def _optimized(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome | No
 def _by_c(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome:
     try:
         arenas = [("C scalar", Arena(graph, lib, False)), ("C DSP twin", Arena(graph, lib, True))]
+        arenas += [(f"{who}, tight", Arena(graph, lib, who != "C scalar", tight_plan)) for who, _ in arenas]
     except ShrinkfitError as error:
         return Outcome(refused=str(error))
     return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))

@@ -67,12 +67,15 @@ def filled(packed, keep: list) -> ctypes.Structure:
 class Arena:
     """A graph's arena as export plans it, with bytes behind it that nothing may touch.
 
+    Args:
+        planner: what plans it.
+
     Raises:
         ShrinkfitError: the C runtime does not take an operator.
     """
 
-    def __init__(self, graph: ir.Graph, lib: ctypes.CDLL, dsp: bool) -> None:
-        self.graph, self.plan = graph, plan(graph, scratch_sizes(graph, dsp))
+    def __init__(self, graph: ir.Graph, lib: ctypes.CDLL, dsp: bool, planner=plan) -> None:
+        self.graph, self.plan = graph, planner(graph, scratch_sizes(graph, dsp))
         self.bytes = guarded(self.plan.arena_bytes, GARBAGE)
         # Constants lie in flash; copies show who writes there.
         self.flash = {name: values.copy() for name, values in graph.constants.items()}

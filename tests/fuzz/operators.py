@@ -18,6 +18,10 @@ def _weights(net: Net, shape, axis: int, source: ir.Tensor, target_scale: float,
     if net.chance(0.3):
         # Channels that are dead, or constant.
         np.moveaxis(kernel, axis, -1)[..., net.rng.random(channels) < 0.5] = 0
+    if axis == 0 and net.chance(0.5):
+        # Blocks of four along the input, which some kernels skip.
+        blocks = net.rng.random((*kernel.shape[:-1], -(-kernel.shape[-1] // 4))) < net.choice((0.5, 0.9))
+        kernel[np.repeat(blocks, 4, axis=-1)[..., : kernel.shape[-1]]] = 0
     taps = kernel.size // channels
     spread = 80 * sqrt(taps) * max(float(np.abs(kernel).mean()), 0.5)
     reach = int(spread) if net.chance(0.8) else 2 ** net.int(0, 24)
@@ -62,9 +66,13 @@ def _convolution_fields(net: Net, source: ir.Tensor) -> dict:
     return fields
 
 
+def _point() -> dict:
+    return {"window": (1, 1), "stride": (1, 1), "padding": ir.Padding(), "dilation": (1, 1)}
+
+
 def conv2d(net: Net) -> None:
     source, scale = net.plane(), net.scale()
-    fields = _convolution_fields(net, source)
+    fields = _point() if net.chance(0.3) else _convolution_fields(net, source)
     shape = (net.int(1, 9), *fields.pop("window"), source.shape[3])
     _finish(net, source, scale, ir.Conv2D, **fields, **_weights(net, shape, 0, source, scale))
 

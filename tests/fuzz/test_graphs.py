@@ -12,6 +12,8 @@ from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.edit import Rewrite
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.price import arena
+from shrinkfit.price.kernels import kernel_for
+from shrinkfit.price.overlap import Overlap
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz import campaign, compare, kernels
@@ -55,6 +57,9 @@ def test_all_that_may_matter_is_drawn():
             if isinstance(op, ir.Weighted)
         ]
     )
+    layers = [(op, graph) for graph in graphs for op in graph.ops if op.kind in ("dense", "conv2d")]
+    drawn = Counter(kernel_for(op, graph, True).function for op, graph in layers)
+    assert min(drawn[name] for name in ("sf_dense_pairs", "sf_dense", "sf_sparse_dense", "sf_sparse_conv2d")) > 0, drawn
     assert scales.min() < 2.0**-36 and scales.max() > 2.0**20
 
 
@@ -103,9 +108,10 @@ def test_a_wrong_rewrite_is_noticed(lib, monkeypatch):
     assert first_wrong(lib, "table").startswith("optimized by ")
 
 
-def test_an_arena_whose_tensors_overlap_is_noticed(lib, monkeypatch):
-    monkeypatch.setattr(arena.Buffer, "overlaps", lambda self, other: False)
-    assert first_wrong(lib, "add").startswith("C scalar")
+@pytest.mark.parametrize("kind", ["conv2d", "dense", "resize_bilinear"])
+def test_an_output_too_far_over_an_input_is_noticed(kind, lib, monkeypatch):
+    monkeypatch.setattr(arena, "overlap", lambda op, graph, position: Overlap(0, False, "wrong"))
+    assert first_wrong(lib, kind).startswith("C scalar")
 
 
 @pytest.mark.parametrize(("exponent", "reads"), [(-16, False), (-15, True), (-9, True), (-8, False)])

@@ -80,9 +80,13 @@ def test_model_predicts_real_networks(name, tmp_path):
     assert price(path).cycles == pytest.approx(emulated_cycles(graph, tmp_path), rel=TOLERANCE)
 
 
+# Run by cores with DSP instructions where there are fewer channels than a word has bytes.
+FEW_CHANNELS = {f"sf_{name}_s8" for name in ("max_pool", "average_pool", "mean", "reduce_max")}
+
+
 def test_every_kernel_was_measured_in_all_its_places():
     for name in ("cortex-m4+fp", "cortex-m4", "cortex-m3"):
-        scalar_only = {s for s in cycles.COUNTS if f"{s}_dsp" in cycles.COUNTS}
+        scalar_only = {s for s in cycles.COUNTS if f"{s}_dsp" in cycles.COUNTS} - FEW_CHANNELS
         unused = scalar_only if name != "cortex-m3" else {s for s in cycles.COUNTS if s.endswith("_dsp")}
         assert set(cycles.load(name)) == set(cycles.COUNTS) - unused
     for name, make in NETS.items():
@@ -129,11 +133,11 @@ def test_limits_on_time_and_energy():
 
 
 def test_a_kernel_without_cycles_matters_only_where_time_is_limited(monkeypatch):
-    monkeypatch.delitem(cycles.COUNTS, "sf_mean_s8")
+    monkeypatch.delitem(cycles.COUNTS, "sf_mean_s8_dsp")
     cost = price_graph(ds_cnn(), get_device("efm32"))
     assert cost.cycles is None and cost.latency_ms is None and cost.energy_uj is None
     assert cost.over(Budget(ram_bytes=10**6)) == {} and set(cost.as_costs()) == {"ram_bytes", "flash_bytes", "flops"}
-    with pytest.raises(BudgetError, match="latency_ms cannot be limited: kernel sf_mean_s8 of layer 'op/"):
+    with pytest.raises(BudgetError, match="latency_ms cannot be limited: kernel sf_mean_s8_dsp of layer 'op/"):
         cost.over(Budget(latency_ms=5))
 
 

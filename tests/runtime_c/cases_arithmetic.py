@@ -77,6 +77,7 @@ TABLES = [
     case("table", "tanh", scales=(0.02, 1 / 128), zps=(-128, 0)),
     case("table", "hard_swish", scales=(0.06, 0.05), zps=(-1, -120)),
     case("table", "leaky_relu", (1, 3, 5, 7), scales=(0.06, 0.05), alpha=0.1),
+    *(case("table", "logistic", (1, n)) for n in (2, 3, 4, 5, 7, 8, 9)),
     case("table", "leaky_relu", (1, 1), scales=(0.06, 0.05), alpha=-0.3),
 ]
 REQUANTIZE = [
@@ -106,6 +107,11 @@ REDUCTIONS = [
         ((1, 1), (1,), True),
         ((1, 9), (), False),
         ((1, 300, 301, 2), (1, 2), False),
+        ((1, 17, 16, 5), (1, 2), False),
+        ((1, 3, 300, 4), (2,), False),
+        ((1, 3, 4, 270, 7), (1, 3), False),
+        ((1, 255, 8), (1,), False),
+        ((1, 256, 9), (1,), False),
     ]
 ]
 REDUCTIONS += [

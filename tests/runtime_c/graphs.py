@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random graphs of one operator each, int8 and valid, from plain sizes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from shrinkfit.graph import ir
@@ -52,11 +54,23 @@ def transpose(rng, size, channels, kernel, out, stride=(1, 1), first=(0, 0), tar
     return single(ir.TransposeConv2D, [x], y, **fields, stride=stride, padding=pad, output_size=(height, width))
 
 
-def depthwise(rng, size, channels, kernel, m=1, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), zp=7, act=FULL):
+def depthwise(
+    rng,
+    size,
+    channels,
+    kernel,
+    m=1,
+    stride=(1, 1),
+    dilation=(1, 1),
+    padding=(0, 0, 0, 0),
+    zp=7,
+    act=FULL,
+    y_zp=-9,
+):
     x, pad = tensor("x", (*size, channels), 0.05, zp), ir.Padding(*padding)
     height, width = ir.window_output_size(size, kernel, stride, dilation, pad)
     fields = _weights(rng, (*kernel, channels * m), channels * m, act)
-    y = tensor("y", (height, width, channels * m), 0.04, -9)
+    y = tensor("y", (height, width, channels * m), 0.04, y_zp)
     return single(
         ir.DepthwiseConv2D, [x], y, **fields, depth_multiplier=m, stride=stride, dilation=dilation, padding=pad
     )
@@ -65,6 +79,18 @@ def depthwise(rng, size, channels, kernel, m=1, stride=(1, 1), dilation=(1, 1), 
 def dense(rng, inputs, outputs, rows=(), zp=4, act=FULL):
     x, y = tensor("x", (*rows, inputs), 0.05, zp), tensor("y", (*rows, outputs), 0.04, -6)
     return single(ir.Dense, [x], y, **_weights(rng, (outputs, inputs), outputs, act))
+
+
+def sparse(rng, make, kept, **sizes):
+    """Blocks of four weights along the input, of which each output keeps so many, at random places."""
+    graph = make(rng, **sizes)
+    (op,) = graph.ops
+    rows = op.kernel.reshape(op.channels, -1).copy()
+    blocks = -(-rows.shape[1] // 4)
+    for row, count in zip(rows, np.resize(kept, op.channels), strict=True):
+        for block in rng.permutation(blocks)[: max(blocks - count, 0)]:
+            row[4 * block : 4 * block + 4] = 0
+    return replace(graph, ops=(replace(op, kernel=rows.reshape(op.kernel.shape)),))
 
 
 def pool(rng, mode, size, channels, window, stride, padding=(0, 0, 0, 0), act=FULL):

@@ -50,7 +50,17 @@ STRUCTS = {
     + _fields("b", "in_zero_point out_zero_point activation_min activation_max"),
     "sf_grouped_conv2d_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "group_inputs group_outputs"),
     "sf_depthwise_params": _WEIGHTED + [("window", WINDOW)] + _fields("H", "depth_multiplier"),
+    "sf_depthwise_3x3_params": [("records", POINTER), ("window", WINDOW)]
+    + _fields("H", "depth_multiplier strip_outputs strips buffers band_rows")
+    + _fields("b", "in_zero_point out_zero_point"),
     "sf_dense_params": _WEIGHTED + _fields("H", "rows inputs outputs"),
+    "sf_dense_pairs_params": [("stream", POINTER)]
+    + _fields("H", "rows inputs outputs")
+    + _fields("b", "out_zero_point activation_min activation_max"),
+    "sf_sparse_params": [("weights", POINTER), ("blocks", POINTER)]
+    + _fields("H", "inputs outputs")
+    + _fields("I", "rows")
+    + _fields("b", "out_zero_point activation_min activation_max"),
     "sf_pool_params": [("window", WINDOW)] + _fields("b", "activation_min activation_max"),
     "sf_softmax_params": _fields("H", "rows depth")
     + _fields("i", "multiplier")
@@ -120,7 +130,8 @@ def run(
     arguments = [POINTER(b.ctypes.data) for b in (*buffers, out)]
     if kernel.takes_scratch:
         arguments.append(POINTER(scratch.ctypes.data))
-    symbol = f"{kernel.function}_s8" if reference and kernel.symbol.endswith("_dsp") else kernel.symbol
+    scalar = kernel.function.removesuffix("_compact")
+    symbol = f"{scalar}_s8" if reference and kernel.symbol.endswith("_dsp") else kernel.symbol
     getattr(lib, symbol)(ctypes.byref(struct), *arguments)
     if output_index is None:
         assert np.all(out[output.size_bytes :] == 0x5A), "wrote behind the output"

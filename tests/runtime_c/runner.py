@@ -13,15 +13,15 @@ FILL = 0x5A
 
 
 class Runner:
-    """The C twin of simulate.Session for one operator; state: name -> array."""
+    """The C twin of simulate.Session for one operator; dsp: of the kernel for such cores; state: name -> array."""
 
-    def __init__(self, lib, graph):
+    def __init__(self, lib, graph, dsp=False):
         (self.op,) = graph.ops
         self.graph, self._keep = graph, []
-        kernel = kernel_for(self.op, graph, False)
+        kernel = kernel_for(self.op, graph, dsp)
         assert not kernel.takes_scratch
         self._function = getattr(lib, kernel.symbol)
-        self._struct = native.params(pack(self.op, graph, False), self._keep)
+        self._struct = native.params(pack(self.op, graph, dsp), self._keep)
         self.state = {name: variable.initial.copy() for name, variable in graph.variables.items()}
 
     def step(self, inputs, in_place=None):

@@ -24,14 +24,14 @@ def main(path: str) -> None:
         shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
         # Fresh arrays of exactly the size needed: a byte read beyond one is an error.
         inputs = [rng.integers(-128, 128, shape, np.int8) for shape in shapes]
-        for choice in (False, True, Choice(True, speed=True)):
-            native.run(lib, graph, inputs, choice)
+        for dsp, reference in ((False, False), (True, False), (True, True), (Choice(True, speed=True), False)):
+            native.run(lib, graph, inputs, dsp, reference=reference)
     for case in ARITHMETIC_CASES:
         rng = np.random.default_rng(2)
         graph = case.make(rng)
-        runner = Runner(lib, graph)
-        for _ in range(3):
-            runner.step(graphs_arithmetic.inputs_for(graph, rng))
+        for runner in (Runner(lib, graph), Runner(lib, graph, dsp=True)):
+            for _ in range(3):
+                runner.step(graphs_arithmetic.inputs_for(graph, rng))
     print(f"{len(CASES) + len(ARITHMETIC_CASES)} cases")
 
 

@@ -33,9 +33,11 @@ _REDUCTION = _struct("sf_reduction", "i outer first middle second inner")
 _ACTIVATION = "b activation_min activation_max"
 _ZERO_POINTS = "b in_zero_point out_zero_point"
 _TWO_ZERO_POINTS = "b zero_point_a zero_point_b out_zero_point"
+_LINE = ("line", _struct("sf_line", "i factor_a factor_b offset"))
 _ADD = _struct(
     "sf_add_params",
     "I count",
+    _LINE,
     "i multiplier_a multiplier_b multiplier_out",
     "b shift_a shift_b shift_out",
     _TWO_ZERO_POINTS,
@@ -54,7 +56,7 @@ _ALL = [
         _TWO_ZERO_POINTS,
     ),
     _struct("sf_table_params", "P table", "I count"),
-    _struct("sf_requantize_params", "I count", "i multiplier", "b shift", _ZERO_POINTS, _ACTIVATION),
+    _struct("sf_requantize_params", "I count", _LINE, "i multiplier", "b shift", _ZERO_POINTS, _ACTIVATION),
     _struct("sf_mean_params", ("shape", _REDUCTION), "i multiplier", "b shift", _ZERO_POINTS),
     _struct("sf_quantize_params", "I count", "f scale", "i zero_point", "B type"),
     _struct(

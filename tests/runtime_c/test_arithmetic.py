@@ -29,9 +29,11 @@ def simulated(graph, inputs):
 
 
 def assert_same(lib, graph, inputs):
-    expected, got = simulated(graph, inputs), Runner(lib, graph).step(inputs)
-    assert got.dtype == expected.dtype
-    np.testing.assert_array_equal(got.view(_bits(got)), expected.view(_bits(expected)))
+    expected = simulated(graph, inputs)
+    for dsp in (False, True):
+        got = Runner(lib, graph, dsp).step(inputs)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got.view(_bits(got)), expected.view(_bits(expected)), err_msg=f"dsp={dsp}")
 
 
 def _bits(values):

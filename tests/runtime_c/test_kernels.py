@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shrinkfit.graph import ir, simulate
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write.pack import pack
 from tests.runtime_c import graphs, native
@@ -32,9 +33,12 @@ def simulated(graph, inputs):
     return simulate.trace(graph, batch)[graph.outputs[0]][0]
 
 
+SMALL = Choice(dsp=True, small=True)
+
+
 def assert_same(lib, graph, inputs):
     expected = simulated(graph, inputs)
-    for dsp, reference in ((False, False), (True, False), (True, True)):
+    for dsp, reference in ((False, False), (True, False), (True, True), (SMALL, False), (SMALL, True)):
         got = native.run(lib, graph, inputs, dsp, reference=reference)
         np.testing.assert_array_equal(got, expected, err_msg=f"dsp={dsp}, reference={reference}")
 
@@ -99,7 +103,7 @@ def test_random_transposed(lib, data):
     assert_same(lib, graph, inputs_for(graph, rng))
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c[0] in (graphs.conv, graphs.depthwise)], ids=label)
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] is graphs.conv], ids=label)
 def test_scratch_size_has_an_equal_twin(lib, case):
     graph = case[0](np.random.default_rng(0), **case[1])
     (op,) = graph.ops

@@ -213,7 +213,7 @@ def test_only_what_the_model_needs(tmp_path):
     export(nets.tiny(), tmp_path / "m4", name="net")
     export(nets.tiny(), tmp_path / "m0", name="net", device="rp2040")
     files = {d: {p.name for p in (tmp_path / d).glob("sf_*.c")} for d in ("m4", "m0")}
-    assert files == {"m4": {"sf_dense.c", "sf_dense_dsp.c"}, "m0": {"sf_dense.c"}}
+    assert files == {"m4": {"sf_dense_pairs.c", "sf_dense_pairs_dsp.c"}, "m0": {"sf_dense.c"}}
 
 
 def test_a_clamp_that_litert_lacks_costs_only_the_tflite(tmp_path):

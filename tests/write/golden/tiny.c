@@ -31,6 +31,6 @@ sf_status tiny_run(void *arena) {
     if ((uintptr_t)arena % 8 != 0) {
         return SF_ERROR_ALIGNMENT;
     }
-    sf_dense(&tiny_op_0, at + 0, at + 8); /* op/0: 6 -> 3 */
+    sf_dense_pairs(&tiny_op_0, at + 0, at + 8); /* op/0: 6 -> 3 */
     return SF_OK;
 }

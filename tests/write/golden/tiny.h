@@ -5,7 +5,7 @@
 #include "shrinkfit.h"
 
 #define TINY_ARENA_BYTES 16
-#define TINY_STACK_BYTES 184 /* a call of tiny_run takes no more, compiled with -O2 */
+#define TINY_STACK_BYTES 236 /* a call of tiny_run takes no more, compiled with -O2 */
 #define TINY_INPUT_BYTES 6 /* int8 6 */
 #define TINY_INPUT_SCALE 0.05f /* real = scale * (value - zero_point) */
 #define TINY_INPUT_ZERO_POINT (-1)

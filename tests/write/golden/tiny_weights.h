@@ -6,35 +6,18 @@
 #include "shrinkfit.h"
 
 /* op/0 */
-static const int8_t tiny_op_0_kernel[24] SF_ALIGN(4) = {
-    -62, -89, -22, 85, 43, -83, 0, 0, 39, -71, -59, -47, -73, -114, 0, 0, 25, 50, 87, -52, -76, -89,
-    0, 0,
+static const int32_t tiny_op_0_stream[18] = {
+    927193, 3801, -372915673, 1423025849, 716636160, -1399980032, 1028, 1476385198, 1895562393,
+    -1280768, 0, 1459624192, -872402432, -1275068416, -1493172224, -508, 1708357692, 0,
 };
-static const int32_t tiny_op_0_bias[3] = {
-    3607, 3801, -5003,
-};
-static const int32_t tiny_op_0_multiplier[3] = {
-    1476385198, 1895562393, 1708357692,
-};
-static const int8_t tiny_op_0_shift[3] = {
-    -6, -6, -6,
-};
-static const sf_dense_params tiny_op_0 = {
-    .kernel = tiny_op_0_kernel,
-    .stage =
-        {
-            .bias = tiny_op_0_bias,
-            .multiplier = tiny_op_0_multiplier,
-            .shift = tiny_op_0_shift,
-            .in_zero_point = -1,
-            .out_zero_point = -15,
-            .activation_min = -128,
-            .activation_max = 127,
-            .plain = 1,
-        },
+static const sf_dense_pairs_params tiny_op_0 = {
+    .stream = tiny_op_0_stream,
     .rows = 1,
     .inputs = 6,
     .outputs = 3,
+    .out_zero_point = -15,
+    .activation_min = -128,
+    .activation_max = 127,
 };
 
 #endif

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What depends on an operator and its tensors alone, worked out once.
+
+While a model is fitted, hundreds of graphs are priced that share most of their operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+
+def by_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Remember function(op, graph, *more) on the operator, for as long as that lives.
+
+    Args:
+        function: looks at nothing of the graph but the operator's tensors, or its variables: then nothing is
+            remembered. more: hashable.
+    """
+
+    # Not the function itself, so that operators can be pickled.
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def remembered(op: Any, graph: Any, *more: Any) -> Any:
+        if op.variables:
+            return function(op, graph, *more)
+        known = op.__dict__.setdefault("_known", {})
+        key = (name, graph.op_inputs(op), graph.op_outputs(op), *more)
+        if key not in known:
+            known[key] = function(op, graph, *more)
+        return known[key]
+
+    return remembered
