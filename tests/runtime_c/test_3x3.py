@@ -15,6 +15,7 @@ from shrinkfit.device import Device
 from shrinkfit.graph import ir
 from shrinkfit.price import cycles, kernels, kernels_3x3
 from shrinkfit.price.kernel import Choice
+from shrinkfit.price.overlap import overlap
 from shrinkfit.write.export import write_folder
 from shrinkfit.write.pack import pack
 from shrinkfit.write.pack_3x3 import tile_rows
@@ -83,6 +84,22 @@ def test_the_assembly_on_an_emulated_core(tmp_path, fpu, channels, zero_point):
     result = check(tmp_path / "net", on="cortex-m4", graph=graph)
     assert result.exact
     assert result.cycles == pytest.approx(cycles.estimate(graph, device).total, rel=0.05)
+
+
+@pytest.mark.parametrize(("size", "channels", "out"), [((7, 9), 8, 8), ((6, 5), 9, 4), ((5, 8), 4, 10), ((1, 6), 8, 3)])
+@pytest.mark.parametrize("padding", PADDINGS[:1] + PADDINGS[2:])
+def test_the_output_may_lie_over_the_input(lib, by_tiles, size, channels, out, padding):
+    rng = np.random.default_rng(0)
+    graph = layer(rng, size, channels, out, padding)
+    (op,), (x,) = graph.ops, inputs_for(graph, rng)
+    expected, distance, keep = simulated(graph, [x]), overlap(op, graph, 0).distance, []
+    memory = native.guarded(distance + x.size + expected.size, 0)
+    scratch = native.guarded(kernels.kernel_for(op, graph, SPEED).scratch_bytes, 0)
+    memory[distance : distance + x.size] = x.reshape(-1)
+    struct = native.params(pack(op, graph, SPEED), keep)
+    places = [native.POINTER(p) for p in (memory[distance:].ctypes.data, memory.ctypes.data, scratch.ctypes.data)]
+    lib.sf_conv2d_3x3_s8_dsp(native.ctypes.byref(struct), *places)
+    np.testing.assert_array_equal(memory[: expected.size].reshape(expected.shape), expected)
 
 
 @pytest.mark.parametrize("value", [-127, 127])
