@@ -25,50 +25,17 @@ uint32_t sf_conv2d_3x3_dsp_scratch_bytes(const sf_conv2d_3x3_params *p) {
     return SF_RUNS * s.run + SF_RUNS * 32u + s.rows + inputs + SF_GATHER_SLACK;
 }
 
-/* Inputs that lie below each other, two channels of each, to a column's part of the products. */
-static inline void down(uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, uint32_t *to) {
-    to[0] = sf_ssub16(d1, d3);
-    to[SF_TILES_WIDE] = sf_ssub16(d2, d1);
-    to[2 * SF_TILES_WIDE] = sf_sadd16(d1, d2);
-    to[3 * SF_TILES_WIDE] = sf_ssub16(d0, d2);
-}
-
-/* The same along a row, for both tiles, to the data of four columns; apart: words from column to
- * column. */
-static inline void along(const uint32_t d[SF_TILES_WIDE], uint32_t *to, uint32_t apart) {
-    const uint32_t d1 = d[1], d2 = d[2], d3 = d[3], d4 = d[4];
-    to[0] = sf_ssub16(d[0], d2);
-    to[1] = sf_ssub16(d2, d4);
-    to += apart;
-    to[0] = sf_sadd16(d1, d2);
-    to[1] = sf_sadd16(d3, d4);
-    to += apart;
-    to[0] = sf_ssub16(d2, d1);
-    to[1] = sf_ssub16(d4, d3);
-    to += apart;
-    to[0] = sf_ssub16(d1, d3);
-    to[1] = sf_ssub16(d3, d[5]);
-}
-
-/* Two tiles' inputs to the data of all runs. step, row: bytes from input to input, to the right and
- * down; run: words. */
-SF_NOINLINE static void transform(const int8_t *from, int32_t channels, int32_t step, int32_t row,
-                                  uint32_t *to, uint32_t run) {
-    for (int32_t c = 0; c < channels; c += 4, from += 4, to += 4) {
-        uint32_t even[4 * SF_TILES_WIDE], odd[4 * SF_TILES_WIDE];
-        const int8_t *at = from;
-        for (int32_t j = 0; j < SF_TILES_WIDE; j++, at += step) {
-            const uint32_t d0 = sf_load32(at), d1 = sf_load32(at + row);
-            const uint32_t d2 = sf_load32(at + 2 * row), d3 = sf_load32(at + 3 * row);
-            down(sf_sxtb16(d0), sf_sxtb16(d1), sf_sxtb16(d2), sf_sxtb16(d3), even + j);
-            down(sf_sxtb16_ror8(d0), sf_sxtb16_ror8(d1), sf_sxtb16_ror8(d2), sf_sxtb16_ror8(d3),
-                 odd + j);
-        }
-        for (uint32_t i = 0; i < 4; i++) {
-            along(even + i * SF_TILES_WIDE, to + i * run, 4 * run);
-            along(odd + i * SF_TILES_WIDE, to + i * run + 2, 4 * run);
-        }
+/* As copy, four words a turn. */
+static inline void copy_fours(int8_t *restrict to, const int8_t *restrict from, int32_t count) {
+    for (; count >= 16; count -= 16, to += 16, from += 16) {
+        const uint32_t a = sf_load32(from), b = sf_load32(from + 4);
+        const uint32_t c = sf_load32(from + 8), d = sf_load32(from + 12);
+        sf_store32(to, a);
+        sf_store32(to + 4, b);
+        sf_store32(to + 8, c);
+        sf_store32(to + 12, d);
     }
+    copy(to, from, count);
 }
 
 /* One row of outputs from scratch to where it belongs. */
@@ -76,7 +43,7 @@ static void put_row(const sf_conv2d_3x3_params *p, const int8_t *from, uint32_t 
                     int8_t *out) {
     const int32_t channels = p->window.out_channels, width = p->window.out_width;
     if (pixel == (uint32_t)channels) {
-        copy(out, from, width * channels);
+        copy_fours(out, from, width * channels);
     } else {
         int8_t *to = out;
         for (int32_t x = 0; x < width; x++, from += pixel) {
@@ -123,11 +90,12 @@ void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *restrict p, const int8_t *
         for (int32_t i = 0; i < sizes.blocks; i++) {
             const int32_t left = 4 * i - tiles.pad_left;
             if (channels % 4 == 0 && is_inside(&tiles, top, left)) {
-                transform(in + top * row + left * channels, channels, channels, row, data,
-                          sizes.run / 4);
+                sf_tiles_inputs(in + top * row + left * channels, data, channels, row, sizes.run,
+                                channels);
             } else {
                 gather(&tiles, p->in_zero_point, in, top, left, bytes);
-                transform(bytes, channels, channels, SF_TILES_WIDE * channels, data, sizes.run / 4);
+                sf_tiles_inputs(bytes, data, channels, SF_TILES_WIDE * channels, sizes.run,
+                                channels);
             }
             job.out = rows + 4 * i * (int32_t)sizes.pixel;
             sf_tiles_four(&job);

@@ -47,4 +47,9 @@ typedef struct sf_tiles {
 
 void sf_tiles_four(const sf_tiles *job);
 
+/* Two tiles' inputs to the data of all runs. step, row: bytes from input to input, to the right and
+ * down. Channels go by four; up to 3 bytes behind an input meet weights that are 0. */
+void sf_tiles_inputs(const int8_t *from, uint32_t *to, int32_t step, int32_t row,
+                     uint32_t run_bytes, int32_t channels);
+
 #endif

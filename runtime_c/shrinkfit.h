@@ -379,7 +379,8 @@ void sf_conv2d_pairs_s8_dsp(const sf_conv2d_pairs_params *p, const int8_t *in, i
                             void *scratch);
 uint32_t sf_conv2d_pairs_dsp_scratch_bytes(const sf_conv2d_pairs_params *p);
 
-/* As the convolution; scratch: 4-byte aligned, sf_conv2d_3x3_dsp_scratch_bytes() long. */
+/* As the convolution; scratch: 4-byte aligned, sf_conv2d_3x3_dsp_scratch_bytes() long. Two rows of
+ * outputs are written once all windows of both have been read. */
 void sf_conv2d_3x3_s8(const sf_conv2d_3x3_params *p, const int8_t *in, int8_t *out, void *scratch);
 void sf_conv2d_3x3_s8_dsp(const sf_conv2d_3x3_params *p, const int8_t *in, int8_t *out,
                           void *scratch);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 3 x 3 convolution by tiles: exact at all borders, chosen where it is exact and faster."""
 
+import shutil
 from dataclasses import replace
 from itertools import product
 
@@ -9,15 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shrinkfit import check
 from shrinkfit.device import Device
 from shrinkfit.graph import ir
 from shrinkfit.price import cycles, kernels, kernels_3x3
 from shrinkfit.price.kernel import Choice
+from shrinkfit.price.overlap import overlap
+from shrinkfit.write.export import write_folder
 from shrinkfit.write.pack import pack
 from shrinkfit.write.pack_3x3 import tile_rows
 from tests.runtime_c import graphs, native
 from tests.runtime_c.test_kernels import inputs_for, simulated
 
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 SPEED = Choice(True, speed=True)
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 7), (6, 9), (1, 8), (8, 1), (2, 13)]
 PADDINGS = [(1, 1, 1, 1), (0, 0, 0, 0), (2, 0, 0, 2), (1, 2, 2, 1)]
@@ -67,6 +72,34 @@ def test_random_layers(lib, data):
     graph = layer(rng, **sizes, padding=tuple(draw(0, 2) for _ in range(4)), zero_point=draw(-128, 127))
     if kernels.kernel_for(graph.ops[0], graph, SPEED).function == "sf_conv2d_3x3":
         assert_same(lib, graph, rng)
+
+
+@needs_arm
+@pytest.mark.parametrize("fpu", [True, False])
+@pytest.mark.parametrize(("channels", "zero_point"), [(16, -128), (24, 5)])
+def test_the_assembly_on_an_emulated_core(tmp_path, fpu, channels, zero_point):
+    graph = layer(np.random.default_rng(0), (7, 10), channels, 6, (1, 1, 1, 1), zero_point)
+    device = Device("board", core="cortex-m4", fpu=fpu, optimize="speed")
+    write_folder(graph, tmp_path / "net", name="net", device=device)
+    result = check(tmp_path / "net", on="cortex-m4", graph=graph)
+    assert result.exact
+    assert result.cycles == pytest.approx(cycles.estimate(graph, device).total, rel=0.05)
+
+
+@pytest.mark.parametrize(("size", "channels", "out"), [((7, 9), 8, 8), ((6, 5), 9, 4), ((5, 8), 4, 10), ((1, 6), 8, 3)])
+@pytest.mark.parametrize("padding", PADDINGS[:1] + PADDINGS[2:])
+def test_the_output_may_lie_over_the_input(lib, by_tiles, size, channels, out, padding):
+    rng = np.random.default_rng(0)
+    graph = layer(rng, size, channels, out, padding)
+    (op,), (x,) = graph.ops, inputs_for(graph, rng)
+    expected, distance, keep = simulated(graph, [x]), overlap(op, graph, 0).distance, []
+    memory = native.guarded(distance + x.size + expected.size, 0)
+    scratch = native.guarded(kernels.kernel_for(op, graph, SPEED).scratch_bytes, 0)
+    memory[distance : distance + x.size] = x.reshape(-1)
+    struct = native.params(pack(op, graph, SPEED), keep)
+    places = [native.POINTER(p) for p in (memory[distance:].ctypes.data, memory.ctypes.data, scratch.ctypes.data)]
+    lib.sf_conv2d_3x3_s8_dsp(native.ctypes.byref(struct), *places)
+    np.testing.assert_array_equal(memory[: expected.size].reshape(expected.shape), expected)
 
 
 @pytest.mark.parametrize("value", [-127, 127])
