@@ -14,8 +14,12 @@ static int32_t sum_up(const int32_t **weights, const uint8_t **blocks, const int
         for (int32_t i = 0; i < 4; i += 2) {
             const int32_t pair = (int16_t)(uint16_t)(word >> (8 * i));
             const int32_t t = (int8_t)(uint8_t)pair, u = (pair - t) / 256;
-            sum += first + i < inputs ? u * in[first + i] : 0;
-            sum += first + i + 1 < inputs ? t * in[first + i + 1] : 0;
+            if (first + i < inputs) {
+                sum += u * in[first + i];
+            }
+            if (first + i + 1 < inputs) {
+                sum += t * in[first + i + 1];
+            }
             odd += t;
         }
     }

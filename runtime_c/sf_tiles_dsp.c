@@ -42,16 +42,16 @@
 /* clang-format off */
 /* One pair of channels. The first of a half turn moves the pointers on. */
 #define STEP(x0, x1, w0, w1, w2, w3)                                                               \
-    "ldr.w r12, [r0" x0 "\n\t"                                                                     \
-    "ldr.w lr, [r0" x1 "\n\t"                                                                      \
-    "ldr.w r10, [r1" w0 "\n\t"                                                                     \
-    "ldr.w r11, [r1" w1 "\n\t"                                                                     \
+    "ldr r12, [r0" x0 "\n\t"                                                                     \
+    "ldr lr, [r0" x1 "\n\t"                                                                      \
+    "ldr r10, [r1" w0 "\n\t"                                                                     \
+    "ldr r11, [r1" w1 "\n\t"                                                                     \
     "smlad r2, r10, r12, r2\n\t"                                                                   \
     "smlad r3, r10, lr, r3\n\t"                                                                    \
     "smlad r4, r11, r12, r4\n\t"                                                                   \
     "smlad r5, r11, lr, r5\n\t"                                                                    \
-    "ldr.w r10, [r1" w2 "\n\t"                                                                     \
-    "ldr.w r11, [r1" w3 "\n\t"                                                                     \
+    "ldr r10, [r1" w2 "\n\t"                                                                     \
+    "ldr r11, [r1" w3 "\n\t"                                                                     \
     "smlad r6, r10, r12, r6\n\t"                                                                   \
     "smlad r7, r10, lr, r7\n\t"                                                                    \
     "smlad r8, r11, r12, r8\n\t"                                                                   \
@@ -68,14 +68,14 @@
  * order E0 to E3, those of the column before end with P: below it counts E2 - P, above E3 - 2 E1 +
  * E0. */
 #define OUTPUTS                                                                                    \
-    "ldr.w r2, [r0]\n\t"                                                                           \
-    "ldr.w r3, [r0, #32]\n\t"                                                                      \
-    "ldr.w r4, [r0, #64]\n\t"                                                                      \
-    "ldr.w r12, [r0, #96]\n\t"                                                                     \
-    "ldr.w r6, [r0, #128]\n\t"                                                                     \
-    "ldr.w r7, [r0, #160]\n\t"                                                                     \
-    "ldr.w r8, [r0, #192]\n\t"                                                                     \
-    "ldr.w r9, [r0, #224]\n\t"                                                                     \
+    "ldr r2, [r0]\n\t"                                                                           \
+    "ldr r3, [r0, #32]\n\t"                                                                      \
+    "ldr r4, [r0, #64]\n\t"                                                                      \
+    "ldr r12, [r0, #96]\n\t"                                                                     \
+    "ldr r6, [r0, #128]\n\t"                                                                     \
+    "ldr r7, [r0, #160]\n\t"                                                                     \
+    "ldr r8, [r0, #192]\n\t"                                                                     \
+    "ldr r9, [r0, #224]\n\t"                                                                     \
     "sub r2, r2, r3, lsl #1\n\t"                                                                   \
     "add r2, r2, r12\n\t"                                                                          \
     "sub r5, r8, r12\n\t"                                                                          \
@@ -83,10 +83,10 @@
     "add r3, r3, r9\n\t"                                                                           \
     "add r2, r2, r3\n\t"                                                                           \
     "add r4, r4, r5\n\t"                                                                           \
-    "ldr.w r6, [r0, #256]\n\t"                                                                     \
-    "ldr.w r7, [r0, #288]\n\t"                                                                     \
-    "ldr.w r8, [r0, #320]\n\t"                                                                     \
-    "ldr.w r12, [r0, #352]\n\t"                                                                    \
+    "ldr r6, [r0, #256]\n\t"                                                                     \
+    "ldr r7, [r0, #288]\n\t"                                                                     \
+    "ldr r8, [r0, #320]\n\t"                                                                     \
+    "ldr r12, [r0, #352]\n\t"                                                                    \
     "sub r8, r8, r9\n\t"                                                                           \
     "sub r6, r6, r7, lsl #1\n\t"                                                                   \
     "add r6, r6, r12\n\t"                                                                          \
@@ -94,10 +94,10 @@
     "sub r3, r3, r6\n\t"                                                                           \
     "add r4, r4, r8\n\t"                                                                           \
     "sub r5, r5, r8\n\t"                                                                           \
-    "ldr.w r6, [r0, #384]\n\t"                                                                     \
-    "ldr.w r7, [r0, #416]\n\t"                                                                     \
-    "ldr.w r8, [r0, #448]\n\t"                                                                     \
-    "ldr.w r9, [r0, #480]\n\t"                                                                     \
+    "ldr r6, [r0, #384]\n\t"                                                                     \
+    "ldr r7, [r0, #416]\n\t"                                                                     \
+    "ldr r8, [r0, #448]\n\t"                                                                     \
+    "ldr r9, [r0, #480]\n\t"                                                                     \
     "sub r8, r8, r12\n\t"                                                                          \
     "sub r6, r6, r7, lsl #1\n\t"                                                                   \
     "add r6, r6, r9\n\t"                                                                           \
