@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from cycle_networks import compare
-from cycle_shapes import KINDS, SPEED_KINDS, graph_of
+from cycle_shapes import GOALS, KINDS, graph_of
 from rich.console import Console
 from rich.table import Table
 
@@ -151,10 +151,10 @@ def drawn(name: str, kinds: list[str]) -> dict[str, dict[str, list[Sample]]]:
     samples = {part: defaultdict(list) for part in (FITTED, HELD_OUT)}
     for kind in kinds:
         device = DEVICES[name]
-        if kind in SPEED_KINDS:
+        if kind in GOALS:
             if not device.dsp:
                 continue
-            device = replace(device, optimize="speed")
+            device = replace(device, optimize=GOALS[kind])
         for part, share in ((FITTED, 2), (HELD_OUT, 1)):
             seed = zlib.crc32(f"{part} {kind}".encode())
             for symbol, found in measure(graph_of(kind, share * KINDS[kind], seed), device).items():

@@ -128,6 +128,12 @@ class Operators:
             kernel[0].flat[0], kernel[1].flat[0] = ir.INT8_MIN, -1
             self.ops[-1] = replace(self.ops[-1], kernel=kernel, activation_max=ir.INT8_MAX)
 
+    def compact_conv(self) -> None:
+        self.conv()
+
+    def compact_dense(self) -> None:
+        self.dense()
+
     def tiles(self) -> None:
         """Those that the kernel by tiles takes."""
         while True:
@@ -422,6 +428,8 @@ KINDS: dict[str, int] = {
     "conv": 120,
     "wide_conv": 60,
     "tiles": 60,
+    "compact_conv": 60,
+    "compact_dense": 50,
     "grouped": 60,
     "transposed": 60,
     "depthwise": 90,
@@ -453,8 +461,8 @@ KINDS: dict[str, int] = {
     "lstm": 24,
 }
 
-# Measured with kernels that trade flash for cycles.
-SPEED_KINDS = ("tiles",)
+# Measured with other kernels than the balanced ones: what `optimize` has to be.
+GOALS = {"tiles": "speed", "compact_conv": "size", "compact_dense": "size"}
 
 
 def graph_of(kind: str, count: int, seed: int) -> ir.Graph:
