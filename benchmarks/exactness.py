@@ -29,13 +29,14 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--inputs", type=int, default=100, help="random inputs, or steps, per model (%(default)s)")
     parser.add_argument("--emulated", type=int, default=5, help="of them on an emulated Cortex-M4 (%(default)s)")
+    parser.add_argument("--optimize", default="balanced", help="balanced, speed or size (%(default)s)")
     args = parser.parse_args()
     table = Table(title=f"C against LiteRT's reference kernels, {args.inputs} inputs, {args.emulated} emulated")
     for column in ("model", "MACs", "after rewrites", "inputs", "C differs", "simulator differs", "emulated differs"):
         table.add_column(column, justify="left" if column == "model" else "right")
     failed = False
     for path in [path for folder in args.folders for path in sorted(folder.glob("*.tflite"))]:
-        figures = compare(path, args.inputs, args.emulated)
+        figures = compare(path, args.inputs, args.emulated, args.optimize)
         failed |= any(figures[-3:])
         table.add_row(path.stem, *(f"{figure:,}" for figure in figures))
         Console(stderr=True).print(f"{path.stem}: {figures}")
@@ -43,13 +44,13 @@ def main() -> int:
     return int(failed)
 
 
-def compare(path: Path, count: int, emulated: int) -> tuple[int, ...]:
+def compare(path: Path, count: int, emulated: int, goal: str) -> tuple[int, ...]:
     """MACs as they came and after rewrites, inputs; then what differs: C from LiteRT, C from simulated, emulated."""
     graph = read_tflite(path)
     tensor = graph.tensors[graph.inputs[0]]
     x = random_inputs(tensor, count)
     with tempfile.TemporaryDirectory() as place:
-        shrinkfit.export(path, Path(place) / "net", name="net")
+        shrinkfit.export(path, Path(place) / "net", name="net", optimize=goal)
         host = shrinkfit.check(Path(place) / "net", x)
         core = shrinkfit.check(Path(place) / "net", x[:emulated], on="cortex-m4")
     expected = litert(path, x)

@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+Goal = Annotated[str, typer.Option(help="What kernels are chosen for: balanced, speed or size.", metavar="GOAL")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
 PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
@@ -113,7 +114,7 @@ def devices(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def price(model: Model, device: PartName = "efm32", as_json: AsJson = False) -> None:
+def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced", as_json: AsJson = False) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
@@ -123,7 +124,7 @@ def price(model: Model, device: PartName = "efm32", as_json: AsJson = False) -> 
     part = shrinkfit.get_device(device)
     budget = part.budget()
     with _native_silence():
-        cost = shrinkfit.price(model, device=part)
+        cost = shrinkfit.price(model, device=part, optimize=optimize)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -142,9 +143,7 @@ def export(
         Path | None, typer.Option(help=".npy with example inputs, for a model that is not quantized.")
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
-    optimize: Annotated[
-        str, typer.Option(help="What kernels are chosen for: balanced, speed or size.", metavar="GOAL")
-    ] = "balanced",
+    optimize: Goal = "balanced",
     no_optimize: Annotated[
         bool,
         typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),

@@ -162,6 +162,21 @@ def test_export_writes_the_folder(exported):
     assert (exported / "tiny.c").is_file()
 
 
+def test_size_is_priced_and_exported_with_less_code(run, tmp_path):
+    model, code = dense_model(tmp_path / "m.tflite", 40, 3), {}
+    for goal in ("balanced", "size"):
+        _, out, _ = run("price", model, "--optimize", goal, "--json")
+        code[goal] = json.loads(out)["cost"]["code_bytes"]
+        _, out, _ = run("export", model, "-o", tmp_path / goal, "--name", "m", "--optimize", goal, "--json")
+        assert json.loads(out)["code_bytes"] == code[goal]
+    assert code["size"] < code["balanced"]
+
+
+def test_a_goal_that_is_none_is_named(run, tmp_path):
+    status, _, err = run("price", dense_model(tmp_path / "m.tflite", 40, 3), "--optimize", "fast")
+    assert status != 0 and "'fast', expected one of balanced, speed, size" in err
+
+
 @pytest.mark.parametrize(
     ("flag", "rules", "layers"), [("--optimize=speed", ["drop_noop"], 1), ("--no-optimize", [], 2)]
 )

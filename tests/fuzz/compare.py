@@ -13,6 +13,7 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.optimize import optimize
+from shrinkfit.price.kernel import Choice
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz.draw import draw_graph, draw_inputs
@@ -21,6 +22,14 @@ from tests.fuzz.tight import tight_plan
 from tests.graph.litert_oracle import interpreter
 
 STEPS = 4
+
+# What export may choose from: without DSP instructions, and for each goal of `optimize` with them.
+CHOICES = {
+    "C scalar": Choice(False),
+    "C DSP twin": Choice(True),
+    "C DSP twin for speed": Choice(True, speed=True),
+    "C DSP twin for size": Choice(True, small=True),
+}
 
 
 @dataclass(frozen=True)
@@ -155,8 +164,8 @@ def _optimized(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome | No
 
 def _by_c(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome:
     try:
-        arenas = [("C scalar", Arena(graph, lib, False)), ("C DSP twin", Arena(graph, lib, True))]
-        arenas += [(f"{who}, tight", Arena(graph, lib, who != "C scalar", tight_plan)) for who, _ in arenas]
+        arenas = [(who, Arena(graph, lib, choice)) for who, choice in CHOICES.items()]
+        arenas += [(f"{who}, tight", Arena(graph, lib, choice, tight_plan)) for who, choice in CHOICES.items()]
     except ShrinkfitError as error:
         return Outcome(refused=str(error))
     return Outcome(next(filter(None, (_c(who, arena, graph, inputs, expected) for who, arena in arenas)), ""))

@@ -12,6 +12,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import Argument, calls
+from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, scratch_sizes
 from shrinkfit.write.pack import pack_calls
 from tests.runtime_c.native import POINTER, RUNTIME, guarded
@@ -74,21 +75,21 @@ class Arena:
         ShrinkfitError: the C runtime does not take an operator.
     """
 
-    def __init__(self, graph: ir.Graph, lib: ctypes.CDLL, dsp: bool, planner=plan) -> None:
-        self.graph, self.plan = graph, planner(graph, scratch_sizes(graph, dsp))
+    def __init__(self, graph: ir.Graph, lib: ctypes.CDLL, choice: Choice | bool, planner=plan) -> None:
+        self.graph, self.plan = graph, planner(graph, scratch_sizes(graph, choice))
         self.bytes = guarded(self.plan.arena_bytes, GARBAGE)
         # Constants lie in flash; copies show who writes there.
         self.flash = {name: values.copy() for name, values in graph.constants.items()}
         self.keep: list[np.ndarray] = []
-        self.calls = {op.name: self._calls(op, lib, dsp) for op in graph.ops}
+        self.calls = {op.name: self._calls(op, lib, choice) for op in graph.ops}
 
-    def _calls(self, op: ir.Op, lib: ctypes.CDLL, dsp: bool) -> list:
-        kernel = kernel_for(op, self.graph, dsp)
+    def _calls(self, op: ir.Op, lib: ctypes.CDLL, choice: Choice | bool) -> list:
+        kernel = kernel_for(op, self.graph, choice)
         if not kernel.symbol:
             return []
         function, made = getattr(lib, kernel.symbol), []
         function.restype = None
-        for packed, arguments in zip(pack_calls(op, self.graph, dsp), calls(op), strict=True):
+        for packed, arguments in zip(pack_calls(op, self.graph, choice), calls(op), strict=True):
             struct = filled(packed, self.keep)
             pointers = [POINTER(self._address(argument)) for argument in arguments]
             if kernel.takes_scratch:

@@ -111,7 +111,7 @@ def test_a_wrong_rewrite_is_noticed(lib, monkeypatch):
 @pytest.mark.parametrize("kind", ["conv2d", "dense", "resize_bilinear"])
 def test_an_output_too_far_over_an_input_is_noticed(kind, lib, monkeypatch):
     monkeypatch.setattr(arena, "overlap", lambda op, graph, position: Overlap(0, False, "wrong"))
-    assert first_wrong(lib, kind).startswith("C scalar")
+    assert "C scalar: " in first_wrong(lib, kind)
 
 
 @pytest.mark.parametrize(("exponent", "reads"), [(-16, False), (-15, True), (-9, True), (-8, False)])
