@@ -112,7 +112,7 @@ def test_profile_names_the_layers(exported):
     called = [call.name for call in result.profile.calls]
     expected = [
         "sf_conv2d_pairs_s8_dsp",
-        "sf_depthwise_s8_dsp",
+        "sf_depthwise_3x3_s8",
         "sf_add_s8_dsp",
         "sf_mean_s8_dsp",
         "sf_dense_pairs_s8_dsp",
