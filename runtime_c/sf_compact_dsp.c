@@ -20,13 +20,20 @@ SF_NOINLINE static void multiply_rows(const int8_t *weights[4], const int8_t *in
     const int8_t *w0 = weights[0], *w1 = weights[1], *w2 = weights[2], *w3 = weights[3];
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
     int8_t last[4] SF_ALIGN(4) = {0, 0, 0, 0};
-    for (const int8_t *end = in + (count & ~3); in < end;) {
-        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
-    }
-    if (count & 3) {
-        copy(last, in, count & 3);
+    const int8_t *end = in + (count & ~3);
+    int32_t rest = count & 3;
+    for (;;) {
+        while (in < end) {
+            sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
+        }
+        if (rest == 0) {
+            break;
+        }
+        /* Once more through the loop, with what is left as a word. */
+        copy(last, in, rest);
         in = last;
-        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
+        end = last + 4;
+        rest = 0;
     }
     sums[0] = s0;
     sums[1] = s1;
@@ -60,6 +67,25 @@ uint32_t sf_conv2d_compact_dsp_scratch_bytes(const sf_conv2d_params *p) {
     return ((uint32_t)w->kernel_height * w->kernel_width * w->in_channels + 3u) & ~3u;
 }
 
+/* The window at (top, left), tap by tap. */
+static inline void copy_window(const sf_window *w, int8_t zero_point, const int8_t *in, int32_t top,
+                               int32_t left, int8_t *to) {
+    for (int32_t i = 0; i < w->kernel_height; i++, top += w->dilation_height) {
+        int32_t x = left;
+        for (int32_t j = 0; j < w->kernel_width; j++, x += w->dilation_width) {
+            const int inside = (uint32_t)top < w->in_height && (uint32_t)x < w->in_width;
+            int32_t count = w->in_channels;
+            if (inside) {
+                to = copy(to, in + (top * w->in_width + x) * count, count);
+            } else {
+                for (; count > 0; count--) {
+                    *to++ = zero_point;
+                }
+            }
+        }
+    }
+}
+
 void sf_conv2d_compact_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *in, int8_t *out,
                               void *scratch) {
     const sf_window *w = &p->window;
@@ -68,7 +94,7 @@ void sf_conv2d_compact_s8_dsp(const sf_conv2d_params *restrict p, const int8_t *
     int8_t *window = (int8_t *)scratch;
     for (int32_t y = 0; y < w->out_height; y++) {
         for (int32_t x = 0; x < w->out_width; x++, out += w->out_channels) {
-            gather_taps(w, p->stage.in_zero_point, in, y * w->stride_height - w->pad_top,
+            copy_window(w, p->stage.in_zero_point, in, y * w->stride_height - w->pad_top,
                         x * w->stride_width - w->pad_left, window);
             multiply(&r, window, out);
         }
