@@ -20,20 +20,15 @@ SF_NOINLINE static void multiply_rows(const int8_t *weights[4], const int8_t *in
     const int8_t *w0 = weights[0], *w1 = weights[1], *w2 = weights[2], *w3 = weights[3];
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
     int8_t last[4] SF_ALIGN(4) = {0, 0, 0, 0};
-    const int8_t *end = in + (count & ~3);
-    int32_t rest = count & 3;
-    for (;;) {
-        while (in < end) {
-            sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
+    for (const int8_t *end = in + (count & ~3); in < end;) {
+        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
+    }
+    if (count & 3) {
+        for (int32_t i = 0; i < (count & 3); i++) {
+            last[i] = in[i];
         }
-        if (rest == 0) {
-            break;
-        }
-        /* Once more through the loop, with what is left as a word. */
-        copy(last, in, rest);
         in = last;
-        end = last + 4;
-        rest = 0;
+        sf_multiply_four(&in, &w0, &w1, &w2, &w3, &s0, &s1, &s2, &s3);
     }
     sums[0] = s0;
     sums[1] = s1;
@@ -75,12 +70,12 @@ static inline void copy_window(const sf_window *w, int8_t zero_point, const int8
         for (int32_t j = 0; j < w->kernel_width; j++, x += w->dilation_width) {
             const int inside = (uint32_t)top < w->in_height && (uint32_t)x < w->in_width;
             int32_t count = w->in_channels;
-            if (inside) {
-                to = copy(to, in + (top * w->in_width + x) * count, count);
-            } else {
-                for (; count > 0; count--) {
-                    *to++ = zero_point;
-                }
+            const int8_t *from = inside ? in + (top * w->in_width + x) * count : &zero_point;
+            for (; inside && count >= 4; count -= 4, to += 4, from += 4) {
+                sf_store32(to, sf_load32(from));
+            }
+            for (; count > 0; count--, from += inside) {
+                *to++ = *from;
             }
         }
     }
