@@ -72,7 +72,8 @@ class FitDevice(keras.callbacks.Callback):
             pruning begins.
         temperature: of the softmax that distillation compares.
         block_sparsity: share of the blocks of four input channels that becomes zero in dense layers and 1x1
-            convolutions, from the end of pruning on. No kernel of the C skips them yet: it saves nothing today.
+            convolutions, from the end of pruning on. Export takes kernels that skip them where that is faster; prices
+            while training count them like others.
         sparsity_layers: names or patterns of these layers; None for all.
         verbose: 1 prints a line whenever channels go.
     Attributes:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shrinkfit.graph import ir
-from shrinkfit.price.cycles_weighted import Counts, Window, gathered_rows
+from shrinkfit.price.cycles_windows import Counts, Window, gathered_rows
 from shrinkfit.price.kernels_3x3 import RUNS, Tiles
 
 

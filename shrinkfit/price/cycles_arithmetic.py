@@ -11,7 +11,7 @@ from math import prod
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.linear import line_of
-from shrinkfit.price.cycles_weighted import Counts, Window
+from shrinkfit.price.cycles_windows import Counts, Window
 from shrinkfit.price.kernels_arithmetic import broadcast_view, reduction_view
 from shrinkfit.price.kernels_layout import Copy, copies
 

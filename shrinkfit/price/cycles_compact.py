@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
-from shrinkfit.price.cycles_weighted import Counts, Window, gathered_taps
+from shrinkfit.price.cycles_windows import Counts, Window, gathered_taps
 
 
 def _rows(vectors: int, inputs: int, outputs: int) -> Counts:
