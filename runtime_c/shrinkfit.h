@@ -24,7 +24,7 @@
 
 /* Counts changes that make a generated model and the runtime disagree. Python reads it from here.
  */
-#define SF_FORMAT_VERSION 1
+#define SF_FORMAT_VERSION 2
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "shrinkfit's kernels read packed weights as little-endian words"

@@ -107,7 +107,7 @@ def test_cmake_builds_the_library(tmp_path):
 def test_wrong_runtime_version_is_refused(tmp_path):
     write_folder(nets.tiny(), tmp_path / "fw", name="net")
     header = tmp_path / "fw" / "shrinkfit.h"
-    header.write_text(header.read_text().replace("SF_FORMAT_VERSION 1", "SF_FORMAT_VERSION 99"))
+    header.write_text(header.read_text().replace("SF_FORMAT_VERSION 2", "SF_FORMAT_VERSION 99"))
     command = ["gcc", "-fsyntax-only", str(tmp_path / "fw" / "net.c")]
     assert "export the model again" in subprocess.run(command, capture_output=True, text=True).stderr
 

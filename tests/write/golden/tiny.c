@@ -5,7 +5,7 @@
 #include "sf_select.h"
 #include "tiny_weights.h"
 
-#if SF_FORMAT_VERSION != 1
+#if SF_FORMAT_VERSION != 2
 #error "tiny.c was written for another version of shrinkfit's runtime: export the model again"
 #endif
 
