@@ -8,6 +8,7 @@ Pure and deterministic: the same graph gives the same plan.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.calls import held_by_variables, is_filled, roots
@@ -77,7 +78,8 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     ]
     problem = _problem(graph, root_of, tensors, scratches)
     places = [state_bytes + offset for offset in place(problem, quick)]
-    live = {op.name: state_bytes + n for op, n in zip(graph.ops, problem.live, strict=False)}
+    # Behind the last buffer's end there may be operators that need nothing: reads of variables that nobody uses.
+    live = {op.name: state_bytes + n for op, n in zip_longest(graph.ops, problem.live[: len(graph.ops)], fillvalue=0)}
     by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}
     buffers = tensors + scratches

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.price.kernel import Kernel, word
-from shrinkfit.price.plain import LARGEST_INPUT, has_plain_sums, is_blank, magnitudes
+from shrinkfit.price.plain import LARGEST_INPUT, has_plain_sums, is_blank, magnitudes, short_scales
 
 STRUCT_BYTES = {"sf_conv2d_3x3_params": 40}
 SOURCES = (
@@ -63,7 +62,7 @@ def fits_tiles(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sums and requantization are exact: see sf_conv2d_3x3_params."""
     if is_blank(op):
         return True
-    is_plain = has_plain_sums(op, split_scales(op.effective_scales(source, target))[1])
+    is_plain = has_plain_sums(op, short_scales(op, source, target)[1])
     return is_plain and bool(magnitudes(op).max() * LARGEST_INPUT < LARGEST_SUM)
 
 

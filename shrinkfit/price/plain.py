@@ -14,6 +14,8 @@ PLAIN_ACCUMULATOR = 2**30
 PLAIN_SHIFTS = (-22, -1)
 # What inputs can make of one unit of weight: they lie in [-128, 127], padding as well.
 LARGEST_INPUT = 128
+# Both roundings together move a value by less than half a step more.
+STILL = 0.25
 # The sum over the even channel of a pair has 24 bits.
 PAIR_SUM = 2**23
 
@@ -29,14 +31,32 @@ def magnitudes(op: ir.Weighted) -> np.ndarray:
     return np.abs(op.kernel.astype(np.int64)).sum(axis=axes)
 
 
+def short_scales(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Multipliers and shifts of the output channels, for kernels that round twice.
+
+    A channel whose sums never come near half a step of the output, as one that training has given up, would need a
+    shift beyond the short requantization's: it gets a multiplier of 0, which gives the same.
+    """
+    scales = op.effective_scales(source, target)
+    multipliers, shifts = split_scales(scales)
+    low, high = PLAIN_SHIFTS
+    if is_blank(op):
+        return multipliers, np.clip(shifts, low, high)
+    still = (shifts < low) & (_largest_sums(op) * scales < STILL)
+    return np.where(still, 0, multipliers), np.where(still, high, shifts)
+
+
+def _largest_sums(op: ir.Weighted) -> np.ndarray:
+    return magnitudes(op) * 255 + np.abs(op.bias.astype(np.int64))
+
+
 def has_plain_sums(op: ir.Weighted, shifts: np.ndarray) -> bool:
     """Whether accumulators and shifts are such that the short requantization is exact.
 
     Args:
-        shifts: of the output channels, positive means left.
+        shifts: of the output channels as short_scales gives them, positive means left.
     """
-    worst = magnitudes(op) * 255 + np.abs(op.bias.astype(np.int64))
-    low, high = PLAIN_SHIFTS
+    worst, (low, high) = _largest_sums(op), PLAIN_SHIFTS
     return bool(worst.max() < PLAIN_ACCUMULATOR and shifts.min() >= low and shifts.max() <= high)
 
 
@@ -47,4 +67,4 @@ def fits_pairs(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
     even, odd = op.kernel[::2], op.kernel[1::2]
     borrows = np.any((even[: len(odd)] == ir.INT8_MIN) & (odd < 0))
     fits = magnitudes(op)[::2].max() * LARGEST_INPUT < PAIR_SUM
-    return bool(fits and not borrows and has_plain_sums(op, split_scales(op.effective_scales(source, target))[1]))
+    return bool(fits and not borrows and has_plain_sums(op, short_scales(op, source, target)[1]))

@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import split_scales
-from shrinkfit.price.plain import has_plain_sums, is_blank
+from shrinkfit.price.plain import has_plain_sums, is_blank, short_scales
 
 # Bands are as high as their buffers fit these bytes; higher ones widen fewer rows twice.
 BAND_BYTES = 4096
@@ -43,7 +42,7 @@ def has_strips(op: ir.DepthwiseConv2D, source: ir.Tensor, target: ir.Tensor) -> 
     if op.window != (3, 3) or op.dilation != (1, 1) or op.stride not in ((1, 1), (2, 2)):
         return False
     full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
-    return is_blank(op) or (full_range and has_plain_sums(op, split_scales(op.effective_scales(source, target))[1]))
+    return is_blank(op) or (full_range and has_plain_sums(op, short_scales(op, source, target)[1]))
 
 
 def strips(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Strips:

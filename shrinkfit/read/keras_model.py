@@ -76,7 +76,7 @@ def _needs_calibration(topology: Topology, missing: tuple[Stage, ...], learned: 
 
 
 def shape_weights(node: Node) -> dict[str, np.ndarray]:
-    """Made-up values in the canonical shapes of a node's variables, without memory of their own.
+    """Made-up values in the canonical shapes of a node's variables.
 
     Each output channel of a kernel has a scale of its own, as trained kernels have: it is stored
     per channel, and that is what pricing has to see.
@@ -91,4 +91,7 @@ def _ramp(node: Node, role: str, shape: tuple[int, ...]) -> np.ndarray:
     # The axes of the output channels, as Keras has them.
     channel_axes = {"depthwise": shape[-2:], "conv_transpose": (shape[-2], 1)}.get(node.kind, shape[-1:])
     steps = np.linspace(1.0, 2.0, prod(channel_axes)).reshape(channel_axes)
-    return np.broadcast_to(steps, shape)
+    # One weight as large as int8 goes and small ones, as in trained kernels: sums that no kernel has to refuse.
+    values = np.array(np.broadcast_to(steps / 16, shape))
+    values[(0,) * (len(shape) - len(channel_axes))] = steps
+    return values

@@ -13,12 +13,11 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
-from shrinkfit.price.plain import has_plain_sums
+from shrinkfit.price.plain import has_plain_sums, short_scales
 from shrinkfit.price.strips import strips
 from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
 from shrinkfit.write.packed import Packed
@@ -63,7 +62,7 @@ def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[
     if isinstance(op, ir.Dense):
         multipliers, shifts = dense_multipliers(op, source, target)
     else:
-        multipliers, shifts = split_scales(op.effective_scales(source, target))
+        multipliers, shifts = short_scales(op, source, target)
     # Outputs of a transposed convolution differ in how many taps reach them.
     is_folded = not isinstance(op, ir.TransposeConv2D)
     arrays = {

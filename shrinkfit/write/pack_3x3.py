@@ -6,8 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import split_scales
-from shrinkfit.price.plain import PLAIN_SHIFTS, is_blank
+from shrinkfit.price.plain import short_scales
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -46,9 +45,7 @@ def tile_rows(kernel: np.ndarray) -> np.ndarray:
 
 def records(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
     """int32 [groups of four * 16]: of each channel twice the bias, multiplier, right shift less 1, offset."""
-    multipliers, shifts = split_scales(op.effective_scales(source, target))
-    if is_blank(op):
-        shifts = np.clip(shifts, *PLAIN_SHIFTS)
+    multipliers, shifts = short_scales(op, source, target)
     made = np.zeros((-(-op.channels // GROUP) * GROUP, 4), np.int64)
     rights = -shifts - 1
     offsets = (2 * target.zero_point + 1) << rights

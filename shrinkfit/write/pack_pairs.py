@@ -6,8 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.fixedpoint import split_scales
-from shrinkfit.price.plain import PLAIN_SHIFTS, is_blank
+from shrinkfit.price.plain import short_scales
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -43,9 +42,7 @@ def pair_rows(kernel: np.ndarray) -> np.ndarray:
 
 def records(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
     """int32 [groups * 9]: of four channels how far to shift right, less 1, then {twice the bias, multiplier}."""
-    multipliers, shifts = split_scales(op.effective_scales(source, target))
-    if is_blank(op):
-        shifts = np.clip(shifts, *PLAIN_SHIFTS)
+    multipliers, shifts = short_scales(op, source, target)
     groups = -(-op.channels // GROUP)
     made = np.zeros((groups * GROUP, 3), np.int64)
     made[: op.channels] = np.stack([2 * fold_zero_point(op, source.zero_point), multipliers, -shifts - 1], axis=1)

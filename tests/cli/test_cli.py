@@ -216,9 +216,9 @@ def test_check_on_the_host(run, exported, tmp_path, given):
 def test_check_finds_changed_weights(run, exported):
     weights = exported / "tiny_weights.h"
     text = weights.read_text()
-    start = text.index("{", text.index("int8_t"))
+    start = text.index("{", text.index("_stream["))
     number = text[start + 1 :].split(",")[0].strip()
-    weights.write_text(text[:start] + "{" + text[start + 1 :].replace(number, str(-int(number)), 1))
+    weights.write_text(text[:start] + "{" + text[start + 1 :].replace(number, str(int(number) + 256 * 3000), 1))
     status, out, _ = run("check", exported)
     assert status == 1 and "bytes differ" in out
 

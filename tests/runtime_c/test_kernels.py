@@ -136,3 +136,15 @@ def test_extreme_output_scales(lib, make, shift_scale):
     (op,) = graph.ops
     op = replace(op, kernel_scales=np.full(op.channels, shift_scale, np.float32))
     assert_same(lib, replace(graph, ops=(op,)), inputs_for(graph, rng))
+
+
+@pytest.mark.parametrize("make", ["conv", "depthwise"])
+def test_a_channel_that_never_moves_costs_no_other_kernel(lib, make):
+    sizes = {"conv": dict(size=(5, 5), channels=9, kernel=(3, 3), out=6), "depthwise": dict(size=(5, 5), channels=6)}
+    graph = getattr(graphs, make)(np.random.default_rng(7), **sizes[make] | dict(kernel=(3, 3), zp=-128))
+    (op,) = graph.ops
+    scales = op.kernel_scales.copy()
+    scales[2] = 1e-12
+    still = replace(graph, ops=(replace(op, kernel_scales=scales),))
+    assert kernel_for(still.ops[0], still, True).symbol == kernel_for(op, graph, True).symbol
+    assert_same(lib, still, inputs_for(still, np.random.default_rng(8)))
