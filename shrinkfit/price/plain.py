@@ -42,7 +42,8 @@ def short_scales(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple
     low, high = PLAIN_SHIFTS
     if is_blank(op):
         return multipliers, np.clip(shifts, low, high)
-    still = (shifts < low) & (_largest_sums(op) * scales < STILL)
+    # The smallest scales are split into a multiplier of 0 and a shift of 0.
+    still = ((shifts < low) | (multipliers == 0)) & (_largest_sums(op) * scales < STILL)
     return np.where(still, 0, multipliers), np.where(still, high, shifts)
 
 
