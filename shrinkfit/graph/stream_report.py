@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shrinkfit.graph import ir
@@ -16,6 +16,11 @@ _EQUALS = {
     WARM: "every output equals the model's for all frames since the reset, from call {calls} on",
     APPROXIMATE: "outputs differ from the model's: it pads behind the window where the stream has real frames",
 }
+_MEASURED = (
+    "  measured on {windows} windows of the inputs given: {equal_percent:.1f} % of the outputs are equal, "
+    "{mean_steps:.2f} steps apart in the mean and {largest_steps:.0f} at most; the largest output is the same one in "
+    "{same_largest_percent:.1f} %"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class StreamReport:
     state_bytes: int
     macs_per_call: int
     macs_per_window: int
+    difference: dict[str, float] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
@@ -84,6 +90,8 @@ class StreamReport:
             for one in self.padded
             if not one.causal
         ]
+        if self.difference:
+            lines.append(_MEASURED.format(**self.difference))
         late = max(self.delay_frames.values(), default=0)
         lines += [f"  outputs are {late} frames late"] if late > 0 else []
         return "\n".join([*lines, *([f"  {self.advice}"] if self.advice else [])])

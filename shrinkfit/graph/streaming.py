@@ -8,10 +8,12 @@ one that the model itself would give: `timeline` says which rows, and what the o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.stream_difference import measured
 from shrinkfit.graph.stream_report import StreamReport, report_of
 from shrinkfit.graph.timeline import Need, Rows, Step, Timelines, flat_inputs, timelines
 
@@ -29,12 +31,13 @@ class Streaming:
     report: StreamReport
 
 
-def to_streaming(graph: ir.Graph, frames_per_call: int | None = None) -> Streaming:
+def to_streaming(graph: ir.Graph, frames_per_call: int | None = None, examples: Any = None) -> Streaming:
     """Turn a graph into one that takes new frames and keeps what it needs of those before.
 
     Args:
         graph: int8, without state; axis 1 of its inputs is time.
         frames_per_call: new frames a call; None for the fewest that the strides in time allow, which is their product.
+        examples: float [n, *input shape], on which the difference is measured where outputs are not equal.
     Returns:
         the graph and its report. A model without padding along time gives what it gives for the last whole window. One
         that pads before the window alone (causal) gives what it gives for everything since the reset. What pads behind
@@ -51,7 +54,10 @@ def to_streaming(graph: ir.Graph, frames_per_call: int | None = None) -> Streami
     streamed = ir.Graph(
         graph.name, made.tensors, tuple(made.ops), graph.inputs, graph.outputs, graph.constants, made.variables
     )
-    return Streaming(streamed, report_of(graph, streamed, found))
+    report = report_of(graph, streamed, found)
+    if not report.exact and examples is not None and len(graph.inputs) == len(graph.outputs) == 1:
+        report = replace(report, difference=measured(graph, streamed, report, examples))
+    return Streaming(streamed, report)
 
 
 class _Made:

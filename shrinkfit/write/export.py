@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
+from shrinkfit.graph.stream_report import StreamReport
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, optimized_for, price_graph
@@ -62,6 +64,7 @@ class ExportReport:
         cost: the same figures that training is held to.
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
+        streaming: what a streamed model computes; None for others.
     """
 
     name: str
@@ -70,6 +73,7 @@ class ExportReport:
     cost: Cost = field(repr=False)
     limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
+    streaming: StreamReport | None = None
 
     @property
     def held(self) -> bool:
@@ -89,6 +93,7 @@ class ExportReport:
             of = "" if limit is None else f" of {_figure(limit)}"
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
+        lines += [] if self.streaming is None else [str(self.streaming)]
         return "\n".join(lines)
 
 
@@ -105,6 +110,8 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    streaming: bool | None = None,
+    frames_per_call: int | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -118,6 +125,9 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
+            needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
+        frames_per_call: how many, with streaming; None for the fewest that the model's strides allow.
 
     Returns:
         The report, also written as report.json.
@@ -135,7 +145,14 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
-    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
+    stream = None
+    if getattr(source, "streaming", False) if streaming is None else streaming:
+        frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
+        made = to_streaming(graph, frames_per_call, calibration)
+        graph, stream = made.graph, made.report
+    return write_folder(
+        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, stream=stream
+    )
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -157,16 +174,18 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    stream: StreamReport | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites, and what a streamed graph
+    computes, are reported too.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
-    model = _model(graph, name, part, _checked_labels(graph, labels))
+    model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
     cost = price_graph(graph, part)
     files = _files(model, part, cost)
     tflite, missing = _tflite(graph)
@@ -174,9 +193,10 @@ def write_folder(
         files[f"{name}.tflite"] = tflite
     details = _details(model, part, cost, limits, sorted([*files, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
+    details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, limits, details)
+    return ExportReport(name, place, part.name, cost, limits, details, stream)
 
 
 def format_version() -> int:
