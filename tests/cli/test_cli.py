@@ -172,6 +172,21 @@ def test_size_is_priced_and_exported_with_less_code(run, tmp_path):
     assert code["size"] < code["balanced"]
 
 
+def test_all_parts_in_one_table(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 40, 3)
+    status, out, _ = run("price", model, "--all-devices")
+    assert status == 0 and all(part.name in out for part in shrinkfit.devices())
+    parts = json.loads(run("price", model, "--all-devices", "--json")[1])
+    assert [part["device"] for part in parts] == [part.name for part in shrinkfit.devices()]
+    alone = shrinkfit.price(model, "nrf52832")
+    assert next(part for part in parts if part["device"] == "nrf52832")["costs"] == alone.as_costs()
+
+
+def test_no_part_is_enough(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 1_000_000, 1)
+    assert run("price", model, "--all-devices")[0] == 1
+
+
 def test_a_goal_without_rewrites_is_refused(run, tmp_path):
     model = dense_model(tmp_path / "m.tflite", 40, 3)
     status, _, err = run("export", model, "-o", tmp_path / "fw", "--name", "m", "--no-optimize", "--optimize", "size")
