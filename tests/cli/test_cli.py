@@ -185,7 +185,7 @@ def test_all_parts_in_one_table(run, tmp_path):
 
 
 def test_no_part_is_enough(run, tmp_path, monkeypatch):
-    small = Device("small", core="cortex-m0plus", clock_hz=1_000_000, ram_bytes=512, flash_bytes=4096)
+    small = Device("small", core="cortex-m0plus", clock_hz=1_000_000, ram_bytes=64, flash_bytes=256)
     monkeypatch.setattr(parts, "devices", lambda: (small,))
     status, out, _ = run("price", dense_model(tmp_path / "m.tflite", 40, 3), "--all-devices")
     assert status == 1 and "over: RAM, flash" in out
