@@ -33,7 +33,7 @@ class PartCost:
             "title": self.device.title,
             "limits": self.device.budget().limits(),
             "costs": self.cost.as_costs(),
-            "over": sorted(self.over),
+            "over": list(self.over),
         }
 
 
