@@ -135,12 +135,20 @@ def price(
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
+    graph = priced_graph(model, optimize, streaming, frames_per_call)
+    return price_graph(graph, optimized_for(get_device(device), optimize))
+
+
+def priced_graph(
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> Graph:
+    """The graph whose cost `price` tells; arguments and errors are its own."""
+    graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
     if streaming:
         graph = to_streaming(graph, frames_per_call).graph
-    return price_graph(graph, part)
+    return graph
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:
