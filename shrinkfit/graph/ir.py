@@ -73,8 +73,8 @@ __all__ = [
     "Dequantize", "Elementwise", "Graph", "GraphError", "Mean", "Mul", "Op", "Pad", "Padding", "Passing", "Pool2D",
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",
     "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "Transpose",
-    "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "same_padding", "transpose_padding",
-    "window_output_size",
+    "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "require", "same_padding",
+    "transpose_padding", "window_output_size",
 ]
 # fmt: on
 

@@ -13,11 +13,12 @@ from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.price.arena import Plan, plan
-from shrinkfit.price.calls import flash_tensors, roots
+from shrinkfit.price.calls import flash_tensors, is_free, roots
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice, word
-from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
+from shrinkfit.price.shared import data_bytes
 from shrinkfit.read.source import is_tflite, read_source
 
 
@@ -141,10 +142,8 @@ def price_graph(graph: Graph, device: Device) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses."""
     choice = Choice.of(device)
     memory = plan(graph, scratch_sizes(graph, choice))
-    constants, time = _constants_by_op(graph), estimate(graph, device)
-    layers = tuple(
-        _layer(graph, op, choice, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
-    )
+    constants, time = _constants_by_op(graph, choice), estimate(graph, device)
+    layers = tuple(_layer(graph, op, memory, constants, time.layers[op.name]) for op in graph.ops if not is_free(op))
     data, code = constant_bytes(graph, device), linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
     return Cost(
@@ -168,8 +167,11 @@ def price_graph(graph: Graph, device: Device) -> Cost:
 
 def constant_bytes(graph: Graph, device: Device) -> int:
     """Constant data of all layers, with what belongs to none: a constant that is an output of the model."""
-    layers = (kernel_for(op, graph, Choice.of(device)).data_bytes for op in graph.ops)
-    return sum(layers) + sum(map(word, flash_tensors(graph).values())) + reset_data_bytes(graph)
+    return (
+        sum(data_bytes(graph, Choice.of(device)).values())
+        + sum(map(word, flash_tensors(graph).values()))
+        + reset_data_bytes(graph)
+    )
 
 
 def latency_ms(cycles: int | None, device: Device) -> float | None:
@@ -187,25 +189,23 @@ def energy_uj(cycles: int | None, device: Device) -> float | None:
     return 1e-6 * cycles * device.active_ua_per_mhz * (device.supply_volts or SUPPLY_VOLTS)
 
 
-def _constants_by_op(graph: Graph) -> dict[str, int]:
-    """Operator -> bytes of the constants that it is the first to read."""
-    left, root_of, found = flash_tensors(graph), roots(graph), {}
+def _constants_by_op(graph: Graph, choice: Choice) -> dict[str, int]:
+    """Operator -> bytes of its own constants, and of those of the graph that it is the first to read."""
+    left, root_of, found = flash_tensors(graph), roots(graph), data_bytes(graph, choice)
     for op in graph.ops:
-        if op.kind != "reshape":
-            found[op.name] = sum(word(left.pop(root_of[name], 0)) for name in op.inputs)
+        if not is_free(op):
+            found[op.name] += sum(word(left.pop(root_of[name], 0)) for name in op.inputs)
     return found
 
 
-def _layer(
-    graph: Graph, op: Op, choice: Choice, memory: Plan, constants: dict[str, int], cycles: int | None
-) -> LayerCost:
+def _layer(graph: Graph, op: Op, memory: Plan, constants: dict[str, int], cycles: int | None) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
         kind=op.kind,
         output_shape=graph.tensors[(*op.outputs, *op.inputs)[0]].shape,
         weights=op.weight_count,
-        bytes=kernel_for(op, graph, choice).data_bytes + constants[op.name],
+        bytes=constants[op.name],
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],

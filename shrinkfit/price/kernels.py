@@ -18,7 +18,7 @@ from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
 from shrinkfit.price.arena import reset_fills
-from shrinkfit.price.calls import calls, held_by_variables, is_filled
+from shrinkfit.price.calls import calls, held_by_variables, is_filled, is_free
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
 from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
@@ -76,7 +76,7 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     Raises:
         UnsupportedLayerError: no kernel takes this operator; the message names it.
     """
-    if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
+    if is_free(op) or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
     if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS:
         _check_limits(op, graph)
@@ -116,7 +116,7 @@ def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
 
 def run_frame_bytes(graph: ir.Graph) -> int:
     """A bound on the stack frame of the model's run function itself."""
-    made = [arguments for op in graph.ops if op.kind != "reshape" for arguments in calls(op)]
+    made = [arguments for op in graph.ops if not is_free(op) for arguments in calls(op)]
     passed = max((len(arguments) for arguments in made), default=0) + 1
     is_chain = not graph.variables and all(len(op.inputs) == len(op.outputs) == 1 for op in graph.ops)
     frame = CHAIN_FRAME_BYTES if is_chain else BRANCHED_FRAME_BYTES

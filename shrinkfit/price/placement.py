@@ -48,14 +48,18 @@ class Problem:
     @cached_property
     def live(self) -> list[int]:
         """Moment -> bytes that no plan can do without, what may overlap counted once."""
-        bytes_ = [sum(self.sizes[i] for i in alive) for alive in self.moments]
         over: dict[int, list[tuple[int, int]]] = {}
         for a, b, gap in (*self.gaps, *((a, b, 0) for a, b in self.in_place)):
             over.setdefault(b, []).append((a, gap))
-        for b, sides in over.items():
-            both = sum(self.sizes[a] for a, _ in sides)
-            gap = min(gap for _, gap in sides)
-            bytes_[self.spans[b][0]] -= both + self.sizes[b] - max(self.sizes[b], gap + both)
+        bytes_ = []
+        for moment, alive in enumerate(self.moments):
+            total = sum(self.sizes[i] for i in alive)
+            for b in alive:
+                sides = [(a, gap) for a, gap in over.get(b, ()) if self.spans[a][0] <= moment <= self.spans[a][1]]
+                if sides:
+                    both, gap = sum(self.sizes[a] for a, _ in sides), min(gap for _, gap in sides)
+                    total -= both + self.sizes[b] - max(self.sizes[b], gap + both)
+            bytes_.append(max(total, max((self.sizes[i] for i in alive), default=0)))
         return bytes_
 
     @property
@@ -88,6 +92,17 @@ def place(problem: Problem, quick: bool = False) -> tuple[int, ...]:
     if units.peak(best) > bound and units.count <= SEARCHED_UNITS:
         best = _Search(units, bound, best).run()
     return tuple(best[unit] for unit in units.unit_of)
+
+
+def covered(problem: Problem, places: list[int]) -> list[int]:
+    """Moment -> bytes of all that is alive where it has been placed, what overlaps counted once."""
+    found = []
+    for alive in problem.moments:
+        total, end = 0, 0
+        for start, size in sorted((places[i], problem.sizes[i]) for i in alive):
+            total, end = total + max(start + size - max(start, end), 0), max(end, start + size)
+        found.append(total)
+    return found
 
 
 class _Units:

@@ -29,6 +29,7 @@ from shrinkfit.price.cost import Cost, optimized_for, price_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
+from shrinkfit.price.shared import shared_with
 from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
@@ -223,7 +224,14 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
         for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
-    return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
+    shared, first, layers = shared_with(graph, choice), {}, []
+    for part, identifier in zip(parts, identifiers, strict=True):
+        op, _, packed, _ = part
+        owner = first.setdefault(shared.get(op.name, op.name), (identifier, packed))
+        if op.name in shared and not packed.has_arrays_of(owner[1]):
+            raise ExportError(f"{op.where} was priced with the constants of '{shared[op.name]}', which differ")
+        layers.append(Layer(*part, identifier, owner[0] if op.name in shared else identifier))
+    return tuple(layers)
 
 
 def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:

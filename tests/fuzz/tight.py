@@ -49,7 +49,7 @@ def _pairs(graph: ir.Graph, root_of: dict[str, str], sizes: dict[str, int]):
     """At most one input for each output, in the order of the operators."""
     tensors = [b for b in tensor_buffers(graph, root_of) if b.name in sizes]
     found = {}
-    for (source, target), rule in overlaps(graph, root_of, tensors).items():
+    for (source, target), rule in overlaps(graph, tensors).items():
         if target not in {made for _, made in found}:
             found[source, target] = rule
     return found
