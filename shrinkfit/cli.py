@@ -30,6 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Goal = Annotated[str, typer.Option(help="What kernels are chosen for: balanced, speed or size.", metavar="GOAL")]
+Ram = Annotated[
+    str | None, typer.Option(help="smallest: layers around the peak run in stripes of rows.", metavar="smallest")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
 PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
@@ -114,7 +117,9 @@ def devices(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced", as_json: AsJson = False) -> None:
+def price(
+    model: Model, device: PartName = "efm32", optimize: Goal = "balanced", ram: Ram = None, as_json: AsJson = False
+) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
@@ -124,7 +129,7 @@ def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced",
     part = shrinkfit.get_device(device)
     budget = part.budget()
     with _native_silence():
-        cost = shrinkfit.price(model, device=part, optimize=optimize)
+        cost = shrinkfit.price(model, device=part, optimize=optimize, ram=ram)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -144,6 +149,7 @@ def export(
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
     optimize: Goal = "balanced",
+    ram: Ram = None,
     no_optimize: Annotated[
         bool,
         typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),
@@ -164,6 +170,7 @@ def export(
             calibration=_array(calibration),
             labels=None if labels is None else [label.strip() for label in labels.split(",")],
             optimize=False if no_optimize else optimize,
+            ram=ram,
         )
     _finish(report, as_json)
 

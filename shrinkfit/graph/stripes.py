@@ -38,6 +38,21 @@ class Cut:
     keep: bool
 
 
+@dataclass(frozen=True)
+class Load:
+    """What one stripe does.
+
+    Args:
+        needed: tensor inside -> the rows of it that are there.
+        new: those of them that are computed; None for none.
+        read: tensor from outside -> the rows that are read.
+    """
+
+    needed: dict[str, Rows]
+    new: dict[str, Rows | None]
+    read: dict[str, Rows]
+
+
 class _NoStripe(Exception):
     """A stripe would need rows that are padding alone, or begin inside a word."""
 
@@ -85,6 +100,68 @@ def striped(graph: ir.Graph, cut: Cut) -> ir.Graph | None:
     inside = {name for op in graph.ops[cut.first : cut.last] for name in op.outputs}
     tensors = {name: tensor for name, tensor in (graph.tensors | work.tensors).items() if name not in inside}
     return replace(graph, tensors=tensors, ops=ops)
+
+
+def loads(graph: ir.Graph, cut: Cut) -> list[Load]:
+    """What each stripe does, worked out from rows alone; empty where `striped` gives None."""
+    region = graph.ops[cut.first : cut.last + 1]
+    (target,) = graph.op_outputs(region[-1])
+    height, found, done = target.shape[1], [], {}
+    if cut.rows >= height or cut.rows * _row_bytes(target) % WORD:
+        return []
+    try:
+        for at in range(0, height, cut.rows):
+            found.append(_load(graph, region, (at, min(at + cut.rows, height)), done))
+            done = {name: rows[1] for name, rows in found[-1].needed.items()} if cut.keep else {}
+    except _NoStripe:
+        return []
+    return found
+
+
+def _load(graph: ir.Graph, region: tuple[ir.Op, ...], rows: Rows, done: dict[str, int]) -> Load:
+    """done: tensor -> how many of its first rows the stripes before have made and left."""
+    made = {op.outputs[0] for op in region}
+    load = Load({region[-1].outputs[0]: rows}, {}, {})
+    for op in reversed(region):
+        (name,) = op.outputs
+        if name not in load.needed:
+            continue
+        first, end = load.needed[name]
+        start = max(first, done.get(name, first))
+        load.new[name] = (start, end) if start < end else None
+        if start == end:
+            continue
+        for source in op.inputs:
+            if source in made or not _is_whole(source, op, graph):
+                low, high = _rows_read(graph, op, source, (start, end))
+                rows_of = load.needed if source in made else load.read
+                old = rows_of.get(source, (low, high))
+                rows_of[source] = min(low, old[0]), max(high, old[1])
+    return load
+
+
+def _is_whole(name: str, op: ir.Op, graph: ir.Graph) -> bool:
+    """Whether an operator reads all of an input for each row of its output."""
+    return op.kind in TWO_SIDED and not _has_rows(name, op, graph)
+
+
+def _rows_read(graph: ir.Graph, op: ir.Op, source: str, rows: Rows) -> Rows:
+    """The rows of one of its inputs that an operator needs for rows of its output."""
+    low, high = _reach(op, rows)
+    low, high = max(low, 0), min(high, graph.tensors[source].shape[1])
+    if low >= high:
+        raise _NoStripe
+    return low, high
+
+
+def _reach(op: ir.Op, rows: Rows) -> Rows:
+    """The same before padding is cut off."""
+    if op.kind == "pad":
+        return rows[0] - op.padding.top, rows[1] - op.padding.top
+    if op.kind not in WINDOWED:
+        return rows
+    step, top, apart = op.stride[0], op.padding.top, getattr(op, "dilation", (1, 1))[0]
+    return rows[0] * step - top, (rows[1] - 1) * step - top + (op.window[0] - 1) * apart + 1
 
 
 def _row_bytes(tensor: ir.Tensor) -> int:
@@ -153,62 +230,25 @@ class _Work:
     def stripe(self, rows: Rows) -> str:
         """The name of these rows of the last output."""
         self.count += 1
-        needed, new = self._needs(rows)
+        done = {name: piece.rows[1] for name, piece in self.before.items()} if self.cut.keep else {}
+        load = _load(self.graph, self.region, rows, done)
         pieces: dict[str, _Piece] = {}
         for place, op in enumerate(self.region):
             (name,) = op.outputs
-            if name in needed:
-                pieces[name] = self._piece(place, op, needed[name], new[name], pieces)
+            if name in load.needed:
+                pieces[name] = self._piece(place, op, load.needed[name], load.new[name], pieces)
         self.before = pieces
         return pieces[self.region[-1].outputs[0]].name
-
-    def _needs(self, rows: Rows) -> tuple[dict[str, Rows], dict[str, Rows | None]]:
-        """Of each tensor inside the rows that this stripe reads, and those of them that it has to compute."""
-        needed, new = {self.region[-1].outputs[0]: rows}, {}
-        for op in reversed(self.region):
-            (name,) = op.outputs
-            if name not in needed:
-                continue
-            first, end = needed[name]
-            done = self.before[name].rows[1] if self.cut.keep and name in self.before else first
-            new[name] = (max(first, done), end) if done < end else None
-            if new[name] is None:
-                continue
-            for source in op.inputs:
-                if source in self.made:
-                    low, high = self._rows_read(op, source, new[name])
-                    old = needed.get(source, (low, high))
-                    needed[source] = min(low, old[0]), max(high, old[1])
-        return needed, new
-
-    def _rows_read(self, op: ir.Op, source: str, rows: Rows) -> Rows:
-        """The rows of one of its inputs that an operator needs for rows of its output."""
-        low, high = self._reach(op, rows)
-        height = self.graph.tensors[source].shape[1]
-        low, high = max(low, 0), min(high, height)
-        if low >= high:
-            raise _NoStripe
-        return low, high
-
-    @staticmethod
-    def _reach(op: ir.Op, rows: Rows) -> Rows:
-        """The same before padding is cut off."""
-        if op.kind == "pad":
-            return rows[0] - op.padding.top, rows[1] - op.padding.top
-        if op.kind not in WINDOWED:
-            return rows
-        step, top, apart = op.stride[0], op.padding.top, getattr(op, "dilation", (1, 1))[0]
-        return rows[0] * step - top, (rows[1] - 1) * step - top + (op.window[0] - 1) * apart + 1
 
     def _piece(self, place: int, op: ir.Op, rows: Rows, new: Rows | None, pieces: dict[str, _Piece]) -> _Piece:
         (name,) = op.outputs
         old = self.before.get(name)
         if new is None:
             return _Piece(self._slice(old.name, name, (rows[0] - old.rows[0], rows[1] - old.rows[0]), place), rows)
-        made = self._run(place, op, new, pieces)
         if new == rows:
-            return _Piece(made, rows)
-        kept = self._kept(name, (rows[0] - old.rows[0], new[0] - old.rows[0]))
+            return _Piece(self._run(place, op, new, pieces), rows)
+        kept = self._kept(place, name, (rows[0] - old.rows[0], new[0] - old.rows[0]))
+        made = self._run(place, op, new, pieces)
         whole = self._tensor(name, f"{name} rows {rows[0]} to {rows[1] - 1}", rows[1] - rows[0])
         if (new[0] - rows[0]) * _row_bytes(self.graph.tensors[name]) % WORD:
             raise _NoStripe
@@ -222,24 +262,25 @@ class _Work:
         self.ops.append((self.count, place, joined))
         return _Piece(whole, rows)
 
-    def _kept(self, name: str, rows: Rows) -> str:
-        """A copy of rows of the stripe before, made as soon as that has done with them."""
-        return self._slice(
-            self.before[name].name, name, rows, self.last_reader[name], is_view=False, stripe=self.count - 1
-        )
+    def _kept(self, place: int, name: str, rows: Rows) -> str:
+        """A copy of rows of the stripe before: put aside as soon as that has done with them, so that the rest of them
+        makes room, and put in front of the new rows when these are made."""
+        aside, whole = self.last_reader[name], (0, rows[1] - rows[0])
+        aside = self._slice(self.before[name].name, name, rows, aside, is_view=False, stripe=self.count - 1)
+        return self._slice(aside, name, whole, place, is_view=False)
 
     def _run(self, place: int, op: ir.Op, rows: Rows, pieces: dict[str, _Piece]) -> str:
         """The operator on the rows that make these rows of its output."""
         sources = []
         for source in op.inputs:
             if source in self.made:
-                low, high = self._rows_read(op, source, rows)
+                low, high = _rows_read(self.graph, op, source, rows)
                 start = pieces[source].rows[0]
                 sources.append(self._slice(pieces[source].name, source, (low - start, high - start), place))
-            elif _is_repeated(self.graph.tensors[source].shape) and op.kind in TWO_SIDED:
+            elif _is_whole(source, op, self.graph):
                 sources.append(source)
             else:
-                sources.append(self._slice(source, source, self._rows_read(op, source, rows), place))
+                sources.append(self._slice(source, source, _rows_read(self.graph, op, source, rows), place))
         (name,) = op.outputs
         target = self._tensor(name, f"{name} {self.count}", rows[1] - rows[0])
         fields = {"name": self.free_name(f"{op.name} {self.count}"), "inputs": tuple(sources), "outputs": (target,)}
@@ -250,7 +291,7 @@ class _Work:
         """What is left of the padding above and below."""
         if op.kind not in WINDOWED:
             return {}
-        low, high = self._reach(op, rows)
+        low, high = _reach(op, rows)
         height = self.graph.tensors[op.inputs[0]].shape[1]
         padding = replace(op.padding, top=max(-low, 0), bottom=max(high - height, 0))
         # A Pad's two descriptions are made from each other.

@@ -92,12 +92,6 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     )
 
 
-def bound_bytes(graph: Graph, scratch: dict[str, int]) -> int:
-    """No plan is smaller; arguments as those of `plan`."""
-    _, state_bytes = _state_offsets(graph)
-    return state_bytes + _problem(*_buffers(graph, scratch)).bound
-
-
 def _buffers(
     graph: Graph, scratch: dict[str, int]
 ) -> tuple[dict[tuple[str, str], Overlap], list[Buffer], list[Buffer]]:

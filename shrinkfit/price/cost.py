@@ -19,6 +19,7 @@ from shrinkfit.price.kernel import Choice, word
 from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
 from shrinkfit.price.shared import data_bytes
+from shrinkfit.price.smallest import Striping, with_ram
 from shrinkfit.read.source import is_tflite, read_source
 
 
@@ -67,6 +68,7 @@ class Cost:
         latency_ms: cycles at the device's clock; None where one of the two is not known.
         energy_uj: supply current x voltage in that time; None where cycles or current are not known.
         cycles_source: where the cycles come from, or what is missing.
+        stripes: layers that run in stripes of rows (ram="smallest"), with what that saves and costs.
     """
 
     device: str
@@ -84,6 +86,7 @@ class Cost:
     latency_ms: float | None = None
     energy_uj: float | None = None
     cycles_source: str = ""
+    stripes: tuple[Striping, ...] = ()
 
     def as_costs(self) -> dict[str, float]:
         """The resources that a budget can bound, by name; those of them that are known."""
@@ -115,7 +118,7 @@ class Cost:
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
-def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = True) -> Cost:
+def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = True, ram: str | None = None) -> Cost:
     """Price a model on a device.
 
     Args:
@@ -124,13 +127,15 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
         device: a catalogue name or a Device.
         optimize: as in `export`: "balanced", "speed" or "size"; True for what the device says; False: a .tflite file is
             priced as it came, not as export rewrites it.
+        ram: as in `export`: "smallest" for layers in stripes of rows.
     Raises:
-        ShrinkfitError: the model cannot be read.
+        ShrinkfitError: the model cannot be read, or ram is something else.
     """
     part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    return price_graph(graph, part)
+    graph, stripes = with_ram(graph, part, ram)
+    return price_graph(graph, part, stripes)
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:
@@ -138,8 +143,12 @@ def optimized_for(device: Device, optimize: bool | str) -> Device:
     return device if isinstance(optimize, bool) else replace(device, optimize=optimize)
 
 
-def price_graph(graph: Graph, device: Device) -> Cost:
-    """Price an integer graph; the same planner and the same figures that export uses."""
+def price_graph(graph: Graph, device: Device, stripes: tuple[Striping, ...] = ()) -> Cost:
+    """Price an integer graph; the same planner and the same figures that export uses.
+
+    Args:
+        stripes: how it was cut, for the record.
+    """
     choice = Choice.of(device)
     memory = plan(graph, scratch_sizes(graph, choice))
     constants, time = _constants_by_op(graph, choice), estimate(graph, device)
@@ -162,6 +171,7 @@ def price_graph(graph: Graph, device: Device) -> Cost:
         latency_ms=latency_ms(time.total, device),
         energy_uj=energy_uj(time.total, device),
         cycles_source=time.source,
+        stripes=stripes,
     )
 
 

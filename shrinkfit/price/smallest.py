@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A graph and a device in, out: the graph whose layers around the peak run in stripes of rows, so that it needs less RAM.
+"""A graph and a device in, out: the graph whose layers around the peak run in stripes of rows, to need less RAM.
 
 Each cut is planned as export plans it. Stripes cost cycles: rows that two of them need are computed twice or copied,
 and every call has a beginning and an end.
@@ -9,21 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log
 
 from shrinkfit.device import Device
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
-from shrinkfit.graph.stripes import Cut, are_local, can_cut, striped
-from shrinkfit.price.arena import Plan, bound_bytes, plan
+from shrinkfit.graph.stripes import Cut, Load, Rows, are_local, can_cut, loads, striped
+from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import scratch_sizes, stack_bytes
 
+SMALLEST = "smallest"
 # How often another peak is looked for, and how many cuts are planned for one.
-ROUNDS, TRIED = 4, 48
+ROUNDS, TRIED = 4, 12
 # Into how many stripes an output is cut.
-COUNTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 96, 128)
+COUNTS = (2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 # What needs at most that much more RAM than the smallest counts as small as that, and cycles decide.
-NEARLY = 1.01
+NEARLY = 1.02
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,15 @@ class Striping:
         """None where a kernel was not measured."""
         return None if self.cycles is None or self.cycles_before is None else self.cycles - self.cycles_before
 
+    def __str__(self) -> str:
+        extra = self.extra_cycles
+        cycles = "cycles not known" if extra is None else f"{extra:+,} cycles ({extra / self.cycles_before:+.1%})"
+        layers = f"'{self.first}'" if self.first == self.last else f"'{self.first}' to '{self.last}'"
+        return (
+            f"{layers} in {self.stripes} stripes of {self.rows} rows, rows of two stripes {self.overlap}: "
+            f"arena {self.arena_bytes_before:,} -> {self.arena_bytes:,} bytes, {cycles}"
+        )
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -77,6 +89,17 @@ class _Found:
     @property
     def work(self) -> int:
         return self.graph.macs if self.cycles is None else self.cycles
+
+
+def with_ram(graph: Graph, device: Device, ram: str | None) -> tuple[Graph, tuple[Striping, ...]]:
+    """`smallest` where ram is "smallest"; the graph as it is where it is None.
+
+    Raises:
+        ShrinkfitError: it is something else.
+    """
+    if ram not in (None, SMALLEST):
+        raise ShrinkfitError(f"ram is {ram!r}; expected {SMALLEST!r}, or None for layers in one piece")
+    return (graph, ()) if ram is None else smallest(graph, device)
 
 
 def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]:
@@ -100,52 +123,98 @@ def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]
 
 def _best_cut(before: _Found, device: Device) -> _Found | None:
     """The cut around the peak that leaves the least RAM; of those that leave nearly as little the fastest."""
-    found: list[_Found] = []
-    least, tried = before.ram_bytes, 0
     fixed = before.ram_bytes - before.plan.arena_bytes
-    for floor, first, last in _regions(before):
-        if floor + fixed >= least:
+    least, found = before.ram_bytes, []
+    for guess in _guesses(before):
+        if len(found) == TRIED:
             break
-        for cut in _cuts(before.graph, first, last):
-            graph = striped(before.graph, cut)
-            if graph is None or bound_bytes(graph, scratch_sizes(graph, Choice.of(device))) + fixed >= least * NEARLY:
-                continue
-            tried += 1
-            found.append(_Found.of(graph, device, cut))
-            least = min(least, found[-1].ram_bytes)
-            if tried >= TRIED or found[-1].ram_bytes <= (floor + fixed) * NEARLY:
-                break
-        if tried >= TRIED:
-            break
+        bytes_, fastest = guess.arena_bytes + fixed, min((one.graph.macs for one in found), default=None)
+        if bytes_ >= least or (found and bytes_ * NEARLY >= least and guess.macs >= fastest):
+            continue
+        found.append(_Found.of(striped(before.graph, guess.cut), device, guess.cut))
+        least = min(least, found[-1].ram_bytes)
     good = [one for one in found if one.ram_bytes <= least * NEARLY and one.ram_bytes < before.ram_bytes]
     return min(good, key=lambda one: (one.work, one.ram_bytes), default=None)
 
 
-def _regions(before: _Found) -> list[tuple[int, int, int]]:
-    """(bytes that no cut of them goes below, first operator, last) around the peak, the most promising first."""
+@dataclass(frozen=True)
+class _Guess:
+    """A cut that nobody has planned: it takes at least so many bytes, and so many multiply-accumulates."""
+
+    cut: Cut
+    arena_bytes: int
+    macs: int
+
+
+def _guesses(before: _Found) -> list[_Guess]:
+    """The most promising first; among those that promise nearly the same, the least work."""
+    found = [guess for region in _regions(before) for guess in _guesses_of(before.graph, *region)]
+    found = [guess for guess in found if guess.arena_bytes < before.plan.arena_bytes]
+    return sorted(found, key=lambda guess: (round(log(guess.arena_bytes, NEARLY)), guess.macs, guess.arena_bytes))
+
+
+def _regions(before: _Found) -> Iterator[tuple[int, int, int]]:
+    """(bytes that other operators need, first operator, last) of all that can be cut around the peak."""
     graph, live = before.graph, before.plan.live_bytes
     ops = graph.ops
     peak = next(i for i, op in enumerate(ops) if op.name == before.plan.peak_op)
-    found = []
     for first in range(peak, -1, -1):
-        if not are_local(graph, first, peak):
+        if not are_local(graph, first, first):
             break
         for last in range(peak, len(ops)):
-            if not are_local(graph, first, last):
+            if not are_local(graph, last, last):
                 break
             if can_cut(graph, first, last):
                 outside = [live[op.name] for i, op in enumerate(ops) if not first <= i <= last]
-                ends = graph.tensors[ops[last].outputs[0]].size_bytes
-                found.append((max([ends, *outside]), first, last))
-    return sorted(found, key=lambda region: (region[0], region[2] - region[1]))
+                yield max(outside, default=0), first, last
 
 
-def _cuts(graph: Graph, first: int, last: int) -> Iterator[Cut]:
-    """Few stripes first."""
+def _guesses_of(graph: Graph, outside_bytes: int, first: int, last: int) -> Iterator[_Guess]:
     height = graph.tensors[graph.ops[last].outputs[0]].shape[1]
     for rows in dict.fromkeys(-(-height // count) for count in COUNTS if count <= height):
         for keep in (False, True):
-            yield Cut(first, last, rows, keep)
+            cut = Cut(first, last, rows, keep)
+            stripes = loads(graph, cut)
+            if stripes:
+                inside = max(_live_bytes(graph, cut, load) for load in stripes)
+                yield _Guess(cut, max(outside_bytes, inside), _macs(graph, cut, stripes))
+
+
+def _live_bytes(graph: Graph, cut: Cut, load: Load) -> int:
+    """At least so much lives in a stripe: what is left of the inputs, what is done of the output, rows inside."""
+    ops = graph.ops[cut.first : cut.last + 1]
+    target = ops[-1].outputs[0]
+    outer = sum(_bytes(graph, name, (rows[0], graph.tensors[name].shape[1])) for name, rows in load.read.items())
+    outer += _bytes(graph, target, (0, load.needed[target][0]))
+    last = {name: place for place, op in enumerate(ops) for name in op.inputs}
+    sizes = {name: _bytes(graph, name, rows) for name, rows in load.needed.items()}
+    # What is kept for the next stripe is at least as much as came from the one before.
+    kept = {name: sizes[name] - _bytes(graph, name, load.new[name] or (0, 0)) for name in sizes}
+    alive, peak = {}, 0
+    for place, op in enumerate(ops):
+        (name,) = op.outputs
+        if name in sizes:
+            read = sum(alive.get(source, 0) for source in set(op.inputs) if last[source] == place)
+            waiting = sum(kept[other] for other in sizes if other not in alive and other != name)
+            peak = max(peak, sum(alive.values()) + waiting - read + max(read, sizes[name]))
+            alive[name] = sizes[name]
+            alive = {n: kept[n] if last.get(n) == place else size for n, size in alive.items()}
+    return outer + peak
+
+
+def _bytes(graph: Graph, name: str, rows: Rows) -> int:
+    tensor = graph.tensors[name]
+    return (rows[1] - rows[0]) * tensor.size_bytes // tensor.shape[1]
+
+
+def _macs(graph: Graph, cut: Cut, stripes: list[Load]) -> int:
+    """Of the whole graph when cut so."""
+    total = graph.macs
+    for op in graph.ops[cut.first : cut.last + 1]:
+        (name,) = op.outputs
+        rows = sum(high - low for low, high in (load.new.get(name) or (0, 0) for load in stripes))
+        total += graph.op_macs(op) * rows // graph.tensors[name].shape[1] - graph.op_macs(op)
+    return total
 
 
 def _striping(before: _Found, after: _Found) -> Striping:

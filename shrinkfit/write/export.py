@@ -30,6 +30,7 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.price.shared import shared_with
+from shrinkfit.price.smallest import Striping, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
@@ -90,6 +91,7 @@ class ExportReport:
             of = "" if limit is None else f" of {_figure(limit)}"
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
+        lines += [f"  {striping}" for striping in self.cost.stripes]
         return "\n".join(lines)
 
 
@@ -106,6 +108,7 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    ram: str | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -119,6 +122,8 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
+            cycles, which the report shows. None: all layers in one piece.
 
     Returns:
         The report, also written as report.json.
@@ -136,7 +141,9 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
-    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
+    cut, stripes = with_ram(graph, device, ram)
+    more = {"rewrites": records, "uncut": graph, "stripes": stripes}
+    return write_folder(cut, folder, name=name, device=device, labels=labels, budget=budget, **more)
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -158,19 +165,22 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    uncut: Graph | None = None,
+    stripes: tuple[Striping, ...] = (),
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites and stripes are reported
+    too. The .tflite is that of the graph before it was cut into stripes.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
     model = _model(graph, name, part, _checked_labels(graph, labels))
-    cost = price_graph(graph, part)
+    cost = price_graph(graph, part, stripes)
     files = _files(model, part, cost)
-    tflite, missing = _tflite(graph)
+    tflite, missing = _tflite(graph if uncut is None else uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
     details = _details(model, part, cost, limits, sorted([*files, REPORT]))
