@@ -244,48 +244,42 @@ class _Work:
         (name,) = op.outputs
         old = self.before.get(name)
         if new is None:
-            return _Piece(self._slice(old.name, name, (rows[0] - old.rows[0], rows[1] - old.rows[0]), place), rows)
+            return _Piece(self._rows(old.name, (rows[0] - old.rows[0], rows[1] - old.rows[0]), place, op), rows)
         if new == rows:
             return _Piece(self._run(place, op, new, pieces), rows)
-        kept = self._kept(place, name, (rows[0] - old.rows[0], new[0] - old.rows[0]))
-        made = self._run(place, op, new, pieces)
-        whole = self._tensor(name, f"{name} rows {rows[0]} to {rows[1] - 1}", rows[1] - rows[0])
         if (new[0] - rows[0]) * _row_bytes(self.graph.tensors[name]) % WORD:
             raise _NoStripe
-        joined = ir.Concat(
-            name=self.free_name(f"{op.name} {self.count} joined"),
-            inputs=(kept, made),
-            outputs=(whole,),
-            axis=1,
-            in_place=True,
-        )
-        self.ops.append((self.count, place, joined))
+        kept = self._kept(place, op, (rows[0] - old.rows[0], new[0] - old.rows[0]))
+        made = self._run(place, op, new, pieces)
+        whole = self._tensor(name, f"{name} {self.count} whole", rows[1] - rows[0])
+        joined = self.free_name(f"{op.name} {self.count} whole")
+        self._add(place, ir.Concat(name=joined, inputs=(kept, made), outputs=(whole,), axis=1, in_place=True))
         return _Piece(whole, rows)
 
-    def _kept(self, place: int, name: str, rows: Rows) -> str:
+    def _kept(self, place: int, op: ir.Op, rows: Rows) -> str:
         """A copy of rows of the stripe before: put aside as soon as that has done with them, so that the rest of them
         makes room, and put in front of the new rows when these are made."""
-        aside, whole = self.last_reader[name], (0, rows[1] - rows[0])
-        aside = self._slice(self.before[name].name, name, rows, aside, is_view=False, stripe=self.count - 1)
-        return self._slice(aside, name, whole, place, is_view=False)
+        (name,) = op.outputs
+        before = self.count - 1
+        aside = self._slice(self.before[name].name, rows, f"{op.name} {before} aside", False)
+        self.ops.append((before, self.last_reader[name], aside))
+        front = self._slice(aside.outputs[0], (0, rows[1] - rows[0]), f"{op.name} {self.count} front", False)
+        return self._add(place, front)
 
     def _run(self, place: int, op: ir.Op, rows: Rows, pieces: dict[str, _Piece]) -> str:
         """The operator on the rows that make these rows of its output."""
         sources = []
         for source in op.inputs:
-            if source in self.made:
-                low, high = _rows_read(self.graph, op, source, rows)
-                start = pieces[source].rows[0]
-                sources.append(self._slice(pieces[source].name, source, (low - start, high - start), place))
-            elif _is_whole(source, op, self.graph):
+            if _is_whole(source, op, self.graph):
                 sources.append(source)
-            else:
-                sources.append(self._slice(source, source, _rows_read(self.graph, op, source, rows), place))
+                continue
+            low, high = _rows_read(self.graph, op, source, rows)
+            piece = pieces.get(source, _Piece(source, (0, 0)))
+            sources.append(self._rows(piece.name, (low - piece.rows[0], high - piece.rows[0]), place, op))
         (name,) = op.outputs
         target = self._tensor(name, f"{name} {self.count}", rows[1] - rows[0])
         fields = {"name": self.free_name(f"{op.name} {self.count}"), "inputs": tuple(sources), "outputs": (target,)}
-        self.ops.append((self.count, place, replace(op, **fields, **self._padding(op, rows))))
-        return target
+        return self._add(place, replace(op, **fields, **self._padding(op, rows)))
 
     def _padding(self, op: ir.Op, rows: Rows) -> dict:
         """What is left of the padding above and below."""
@@ -297,32 +291,36 @@ class _Work:
         # A Pad's two descriptions are made from each other.
         return {"padding": padding, "paddings": ()} if op.kind == "pad" else {"padding": padding}
 
+    def _rows(self, source: str, rows: Rows, place: int, reader: ir.Op) -> str:
+        """Rows of a tensor for an operator: the tensor itself, bytes of it, or where these begin inside a word a copy."""
+        tensor = self._known(source)
+        if rows == (0, tensor.shape[1]):
+            return source
+        is_view = rows[0] * _row_bytes(tensor) % WORD == 0
+        return self._add(place, self._slice(source, rows, f"{reader.name} {self.count} rows", is_view))
+
+    def _slice(self, source: str, rows: Rows, name: str, is_view: bool) -> ir.StridedSlice:
+        tensor = self._known(source)
+        target = self._tensor(source, f"{source} for {self.count}", rows[1] - rows[0])
+        return ir.StridedSlice(
+            name=self.free_name(name),
+            inputs=(source,),
+            outputs=(target,),
+            begin=(0, rows[0], 0, 0),
+            size=(1, rows[1] - rows[0], *tensor.shape[2:]),
+            stride=(1, 1, 1, 1),
+            in_place=is_view,
+        )
+
+    def _known(self, name: str) -> ir.Tensor:
+        return self.tensors.get(name) or self.graph.tensors[name]
+
     def _tensor(self, like: str, name: str, rows: int) -> str:
-        tensor = self.graph.tensors[like]
+        tensor = self._known(like)
         name, (batch, _, *rest) = self.free_name(name), tensor.shape
         self.tensors[name] = replace(tensor, name=name, shape=(batch, rows, *rest))
         return name
 
-    def _slice(
-        self, source: str, like: str, rows: Rows, place: int, is_view: bool | None = None, stripe: int | None = None
-    ) -> str:
-        """Rows of a tensor by its name: the tensor itself, bytes of it, or where these begin inside a word a copy."""
-        tensor = self.tensors.get(source) or self.graph.tensors[source]
-        if rows == (0, tensor.shape[1]) and is_view is not False:
-            return source
-        if is_view is None:
-            is_view = rows[0] * _row_bytes(tensor) % WORD == 0
-        stripe = stripe or self.count
-        name = self._tensor(like, f"{source} for {stripe}", rows[1] - rows[0])
-        shape = self.tensors[name].shape
-        made = ir.StridedSlice(
-            name=self.free_name(f"{name} {'view' if is_view else 'copy'}"),
-            inputs=(source,),
-            outputs=(name,),
-            begin=(0, rows[0], 0, 0),
-            size=shape,
-            stride=(1, 1, 1, 1),
-            in_place=is_view,
-        )
-        self.ops.append((stripe, place, made))
-        return name
+    def _add(self, place: int, op: ir.Op) -> str:
+        self.ops.append((self.count, place, op))
+        return op.outputs[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.calls import held_by_variables, is_filled, roots, views
+from shrinkfit.price.calls import held_by_variables, is_cut, is_filled, roots, views
 from shrinkfit.price.overlap import Overlap
 from shrinkfit.price.placement import Problem, covered, place
 from shrinkfit.price.uses import pairs, roots_in_use
@@ -75,7 +75,7 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     problem = _problem(rules, tensors, scratches)
     places = [state_bytes + offset for offset in place(problem, quick)]
     # Behind the last buffer's end there may be operators that need nothing: reads of variables that nobody uses.
-    bytes_ = covered(problem, places) if any(getattr(op, "in_place", False) for op in graph.ops) else problem.live
+    bytes_ = covered(problem, places) if is_cut(graph) else problem.live
     live = {op.name: state_bytes + n for op, n in zip_longest(graph.ops, bytes_[: len(graph.ops)], fillvalue=0)}
     by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}

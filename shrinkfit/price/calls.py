@@ -43,6 +43,11 @@ def is_free(op: ir.Op) -> bool:
     return op.kind == "reshape" or getattr(op, "in_place", False)
 
 
+def is_cut(graph: ir.Graph) -> bool:
+    """Whether layers run in stripes, with many calls and tensors in parts of others."""
+    return any(is_free(op) and op.kind != "reshape" for op in graph.ops)
+
+
 @dataclass(frozen=True)
 class View:
     """Where a tensor lies: in the bytes of a root, from an offset on."""
