@@ -115,7 +115,6 @@ def _problem(rules: dict[tuple[str, str], Overlap], tensors: list[Buffer], scrat
         else:
             gaps.append((index[source], index[target], _aligned(rule.distance)))
     buffers = tensors + scratches
-    # A graph without operators has its inputs alone.
     spans = tuple((b.first, b.last) for b in buffers)
     return Problem(tuple(b.size_bytes for b in buffers), spans, tuple(gaps), tuple(in_place))
 
