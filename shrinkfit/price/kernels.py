@@ -55,7 +55,7 @@ CALL_BYTES, ARGUMENT_BYTES = 2, 4
 # Where layers run in stripes each call loads the arena's address.
 CUT_CALL_BYTES = 6
 # NAME_run's own frame: a chain of layers needs few registers; where tensors are read again, more addresses stay in
-# registers, and in long models some on the stack, but where layers run in stripes. A fifth argument goes over the stack too.
+# registers, and in long models without stripes some on the stack. A fifth argument goes over the stack too.
 CHAIN_FRAME_BYTES, BRANCHED_FRAME_BYTES, LONG_FRAME_BYTES, STACK_ARGUMENT_BYTES = 24, 40, 64, 8
 LONG_MODEL_CALLS, REGISTER_ARGUMENTS = 50, 4
 # Every input and output but the first of each: a function of the model, and its use in the port's main.

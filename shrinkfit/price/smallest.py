@@ -14,7 +14,8 @@ from math import log
 from shrinkfit.device import Device
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
-from shrinkfit.graph.stripes import Cut, Load, Rows, are_local, can_cut, loads, striped
+from shrinkfit.graph.rows import Cut, Load, Rows, are_local, can_cut, loads
+from shrinkfit.graph.stripes import striped
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
@@ -25,7 +26,7 @@ SMALLEST = "smallest"
 ROUNDS, TRIED = 4, 12
 # Into how many stripes an output is cut.
 COUNTS = (2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
-# What needs at most that much more RAM than the smallest counts as small as that, and cycles decide.
+# What needs at most that much more RAM than the smallest counts as small as that, and cycles decide; a cut saves more.
 NEARLY = 1.02
 
 
@@ -111,9 +112,9 @@ def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]
     Returns:
         the graph, `graph` itself where nothing is gained, and the cuts in their order.
     """
-    best, cuts = _Found.of(graph, device), []
+    best, cuts, whole = _Found.of(graph, device), [], frozenset(op.name for op in graph.ops)
     for _ in range(ROUNDS):
-        found = _best_cut(best, device)
+        found = _best_cut(best, device, whole)
         if found is None:
             break
         cuts.append(_striping(best, found))
@@ -121,19 +122,25 @@ def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]
     return best.graph, tuple(cuts)
 
 
-def _best_cut(before: _Found, device: Device) -> _Found | None:
-    """The cut around the peak that leaves the least RAM; of those that leave nearly as little the fastest."""
+def _best_cut(before: _Found, device: Device, whole: frozenset[str]) -> _Found | None:
+    """The cut around the peak that leaves the least RAM; of those that leave nearly as little the fastest.
+
+    Args:
+        whole: names of the operators that may be cut: no stripes.
+    """
     fixed = before.ram_bytes - before.plan.arena_bytes
     least, found = before.ram_bytes, []
-    for guess in _guesses(before):
+    for guess in _guesses(before, whole):
         if len(found) == TRIED:
             break
         bytes_, fastest = guess.arena_bytes + fixed, min((one.graph.macs for one in found), default=None)
         if bytes_ >= least or (found and bytes_ * NEARLY >= least and guess.macs >= fastest):
             continue
-        found.append(_Found.of(striped(before.graph, guess.cut), device, guess.cut))
-        least = min(least, found[-1].ram_bytes)
-    good = [one for one in found if one.ram_bytes <= least * NEARLY and one.ram_bytes < before.ram_bytes]
+        cut = striped(before.graph, guess.cut)
+        if cut is not None:
+            found.append(_Found.of(cut, device, guess.cut))
+            least = min(least, found[-1].ram_bytes)
+    good = [one for one in found if one.ram_bytes <= least * NEARLY and one.ram_bytes * NEARLY <= before.ram_bytes]
     return min(good, key=lambda one: (one.work, one.ram_bytes), default=None)
 
 
@@ -146,23 +153,23 @@ class _Guess:
     macs: int
 
 
-def _guesses(before: _Found) -> list[_Guess]:
+def _guesses(before: _Found, whole: frozenset[str]) -> list[_Guess]:
     """The most promising first; among those that promise nearly the same, the least work."""
-    found = [guess for region in _regions(before) for guess in _guesses_of(before.graph, *region)]
+    found = [guess for region in _regions(before, whole) for guess in _guesses_of(before.graph, *region)]
     found = [guess for guess in found if guess.arena_bytes < before.plan.arena_bytes]
     return sorted(found, key=lambda guess: (round(log(guess.arena_bytes, NEARLY)), guess.macs, guess.arena_bytes))
 
 
-def _regions(before: _Found) -> Iterator[tuple[int, int, int]]:
+def _regions(before: _Found, whole: frozenset[str]) -> Iterator[tuple[int, int, int]]:
     """(bytes that other operators need, first operator, last) of all that can be cut around the peak."""
     graph, live = before.graph, before.plan.live_bytes
     ops = graph.ops
     peak = next(i for i, op in enumerate(ops) if op.name == before.plan.peak_op)
     for first in range(peak, -1, -1):
-        if not are_local(graph, first, first):
+        if ops[first].name not in whole or not are_local(graph, first, first):
             break
         for last in range(peak, len(ops)):
-            if not are_local(graph, last, last):
+            if ops[last].name not in whole or not are_local(graph, last, last):
                 break
             if can_cut(graph, first, last):
                 outside = [live[op.name] for i, op in enumerate(ops) if not first <= i <= last]
@@ -173,32 +180,41 @@ def _guesses_of(graph: Graph, outside_bytes: int, first: int, last: int) -> Iter
     height = graph.tensors[graph.ops[last].outputs[0]].shape[1]
     for rows in dict.fromkeys(-(-height // count) for count in COUNTS if count <= height):
         for keep in (False, True):
-            cut = Cut(first, last, rows, keep)
-            stripes = loads(graph, cut)
-            if stripes:
-                inside = max(_live_bytes(graph, cut, load) for load in stripes)
-                yield _Guess(cut, max(outside_bytes, inside), _macs(graph, cut, stripes))
+            guess = _guess(graph, Cut(first, last, rows, keep), outside_bytes)
+            if guess is not None:
+                yield guess
 
 
-def _live_bytes(graph: Graph, cut: Cut, load: Load) -> int:
+def _guess(graph: Graph, cut: Cut, outside_bytes: int) -> _Guess | None:
+    """None where there is no such cut."""
+    stripes = loads(graph, cut)
+    if not stripes:
+        return None
+    inside = max(_live_bytes(graph, cut, *pair) for pair in zip(stripes, [*stripes[1:], None], strict=True))
+    return _Guess(cut, max(outside_bytes, inside), _macs(graph, cut, stripes))
+
+
+def _live_bytes(graph: Graph, cut: Cut, load: Load, following: Load | None) -> int:
     """At least so much lives in a stripe: what is left of the inputs, what is done of the output, rows inside."""
     ops = graph.ops[cut.first : cut.last + 1]
     target = ops[-1].outputs[0]
-    outer = sum(_bytes(graph, name, (rows[0], graph.tensors[name].shape[1])) for name, rows in load.read.items())
-    outer += _bytes(graph, target, (0, load.needed[target][0]))
+    outer, alive, peak = _bytes(graph, target, (0, load.needed[target][0])), {}, 0
+    for name, (start, _) in load.read.items():
+        end = graph.tensors[name].shape[1]
+        left = min(following.read[name][0], end) if following is not None and name in following.read else end
+        alive[name], outer = _bytes(graph, name, (start, left)), outer + _bytes(graph, name, (left, end))
     last = {name: place for place, op in enumerate(ops) for name in op.inputs}
     sizes = {name: _bytes(graph, name, rows) for name, rows in load.needed.items()}
     # What is kept for the next stripe is at least as much as came from the one before.
     kept = {name: sizes[name] - _bytes(graph, name, load.new[name] or (0, 0)) for name in sizes}
-    alive, peak = {}, 0
     for place, op in enumerate(ops):
         (name,) = op.outputs
         if name in sizes:
-            read = sum(alive.get(source, 0) for source in set(op.inputs) if last[source] == place)
+            given_up = sum(alive.get(source, 0) for source in set(op.inputs) if last[source] == place)
             waiting = sum(kept[other] for other in sizes if other not in alive and other != name)
-            peak = max(peak, sum(alive.values()) + waiting - read + max(read, sizes[name]))
+            peak = max(peak, sum(alive.values()) + waiting - given_up + max(given_up, sizes[name]))
             alive[name] = sizes[name]
-            alive = {n: kept[n] if last.get(n) == place else size for n, size in alive.items()}
+            alive = {n: kept.get(n, 0) if last.get(n) == place else size for n, size in alive.items()}
     return outer + peak
 
 
