@@ -19,7 +19,7 @@ from shrinkfit.price.kernel import Choice, word
 from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
 from shrinkfit.price.shared import data_bytes
-from shrinkfit.price.smallest import Striping, with_ram
+from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import is_tflite, read_source
 
 
@@ -131,6 +131,7 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
     Raises:
         ShrinkfitError: the model cannot be read, or ram is something else.
     """
+    checked_ram(ram)
     part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)

@@ -92,15 +92,20 @@ class _Found:
         return self.graph.macs if self.cycles is None else self.cycles
 
 
-def with_ram(graph: Graph, device: Device, ram: str | None) -> tuple[Graph, tuple[Striping, ...]]:
-    """`smallest` where ram is "smallest"; the graph as it is where it is None.
+def checked_ram(ram: str | None) -> str | None:
+    """What `price` and `export` are told about RAM.
 
     Raises:
-        ShrinkfitError: it is something else.
+        ShrinkfitError: it is neither "smallest" nor None.
     """
     if ram not in (None, SMALLEST):
         raise ShrinkfitError(f"ram is {ram!r}; expected {SMALLEST!r}, or None for layers in one piece")
-    return (graph, ()) if ram is None else smallest(graph, device)
+    return ram
+
+
+def with_ram(graph: Graph, device: Device, ram: str | None) -> tuple[Graph, tuple[Striping, ...]]:
+    """`smallest` where ram is "smallest"; the graph as it is where it is None."""
+    return (graph, ()) if checked_ram(ram) is None else smallest(graph, device)
 
 
 def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]:

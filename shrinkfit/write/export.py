@@ -30,7 +30,7 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.price.shared import shared_with
-from shrinkfit.price.smallest import Striping, with_ram
+from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
@@ -133,6 +133,7 @@ def export(
         ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
     """
     check_name(name)
+    checked_ram(ram)
     budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE

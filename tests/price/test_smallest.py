@@ -32,7 +32,6 @@ SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parent
 REAL = {
     "mlperf_tiny/ic_pretrainedResnet_int8": (0.60, 0.03),
     "mlperf_tiny/vww_96_int8": (0.72, 0.04),
-    "wild/person_detect": (0.52, 0.20),
 }
 
 
