@@ -132,11 +132,17 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
         ShrinkfitError: the model cannot be read, or ram is something else.
     """
     checked_ram(ram)
-    part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
+    part = optimized_for(get_device(device), optimize)
+    graph, stripes = with_ram(priced_graph(model, optimize), part, ram)
+    return price_graph(graph, part, stripes)
+
+
+def priced_graph(model: Any, optimize: bool | str = True) -> Graph:
+    """The graph whose cost `price` tells where layers run in one piece; arguments and errors are its own."""
+    graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    graph, stripes = with_ram(graph, part, ram)
-    return price_graph(graph, part, stripes)
+    return graph
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:
