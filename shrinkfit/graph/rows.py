@@ -29,12 +29,14 @@ class Cut:
         first, last: their places in the graph's order, both included. Only what the last one makes is read behind it.
         rows: of the last one's output that a stripe makes; the last stripe may make fewer.
         keep: whether rows that two stripes need are kept, or else computed again.
+        early: whether these are put aside before the last operator reads them, whose output may then lie over them.
     """
 
     first: int
     last: int
     rows: int
     keep: bool
+    early: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,10 @@ class _Work:
     graph: ir.Graph
     cut: Cut
     tensors: dict[str, ir.Tensor] = field(default_factory=dict)
-    # (stripe, place in it, operator): kept rows come right behind their last reader in the stripe before.
-    ops: list[tuple[int, int, ir.Op]] = field(default_factory=list)
+    # (stripe, place in it, operator)
+    ops: list[tuple[int, float, ir.Op]] = field(default_factory=list)
     before: dict[str, _Piece] = field(default_factory=dict)
+    new_before: dict[str, Rows | None] = field(default_factory=dict)
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class _Work:
             (name,) = op.outputs
             if name in load.needed:
                 pieces[name] = self._piece(place, op, load.needed[name], load.new[name], pieces)
-        self.before = pieces
+        self.before, self.new_before = pieces, load.new
         return pieces[self.region[-1].outputs[0]].name
 
     def _piece(self, place: int, op: ir.Op, rows: Rows, new: Rows | None, pieces: dict[str, _Piece]) -> _Piece:
@@ -105,14 +106,24 @@ class _Work:
         return _Piece(whole, rows)
 
     def _kept(self, place: int, op: ir.Op, rows: Rows) -> str:
-        """A copy of rows of the stripe before: put aside as soon as that has done with them, so that the rest of them
-        makes room, and put in front of the new rows when these are made."""
+        """A copy of rows of the stripe before: put aside when that has done with them, so that the rest of them makes
+        room, and put in front of the new rows when these are made."""
         (name,) = op.outputs
         before = self.count - 1
         aside = self._slice(self.before[name].name, rows, f"{op.name} {before} aside", False)
-        self.ops.append((before, self.last_reader[name], aside))
+        self.ops.append((before, self._time_to_copy(name, rows), aside))
         front = self._slice(aside.outputs[0], (0, rows[1] - rows[0]), f"{op.name} {self.count} front", False)
         return self._add(place, front)
+
+    def _time_to_copy(self, name: str, rows: Rows) -> float:
+        """Behind the last reader, or before it where the cut wants that and the copy is smaller than what it makes."""
+        place = self.last_reader[name]
+        if not self.cut.early:
+            return place
+        (made,) = self.region[place].outputs
+        low, high = self.new_before.get(made) or (0, 0)
+        copied = (rows[1] - rows[0]) * row_bytes(self.graph.tensors[name])
+        return place - 0.5 if copied < (high - low) * row_bytes(self.graph.tensors[made]) else place
 
     def _run(self, place: int, op: ir.Op, rows: Rows, pieces: dict[str, _Piece]) -> str:
         """The operator on the rows that make these rows of its output."""

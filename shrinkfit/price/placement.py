@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 SEARCHED_UNITS, SEARCHED_NODES = 24, 400
 # How often a greedy order is repaired, and on how many in-place pairs apart is tried.
 REPAIRS, PAIRS_TRIED = 12, 8
-# From that many units on only pairs around the peak are.
+# Of more units than that one pair around the peak is.
 MANY_UNITS = 72
 # Times the bound: what a quick plan may take without another try; and how many orders it tries at most.
 GOOD_ENOUGH = 1.04
@@ -84,11 +84,11 @@ def place(problem: Problem, quick: bool = False) -> tuple[int, ...]:
     if quick:
         return tuple(best[unit] for unit in units.unit_of)
     # In place a buffer also has to be where its partner fits: it may do better on its own.
-    tried = pairs
+    tried, most = pairs, PAIRS_TRIED
     if units.count > MANY_UNITS:
-        near = units.near_the_peak(best)
+        near, most = units.near_the_peak(best), 1
         tried = tuple(pair for pair in pairs if units.unit_of[pair[0]] in near)
-    for apart in sorted(tried, key=lambda pair: (-max(problem.sizes[i] for i in pair), pair))[:PAIRS_TRIED]:
+    for apart in sorted(tried, key=lambda pair: (-max(problem.sizes[i] for i in pair), pair))[:most]:
         if units.peak(best) <= bound:
             break
         fewer = tuple(pair for pair in pairs if pair != apart)

@@ -23,7 +23,7 @@ from shrinkfit.price.kernels import scratch_sizes, stack_bytes
 
 SMALLEST = "smallest"
 # How often another peak is looked for, and how many cuts are planned for one.
-ROUNDS, TRIED = 4, 12
+ROUNDS, TRIED = 4, 14
 # Into how many stripes an output is cut.
 COUNTS = (2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64)
 # What needs at most that much more RAM than the smallest counts as small as that, and cycles decide; a cut saves more.
@@ -134,7 +134,7 @@ def _best_cut(before: _Found, device: Device, whole: frozenset[str]) -> _Found |
         whole: names of the operators that may be cut: no stripes.
     """
     fixed = before.ram_bytes - before.plan.arena_bytes
-    least, found = before.ram_bytes, []
+    least, found = round(before.ram_bytes / NEARLY), []
     for guess in _guesses(before, whole):
         if len(found) == TRIED:
             break
@@ -145,7 +145,7 @@ def _best_cut(before: _Found, device: Device, whole: frozenset[str]) -> _Found |
         if cut is not None:
             found.append(_Found.of(cut, device, guess.cut))
             least = min(least, found[-1].ram_bytes)
-    good = [one for one in found if one.ram_bytes <= least * NEARLY and one.ram_bytes * NEARLY <= before.ram_bytes]
+    good = [one for one in found if one.ram_bytes <= min(least * NEARLY, before.ram_bytes / NEARLY)]
     return min(good, key=lambda one: (one.work, one.ram_bytes), default=None)
 
 
@@ -184,8 +184,8 @@ def _regions(before: _Found, whole: frozenset[str]) -> Iterator[tuple[int, int, 
 def _guesses_of(graph: Graph, outside_bytes: int, first: int, last: int) -> Iterator[_Guess]:
     height = graph.tensors[graph.ops[last].outputs[0]].shape[1]
     for rows in dict.fromkeys(-(-height // count) for count in COUNTS if count <= height):
-        for keep in (False, True):
-            guess = _guess(graph, Cut(first, last, rows, keep), outside_bytes)
+        for keep, early in ((False, False), (True, False), (True, True)):
+            guess = _guess(graph, Cut(first, last, rows, keep, early), outside_bytes)
             if guess is not None:
                 yield guess
 

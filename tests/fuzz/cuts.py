@@ -24,7 +24,8 @@ def cuts(graph: ir.Graph) -> list[Cut]:
                 break
             if can_cut(graph, first, last):
                 height = graph.op_outputs(graph.ops[last])[0].shape[1]
-                made = (Cut(first, last, rows, keep) for rows, keep in product(range(1, height), (False, True)))
+                ways = ((False, False), (True, False), (True, True))
+                made = (Cut(first, last, rows, *way) for rows, way in product(range(1, height), ways))
                 found += [cut for cut in made if loads(graph, cut)]
     return found
 
