@@ -36,6 +36,9 @@ Streaming = Annotated[
 FramesPerCall = Annotated[
     int | None, typer.Option(help="New frames of a call; the fewest that the strides allow where it is left out.")
 ]
+Ram = Annotated[
+    str | None, typer.Option(help="smallest: layers around the peak run in stripes of rows.", metavar="smallest")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
 PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
@@ -124,6 +127,7 @@ def price(
     model: Model,
     device: PartName = "efm32",
     optimize: Goal = "balanced",
+    ram: Ram = None,
     all_devices: Annotated[
         bool, typer.Option("--all-devices", help="One line per known part: does the model fit it?")
     ] = False,
@@ -135,7 +139,11 @@ def price(
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
     """
-    how = {"optimize": optimize, "streaming": streaming or frames_per_call is not None}
+    if all_devices and ram is not None:
+        raise ShrinkfitError(
+            "--ram is for one device, and --all-devices prices layers in one piece; leave one of them out"
+        )
+    how: dict[str, Any] = {"optimize": optimize, "streaming": streaming or frames_per_call is not None}
     how["frames_per_call"] = frames_per_call
     if all_devices:
         _price_all(model, how, as_json)
@@ -144,7 +152,7 @@ def price(
     part = shrinkfit.get_device(device)
     budget = part.budget()
     with _native_silence():
-        cost = shrinkfit.price(model, device=part, **how)
+        cost = shrinkfit.price(model, device=part, ram=ram, **how)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -176,6 +184,7 @@ def export(
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
     optimize: Goal = "balanced",
+    ram: Ram = None,
     no_optimize: Annotated[
         bool,
         typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),
@@ -202,6 +211,7 @@ def export(
             optimize=False if no_optimize else optimize,
             streaming=streaming or frames_per_call is not None,
             frames_per_call=frames_per_call,
+            ram=ram,
         )
     _finish(report, as_json)
 

@@ -75,7 +75,7 @@ __all__ = [
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",
     "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "TimeMean",
     "TimeWindow", "Transpose", "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed",
-    "same_padding", "transpose_padding", "window_output_size",
+    "require", "same_padding", "transpose_padding", "window_output_size",
 ]
 # fmt: on
 

@@ -21,7 +21,7 @@ INT32_MIN = -(2**31)
 def render_weights(model: Model) -> str:
     """NAME_weights.h: the constants of every layer."""
     parts = [_constant(model, name) for name in model.flash_names]
-    parts += [_call_constants(layer.op.name, layer.identifier, layer.packed) for layer in model.layers]
+    parts += [_call_constants(x.op.name, x.identifier, x.packed, x.arrays) for x in model.layers]
     parts += [_initial(model, name) for name in model.state_names]
     layers = "\n".join(parts)
     once = guard(f"{model.name}_weights")
@@ -47,10 +47,12 @@ def _initial(model: Model, name: str) -> str:
     return array + _call_constants(f"{name} after a reset", identifier, pack_initial(variable))
 
 
-def _call_constants(what: str, identifier: str, packed: Packed) -> str:
-    arrays = "".join(_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items())
-    struct = f"static const {packed.params} {identifier} = {{\n{_fields(packed.fields, identifier, 1)}}};\n"
-    return f"/* {comment(what)} */\n{arrays}{struct}"
+def _call_constants(what: str, identifier: str, packed: Packed, arrays: str = "") -> str:
+    """arrays: whose they are, where another call has them."""
+    own = not arrays or arrays == identifier
+    text = "".join(_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items()) if own else ""
+    struct = f"static const {packed.params} {identifier} = {{\n{_fields(packed.fields, arrays or identifier, 1)}}};\n"
+    return f"/* {comment(what)} */\n{text}{struct}"
 
 
 def _array(name: str, array: np.ndarray) -> str:

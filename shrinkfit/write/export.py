@@ -31,6 +31,8 @@ from shrinkfit.price.cost import Cost, optimized_for, price_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
+from shrinkfit.price.shared import shared_with
+from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
@@ -96,6 +98,7 @@ class ExportReport:
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
         lines += [] if self.streaming is None else [str(self.streaming)]
+        lines += [f"  {striping}" for striping in self.cost.stripes]
         return "\n".join(lines)
 
 
@@ -114,6 +117,7 @@ def export(
     optimize: bool | str = True,
     streaming: bool | None = None,
     frames_per_call: int | None = None,
+    ram: str | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -130,6 +134,8 @@ def export(
         streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
             needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
         frames_per_call: how many, with streaming; None for the fewest that the model's strides allow.
+        ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
+            cycles, which the report shows. None: all layers in one piece.
 
     Returns:
         The report, also written as report.json.
@@ -139,6 +145,7 @@ def export(
         ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
     """
     check_name(name)
+    checked_ram(ram)
     budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
@@ -152,8 +159,9 @@ def export(
         frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
         made = to_streaming(graph, frames_per_call, calibration)
         graph, stream = made.graph, made.report
+    cut, stripes = with_ram(graph, device, ram)
     return write_folder(
-        graph,
+        cut,
         folder,
         name=name,
         device=device,
@@ -162,6 +170,8 @@ def export(
         rewrites=records,
         training=training_record(source),
         stream=stream,
+        uncut=graph,
+        stripes=stripes,
     )
 
 
@@ -186,20 +196,23 @@ def write_folder(
     rewrites: Sequence[Rewrite] = (),
     training: dict[str, Any] | None = None,
     stream: StreamReport | None = None,
+    uncut: Graph | None = None,
+    stripes: tuple[Striping, ...] = (),
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites, training
-    (of training_record) and what a streamed graph computes are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites, stripes, training
+    (of training_record) and what a streamed graph computes are reported too. The .tflite is that of the graph before
+    it was cut into stripes.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
     model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
-    cost = price_graph(graph, part)
+    cost = price_graph(graph, part, stripes)
     files = _files(model, part, cost)
-    tflite, missing = _tflite(graph)
+    tflite, missing = _tflite(graph if uncut is None else uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
     details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
@@ -256,7 +269,14 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
         for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
-    return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
+    shared, first, layers = shared_with(graph, choice), {}, []
+    for part, identifier in zip(parts, identifiers, strict=True):
+        op, _, packed, _ = part
+        owner = first.setdefault(shared.get(op.name, op.name), (identifier, packed))
+        if op.name in shared and not packed.has_arrays_of(owner[1]):
+            raise ExportError(f"{op.where} was priced with the constants of '{shared[op.name]}', which differ")
+        layers.append(Layer(*part, identifier, owner[0] if op.name in shared else identifier))
+    return tuple(layers)
 
 
 def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ class Layer:
         packed: the call's constants.
         arguments: what the call is given.
         identifier: prefix of the constants' names in C.
+        arrays: prefix of its arrays' names: its own, or an earlier layer's that has the same ones.
     """
 
     op: ir.Op
@@ -33,6 +34,7 @@ class Layer:
     packed: Packed
     arguments: tuple[Argument, ...]
     identifier: str
+    arrays: str
 
 
 @dataclass(frozen=True)
