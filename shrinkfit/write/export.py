@@ -31,11 +31,13 @@ from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
-from shrinkfit.write.build_files import cmake_lists, makefile
+from shrinkfit.write.build_files import makefile
 from shrinkfit.write.c import render
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.packages import package_files
+from shrinkfit.write.selftest import selftest_files
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
@@ -105,6 +107,7 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    selftest: Any = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -118,6 +121,8 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
+            as `check` takes them; a model that keeps state takes them one after the other.
 
     Returns:
         The report, also written as report.json.
@@ -135,7 +140,9 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
-    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
+    return write_folder(
+        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, selftest=selftest
+    )
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -157,6 +164,7 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    selftest: Any = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
@@ -172,6 +180,8 @@ def write_folder(
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
+    files |= selftest_files(model, selftest)
+    files |= package_files(model, part, cost.stack_bytes, files)
     details = _details(model, part, cost, limits, sorted([*files, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
@@ -237,7 +247,6 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
     return files | {file: text.encode() for file, text in texts.items()}
 
 
