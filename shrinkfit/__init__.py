@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shrinkfit.check.compare import check
+    from shrinkfit.check.loaded import load
     from shrinkfit.check.profile import profile
     from shrinkfit.device import Budget, Device, devices, get_device
     from shrinkfit.errors import ShrinkfitError
@@ -33,6 +34,7 @@ _HOMES = {
     "devices": ("shrinkfit.device", "devices"),
     "export": ("shrinkfit.write.export", "export"),
     "get_device": ("shrinkfit.device", "get_device"),
+    "load": ("shrinkfit.check.loaded", "load"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
     "profile": ("shrinkfit.check.profile", "profile"),
@@ -53,6 +55,7 @@ __all__ = [
     "devices",
     "export",
     "get_device",
+    "load",
     "plot_fit",
     "price",
     "profile",

@@ -148,6 +148,10 @@ def export(
         bool,
         typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),
     ] = False,
+    selftest: Annotated[
+        str | None,
+        typer.Option(help="Also write a self-test for the board: a number of vectors, or an .npy with their inputs."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the C that runs a model.
@@ -164,6 +168,7 @@ def export(
             calibration=_array(calibration),
             labels=None if labels is None else [label.strip() for label in labels.split(",")],
             optimize=False if no_optimize else optimize,
+            selftest=int(selftest) if selftest is not None and selftest.lstrip("-").isdecimal() else selftest,
         )
     _finish(report, as_json)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,24 @@ def graph_inputs(graph: Graph, given: Any = None, clips: int | None = None) -> d
     Raises:
         CheckError: an input is missing or strange, or what `model_inputs` says.
     """
+    if given is None:
+        given = {name: _random(graph, index, clips or RANDOM_CLIPS) for index, name in enumerate(graph.inputs)}
+    return named_inputs([graph.tensors[name] for name in graph.inputs], given)
+
+
+def named_inputs(tensors: Sequence[Tensor], given: Any) -> dict[str, np.ndarray]:
+    """What is given for each of a model's inputs; arguments and errors as those of `graph_inputs`."""
+    names = [tensor.name for tensor in tensors]
     values = _load(Path(given)) if isinstance(given, (str, Path)) else given
     if not isinstance(values, dict):
-        if values is not None and len(graph.inputs) != 1:
+        if len(names) != 1:
             raise CheckError(
-                f"the model has the inputs {_listed(graph.inputs)}; give a dictionary or an .npz file with an array "
-                "for each"
+                f"the model has the inputs {_listed(names)}; give a dictionary or an .npz file with an array for each"
             )
-        values = dict.fromkeys(graph.inputs) if values is None else {graph.inputs[0]: values}
-    if set(values) != set(graph.inputs):
-        raise CheckError(f"inputs are given for {_listed(values)}; the model has {_listed(graph.inputs)}")
-    made = {name: _input(graph, index, values[name], clips or RANDOM_CLIPS) for index, name in enumerate(graph.inputs)}
+        values = {names[0]: values}
+    if set(values) != set(names):
+        raise CheckError(f"inputs are given for {_listed(values)}; the model has {_listed(names)}")
+    made = {tensor.name: model_inputs(tensor, values[tensor.name]) for tensor in tensors}
     counts = {name: len(array) for name, array in made.items()}
     if len(set(counts.values())) != 1:
         raise CheckError(f"inputs have different lengths: {counts}; each run needs one of each")
@@ -58,13 +65,10 @@ def rows_of(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def _input(graph: Graph, index: int, given: Any, clips: int) -> np.ndarray:
+def _random(graph: Graph, index: int, clips: int) -> np.ndarray:
+    """Of few clips the last, which are noise."""
     name = graph.inputs[index]
-    if given is None:
-        # Of few the last, which are noise.
-        made = random_inputs(graph.tensors[name], max(clips, 3), SEED + index, quantized_like(graph, name))
-        return made[-clips:]
-    return model_inputs(graph.tensors[name], given)
+    return random_inputs(graph.tensors[name], max(clips, 3), SEED + index, quantized_like(graph, name))[-clips:]
 
 
 def _listed(names: Iterable[str]) -> str:
