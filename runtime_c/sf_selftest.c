@@ -4,45 +4,6 @@
 
 #include <stddef.h>
 
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) || \
-    defined(__ARM_ARCH_8_1M_MAIN__)
-/* Armv7-M Architecture Reference Manual, C1.6.5 and C1.8; the same places in Armv8-M. */
-#define SF_DEMCR (*(volatile uint32_t *)0xE000EDFCu)
-#define SF_DWT_CTRL (*(volatile uint32_t *)0xE0001000u)
-#define SF_DWT_CYCCNT (*(volatile uint32_t *)0xE0001004u)
-#define SF_DWT_LAR (*(volatile uint32_t *)0xE0001FB0u)
-#define SF_TRCENA (1u << 24)
-#define SF_CYCCNTENA 1u
-#define SF_NOCYCCNT (1u << 25)
-
-static int sf_can_count(void) {
-    return (SF_DWT_CTRL & (SF_CYCCNTENA | SF_NOCYCCNT)) == SF_CYCCNTENA;
-}
-
-static int sf_start_cycles(void) {
-    SF_DEMCR |= SF_TRCENA;
-    SF_DWT_CTRL |= SF_CYCCNTENA;
-    if (!sf_can_count()) {
-        /* Some Cortex-M7 lock their DWT: the CoreSight key. */
-        SF_DWT_LAR = 0xC5ACCE55u;
-        SF_DWT_CTRL |= SF_CYCCNTENA;
-    }
-    return sf_can_count();
-}
-
-static uint32_t sf_cycles(void) {
-    return SF_DWT_CYCCNT;
-}
-#else
-static int sf_start_cycles(void) {
-    return 0;
-}
-
-static uint32_t sf_cycles(void) {
-    return 0;
-}
-#endif
-
 static void sf_print_nothing(const char *text) {
     (void)text;
 }
@@ -58,6 +19,69 @@ static void sf_print_number(sf_print print, uint32_t number) {
     } while (number > 0);
     print(at);
 }
+
+/* The quickest and the slowest run. */
+typedef struct sf_cycle_range {
+    uint32_t least, most;
+} sf_cycle_range;
+
+#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) || \
+    defined(__ARM_ARCH_8_1M_MAIN__)
+/* Armv7-M Architecture Reference Manual, C1.6.5 and C1.8; the same places in Armv8-M. */
+#define SF_DEMCR (*(volatile uint32_t *)0xE000EDFCu)
+#define SF_DWT_CTRL (*(volatile uint32_t *)0xE0001000u)
+#define SF_DWT_CYCCNT (*(volatile uint32_t *)0xE0001004u)
+#define SF_DWT_LAR (*(volatile uint32_t *)0xE0001FB0u)
+#define SF_TRCENA (1u << 24)
+#define SF_CYCCNTENA 1u
+
+static void sf_start_cycles(void) {
+    SF_DEMCR |= SF_TRCENA;
+    SF_DWT_CTRL |= SF_CYCCNTENA;
+    if ((SF_DWT_CTRL & SF_CYCCNTENA) == 0) {
+        /* Some Cortex-M7 lock their DWT: the CoreSight key. */
+        SF_DWT_LAR = 0xC5ACCE55u;
+        SF_DWT_CTRL |= SF_CYCCNTENA;
+    }
+}
+
+static uint32_t sf_cycles(void) {
+    return SF_DWT_CYCCNT;
+}
+
+static void sf_note_cycles(sf_cycle_range *range, uint32_t before) {
+    const uint32_t cycles = sf_cycles() - before;
+    range->least = cycles < range->least ? cycles : range->least;
+    range->most = cycles > range->most ? cycles : range->most;
+}
+
+/* A counter that stands still is none: the part has left it out, or an emulator has. */
+static void sf_print_cycles(sf_print print, const sf_cycle_range *range) {
+    if (range->most > 0) {
+        print(", ");
+        sf_print_number(print, range->least);
+        print(" to ");
+        sf_print_number(print, range->most);
+        print(" cycles a run");
+    }
+}
+#else
+static void sf_start_cycles(void) {}
+
+static uint32_t sf_cycles(void) {
+    return 0;
+}
+
+static void sf_note_cycles(sf_cycle_range *range, uint32_t before) {
+    (void)range;
+    (void)before;
+}
+
+static void sf_print_cycles(sf_print print, const sf_cycle_range *range) {
+    (void)print;
+    (void)range;
+}
+#endif
 
 static void sf_print_failure(const sf_selftest *test, sf_print print, uint32_t vector) {
     print(test->name);
@@ -96,11 +120,6 @@ static void sf_print_verdict(const sf_selftest *test, sf_print print, int failed
     print(" vectors");
 }
 
-/* The quickest and the slowest run. */
-typedef struct sf_cycle_range {
-    uint32_t least, most;
-} sf_cycle_range;
-
 static int sf_run_vectors(const sf_selftest *test, void *arena, sf_print print,
                           sf_cycle_range *range) {
     int failed = 0;
@@ -111,9 +130,7 @@ static int sf_run_vectors(const sf_selftest *test, void *arena, sf_print print,
         test->load(arena, vector);
         const uint32_t before = sf_cycles();
         const sf_status status = test->run(arena);
-        const uint32_t cycles = sf_cycles() - before;
-        range->least = cycles < range->least ? cycles : range->least;
-        range->most = cycles > range->most ? cycles : range->most;
+        sf_note_cycles(range, before);
         failed += sf_check_vector(test, arena, vector, status, print);
     }
     return failed;
@@ -126,18 +143,11 @@ int sf_selftest_run(const sf_selftest *test, void *arena, sf_print print) {
         say(": FAIL, the arena is a null pointer or not aligned to 8\n");
         return (int)test->vectors;
     }
-    const int counting = sf_start_cycles();
+    sf_start_cycles();
     sf_cycle_range range = {0xFFFFFFFFu, 0};
     const int failed = sf_run_vectors(test, arena, say, &range);
     sf_print_verdict(test, say, failed);
-    /* A counter that stands still is none: emulators have the register only. */
-    if (counting && range.most > 0) {
-        say(", ");
-        sf_print_number(say, range.least);
-        say(" to ");
-        sf_print_number(say, range.most);
-        say(" cycles a run");
-    }
+    sf_print_cycles(say, &range);
     say("\n");
     return failed;
 }
