@@ -8,16 +8,24 @@ static void sf_print_nothing(const char *text) {
     (void)text;
 }
 
+/* Digit by digit, as the smallest cores have no division. */
 static void sf_print_number(sf_print print, uint32_t number) {
+    static const uint32_t powers[] = {1000000000u, 100000000u, 10000000u, 1000000u, 100000u,
+                                      10000u,      1000u,      100u,      10u,      1u};
     char digits[11];
-    char *at = digits + sizeof digits - 1;
-    *at = '\0';
-    do {
-        at--;
-        *at = (char)('0' + number % 10u);
-        number /= 10u;
-    } while (number > 0);
-    print(at);
+    uint32_t length = 0;
+    for (uint32_t i = 0; i < sizeof powers / sizeof powers[0]; i++) {
+        char digit = '0';
+        for (; number >= powers[i]; number -= powers[i]) {
+            digit++;
+        }
+        if (digit != '0' || length > 0 || powers[i] == 1u) {
+            digits[length] = digit;
+            length++;
+        }
+    }
+    digits[length] = '\0';
+    print(digits);
 }
 
 /* The quickest and the slowest run. */
