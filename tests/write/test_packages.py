@@ -271,10 +271,13 @@ def test_zephyr_refuses_two_models_with_other_runtimes(tmp_path, folder, statefu
 # PlatformIO
 
 
-def packed(folder, place):
+def pio(place, *arguments, **options):
     settings = {"PLATFORMIO_CORE_DIR": str(place / "pio"), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
-    command = [sys.executable, "-m", "platformio", "pkg", "pack", "-o", place / "packed.tar.gz", folder]
-    run(*command, env=os.environ | settings)
+    return run(sys.executable, "-m", "platformio", *arguments, env=os.environ | settings, **options)
+
+
+def packed(folder, place):
+    pio(place, "pkg", "pack", "-o", place / "packed.tar.gz", folder)
     with tarfile.open(place / "packed.tar.gz") as archive:
         return {member.name for member in archive if member.isfile()}
 
@@ -301,6 +304,36 @@ def test_platformio_compiles_what_is_in_the_root(each):
     build = json.loads((each / "library.json").read_text())["build"]
     found = match_src_files(str(each / build["srcDir"]), build["srcFilter"], ["c", "cpp"])
     assert sorted(Path(path).name for path in found) == root_files(each, ".c")
+
+
+def scons_as_a_tool(place):
+    """PlatformIO takes its SCons from its registry, or where it lies already; PyPI's is the same."""
+    from platformio.dependencies import get_core_dependencies
+
+    tool, version = place / "pio" / "packages" / "tool-scons", get_core_dependencies()["tool-scons"].lstrip("~^=")
+    tool.mkdir(parents=True)
+    package = {"name": "tool-scons", "version": version, "description": "SCons", "system": "*"}
+    spec = {"owner": "platformio", "id": None, "name": "tool-scons", "requirements": None, "uri": None}
+    (tool / "package.json").write_text(json.dumps(package))
+    (tool / ".piopm").write_text(json.dumps({"type": "tool", "name": "tool-scons", "version": version, "spec": spec}))
+    (tool / "scons.py").write_text("import SCons.Script\n\nSCons.Script.main()\n")
+
+
+@needs_module("platformio")
+@needs_module("SCons")
+@needs("gcc")
+def test_platformio_builds_a_project_with_the_library(tmp_path, folder):
+    scons_as_a_tool(tmp_path)
+    project = tmp_path / "project"
+    shutil.copytree(folder, project / "lib" / "net")
+    (project / "src").mkdir()
+    shutil.copy(folder / "examples" / "plain-c" / "main.c", project / "src")
+    (project / "platformio.ini").write_text(f"[env:host]\nplatform = symlink://{HERE / 'platformio'}\n")
+    said = pio(tmp_path, "run", "-v", cwd=project)
+    compiled = [line for line in said.splitlines() if " lib/net/" in line and " -c " in line]
+    assert len(compiled) == len(root_files(folder, ".c"))
+    assert all("-O2" in line and "-Os" not in line for line in compiled)
+    assert run(project / ".pio" / "build" / "host" / "program").splitlines()[0] == PASS
 
 
 # All
