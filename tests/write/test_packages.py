@@ -16,6 +16,8 @@ import pytest
 from shrinkfit.device import get_device
 from shrinkfit.write.export import write_folder
 from shrinkfit.write.packages import package_files
+from shrinkfit.write.tflite import write_tflite
+from tests.test_docs import BLOCK, run_block
 from tests.write import nets, stateful
 
 HERE = Path(__file__).parent
@@ -285,7 +287,8 @@ def packed(folder, place):
 @needs_module("platformio")
 def test_platformio_packs_the_library(tmp_path, each):
     files = json.loads((each / "report.json").read_text())["files"]
-    assert packed(each, tmp_path) == set(files)
+    # A page for people, which PlatformIO leaves out of any package.
+    assert packed(each, tmp_path) == set(files) - {"report.html"}
 
 
 @needs_module("platformio")
@@ -334,6 +337,19 @@ def test_platformio_builds_a_project_with_the_library(tmp_path, folder):
     assert len(compiled) == len(root_files(folder, ".c"))
     assert all("-O2" in line and "-Os" not in line for line in compiled)
     assert run(project / ".pio" / "build" / "host" / "program").splitlines()[0] == PASS
+
+
+# docs/building.md
+
+
+@needs("cmake", "gcc", "make", "arm-none-eabi-gcc")
+def test_every_command_of_the_guide_runs(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(write_tflite(nets.chain(3)))
+    blocks = BLOCK.findall((HERE.parents[1] / "docs" / "building.md").read_text())
+    assert [language for language, _ in blocks].count("sh") == 6
+    for language, text in blocks:
+        if language != "console":
+            run_block(language, text, tmp_path)
 
 
 # All
