@@ -89,7 +89,7 @@ def load(folder: str | PathLike, *, dsp: bool = False) -> LoadedModel:
 
 
 class LoadedModel:
-    """An exported model's own C, in this process. `load` makes it.
+    """An exported model's own C, in this process. `load` makes it. It has one arena: one thread at a time.
 
     Args:
         exported: the folder.

@@ -2,8 +2,10 @@
 """Exported C in Python: the simulator's bytes, state, several inputs and outputs, errors that say what to do."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from shrinkfit.write.export import write_folder
 from tests.write import nets, nets_arithmetic, stateful
 
 pytestmark = pytest.mark.needs("gcc")
+SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parents[2] / "../shared"))
+KWS = SHARED / "models" / "mlperf_tiny"
 LABELS = ("yes", "no", "up", "down", "left")
 GRAPHS = {
     "residual": nets.residual(1),
@@ -194,3 +198,12 @@ def test_no_tensorflow(tmp_path):
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert said.startswith("<shrinkfit model 'tiny': int8 [6] -> int8 [3]")
     assert not {"tensorflow", "keras", "unicorn"} & set(said.split())
+
+
+def test_a_real_model_gives_litert_reference_outputs(tmp_path):
+    if not (KWS / "kws_vectors.npz").is_file():
+        pytest.skip(f"{KWS} is not there")
+    shrinkfit.export(KWS / "kws_ref_model_int8.tflite", tmp_path / "kws", name="kws")
+    vectors, model = np.load(KWS / "kws_vectors.npz"), shrinkfit.load(tmp_path / "kws", dsp=True)
+    outputs = model.run_int8(vectors["inputs"].reshape(-1, *model.input.shape))
+    np.testing.assert_array_equal(outputs, vectors["out_builtin_ref"])
