@@ -30,6 +30,10 @@
 #error "shrinkfit's kernels read packed weights as little-endian words"
 #endif
 
+#if defined(__SIZEOF_INT__) && __SIZEOF_INT__ < 4
+#error "shrinkfit's kernels need an int of 32 bits"
+#endif
+
 #if defined(__GNUC__)
 #define SF_WARN_UNUSED __attribute__((warn_unused_result))
 #define SF_ALIGN(bytes) __attribute__((aligned(bytes)))

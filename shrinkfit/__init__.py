@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from shrinkfit.check.compare import check
+    from shrinkfit.check.loaded import load
     from shrinkfit.check.profile import profile
     from shrinkfit.device import Budget, Device, devices, get_device
     from shrinkfit.errors import ShrinkfitError
@@ -34,6 +35,7 @@ _HOMES = {
     "devices": ("shrinkfit.device", "devices"),
     "export": ("shrinkfit.write.export", "export"),
     "get_device": ("shrinkfit.device", "get_device"),
+    "load": ("shrinkfit.check.loaded", "load"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
     "price_all": ("shrinkfit.price.parts", "price_all"),
@@ -55,6 +57,7 @@ __all__ = [
     "devices",
     "export",
     "get_device",
+    "load",
     "plot_fit",
     "price",
     "price_all",

@@ -191,6 +191,10 @@ def export(
     ] = False,
     streaming: Streaming = False,
     frames_per_call: FramesPerCall = None,
+    selftest: Annotated[
+        str | None,
+        typer.Option(help="Also write a self-test for the board: a number of vectors, or an .npy with their inputs."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the C that runs a model.
@@ -212,6 +216,7 @@ def export(
             streaming=streaming or frames_per_call is not None,
             frames_per_call=frames_per_call,
             ram=ram,
+            selftest=int(selftest) if selftest is not None and selftest.lstrip("-").isdecimal() else selftest,
         )
     _finish(report, as_json)
 

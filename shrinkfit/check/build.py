@@ -6,6 +6,8 @@ Nothing is written into the exported folder: everything goes to the build direct
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -32,6 +34,9 @@ HOST_FLAGS = (
 # -O2: the kernels are measured at it; -Os costs them 23-47 %.
 FIRMWARE_FLAGS = (*STANDARD, "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
 LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections")
+# For Python to load; what is to be found in the C, check finds.
+LIBRARY_FLAGS = ("-std=c11", "-w", "-O2", "-shared", "-fPIC")
+HOST_COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 300
 
 
@@ -172,6 +177,41 @@ def build_host(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
     command = [find_tool("gcc"), *HOST_FLAGS, f"-DSF_USE_DSP={int(use_dsp)}", f"-I{folder}"]
     _compile([*command, *map(str, sources(folder, "host")), "-lm", "-o", str(program)], f"'{folder}' for the host")
     return program
+
+
+def build_library(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
+    """Compile an exported folder for this computer into a shared library.
+
+    Args:
+        folder: what export wrote.
+        build_dir: an existing directory for the library.
+        use_dsp: the portable twin of the DSP kernels, or the scalar reference.
+
+    Returns:
+        The library's path.
+
+    Raises:
+        ToolMissingError: no C compiler. CheckError: the C does not compile.
+    """
+    library = build_dir / f"lib{folder.name}.so"
+    command = [*host_compiler(), *LIBRARY_FLAGS, f"-DSF_USE_DSP={int(use_dsp)}", f"-I{folder}"]
+    _compile([*command, *map(str, sorted(folder.glob("*.c"))), "-o", str(library)], f"'{folder}' for this computer")
+    return library
+
+
+def host_compiler() -> list[str]:
+    """The command that compiles C for this computer: $CC, or the first one installed.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    wanted = shlex.split(os.environ.get("CC", ""))
+    for command in [wanted] if wanted else [[name] for name in HOST_COMPILERS]:
+        path = shutil.which(command[0])
+        if path is not None:
+            return [path, *command[1:]]
+    tried = f"$CC, '{wanted[0]}', is" if wanted else f"{', '.join(HOST_COMPILERS)} are all"
+    raise ToolMissingError(f"no C compiler was found: {tried} not installed; install one with: {INSTALL['gcc']}")
 
 
 def build_firmware(folder: Path, build_dir: Path, target: Target, *, stack_bytes: int | None = None) -> Path:

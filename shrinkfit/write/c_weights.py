@@ -38,24 +38,24 @@ def render_weights(model: Model) -> str:
 
 
 def _constant(model: Model, name: str) -> str:
-    return f"/* {comment(name)} */\n{_array(model.flash_names[name], model.graph.constants[name].reshape(-1))}"
+    return f"/* {comment(name)} */\n{c_array(model.flash_names[name], model.graph.constants[name].reshape(-1))}"
 
 
 def _initial(model: Model, name: str) -> str:
     identifier, variable = model.state_names[name], model.graph.variables[name]
-    array = _array(f"{identifier}_initial", variable.initial.reshape(-1))
+    array = c_array(f"{identifier}_initial", variable.initial.reshape(-1))
     return array + _call_constants(f"{name} after a reset", identifier, pack_initial(variable))
 
 
 def _call_constants(what: str, identifier: str, packed: Packed, arrays: str = "") -> str:
     """arrays: whose they are, where another call has them."""
     own = not arrays or arrays == identifier
-    text = "".join(_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items()) if own else ""
+    text = "".join(c_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items()) if own else ""
     struct = f"static const {packed.params} {identifier} = {{\n{_fields(packed.fields, arrays or identifier, 1)}}};\n"
     return f"/* {comment(what)} */\n{text}{struct}"
 
 
-def _array(name: str, array: np.ndarray) -> str:
+def c_array(name: str, array: np.ndarray) -> str:
     # Words of four weights are loaded at once.
     aligned = " SF_ALIGN(4)" if array.dtype == np.int8 and array.ndim == 2 else ""
     is_float = array.dtype == np.float32

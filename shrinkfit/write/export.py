@@ -36,12 +36,14 @@ from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
-from shrinkfit.write.build_files import cmake_lists, makefile
+from shrinkfit.write.build_files import makefile
 from shrinkfit.write.c import render
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.packages import package_files
 from shrinkfit.write.records import memory_record, parts_record, training_record
+from shrinkfit.write.selftest import selftest_files
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
@@ -118,6 +120,7 @@ def export(
     streaming: bool | None = None,
     frames_per_call: int | None = None,
     ram: str | None = None,
+    selftest: Any = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -136,6 +139,8 @@ def export(
         frames_per_call: how many, with streaming; None for the fewest that the model's strides allow.
         ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
             cycles, which the report shows. None: all layers in one piece.
+        selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
+            as `check` takes them; a model that keeps state takes them one after the other.
 
     Returns:
         The report, also written as report.json.
@@ -172,6 +177,7 @@ def export(
         stream=stream,
         uncut=graph,
         stripes=stripes,
+        selftest=selftest,
     )
 
 
@@ -198,6 +204,7 @@ def write_folder(
     stream: StreamReport | None = None,
     uncut: Graph | None = None,
     stripes: tuple[Striping, ...] = (),
+    selftest: Any = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
@@ -215,6 +222,8 @@ def write_folder(
     tflite, missing = _tflite(graph if uncut is None else uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
+    files |= selftest_files(model, selftest)
+    files |= package_files(model, part, cost.stack_bytes, files)
     details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
     details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
@@ -290,7 +299,6 @@ def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
     return files | {file: text.encode() for file, text in texts.items()}
 
 
