@@ -108,21 +108,45 @@ static int32_t free_bits(const sf_features *f, const uint32_t *peaks) {
     return leading_zeros(all << 1 | 1u) - 16;
 }
 
+/* The power and the weighted power of a stretch. */
+typedef struct stretch {
+    const uint32_t *power;
+    const uint16_t *weights;
+    uint64_t rising;
+    uint32_t whole;
+} stretch;
+
+#define ADD_BIN                              \
+    rising += (uint64_t)*power * *weights++; \
+    whole += *power;                         \
+    power += step;
+
+static inline void sum_stretch(stretch *s, int32_t count, int32_t step) {
+    const uint32_t *power = s->power;
+    const uint16_t *weights = s->weights;
+    uint64_t rising = 0;
+    uint32_t whole = 0;
+    for (; count > 0; count--) {
+        ADD_BIN
+    }
+    s->power = power;
+    s->weights = weights;
+    s->rising = rising;
+    s->whole = whole;
+}
+
 /* Triangular sums of the powers, in half steps. One rising and one falling band share each stretch
  * between two edges: what the one has of a bin the other has not. */
 static void sum_bands(const sf_features *f, const uint32_t *power, uint32_t *sums) {
-    const uint16_t *weights = f->weights;
-    power += f->first_bin;
+    stretch s = {power + f->first_bin, f->weights, 0, 0};
     for (int32_t i = 0; i <= f->bands; i++) {
-        uint64_t rising = 0;
-        uint32_t whole = 0;
-        for (int32_t n = f->counts[i]; n > 0; n--) {
-            rising += (uint64_t)*power * *weights++;
-            whole += *power++;
+        if (i == f->dense) {
+            s.power += (s.power - power) & 1;
         }
-        const uint32_t rise = (uint32_t)(rising >> 15);
+        sum_stretch(&s, f->counts[i], i < f->dense ? 1 : 2);
+        const uint32_t rise = (uint32_t)(s.rising >> 15);
         if (i > 0) {
-            sums[i - 1] += 2 * whole - rise;
+            sums[i - 1] += 2 * s.whole - rise;
         }
         if (i < f->bands) {
             sums[i] = rise;

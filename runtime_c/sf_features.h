@@ -25,22 +25,24 @@ typedef struct sf_noise_params {
 } sf_noise_params;
 
 /* Constants and tables, which the exporter writes: flash. All tables are aligned to 4 bytes.
- * fft_size: 128, 256, 512 or 1024; points: fft_size / 8.
- * blocks: hops that a window touches.
- * first_bin: of those that the bands begin with; counts: [bands + 1], bins from band edge to edge.
+ * fft_size: 128, 256, 512 or 1024. blocks: hops that a window touches.
+ * first_bin: where the bands begin; counts: [bands + 1], how many bins are taken from one band edge
+ * to the next: all of them in the first `dense` stretches, the even ones in those behind.
  * weights: Q16, of each of these bins in the band that rises there; the band that falls has the
  * rest.
- * window: int16 [window_samples], and a zero behind an odd one.
- * first, split: pairs of Q15 as sf_features.c reads them; passes: those of all further passes.
+ * opening: for each two neighbouring points of the first pass the window's values for the samples
+ * fft_size / 8 apart that there are, in the order 0, 4, 2, 6, 1, 5, 3, 7, two in a word; then the
+ * cosines and sines, Q15, that the two points of the sequences 2, 1 and 3 are multiplied with.
+ * passes, split: those of all further passes, and of the bins 4 t.
  * log2: [256], Q10. levels: [bands], Q10. gain, offset: from a level to int8 steps, Q20.
  * cosines: [width][bands], Q15; null where the features are the bands themselves.
  * noise: null where no noise is estimated. */
 typedef struct sf_features {
     uint16_t window_samples, hop_samples, fft_size, blocks;
-    uint16_t bands, width, first_bin;
+    uint16_t bands, width, first_bin, dense;
     int32_t state_bytes, scratch_bytes;
     int32_t gain, offset;
-    const int16_t *window, *first, *passes, *split;
+    const int16_t *opening, *passes, *split;
     const uint16_t *counts, *weights, *log2;
     const int32_t *levels;
     const int16_t *cosines;
