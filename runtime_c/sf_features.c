@@ -3,8 +3,8 @@
  * The spectrum is in sf_spectrum.c and sf_spectrum_dsp.c. */
 #include <string.h>
 
+#include "sf_dsp.h"
 #include "sf_features.h"
-#include "sf_internal.h"
 #include "sf_select.h"
 
 enum { LEVEL_BITS = 10, GAIN_BITS = 20, NOISE_BITS = 6, NOISE_GAINS = 64 };
@@ -35,20 +35,6 @@ void sf_features_reset(const sf_features *features, void *state) {
     memset(state, 0, (uint32_t)features->state_bytes);
 }
 
-/* Differences of `count` samples, saturated; returns all bits that they need. */
-static uint32_t take_differences(stream *s, const int16_t *in, int32_t count, int16_t *out) {
-    uint32_t peak = 0;
-    int32_t previous = s->previous;
-    for (int32_t i = 0; i < count; i++) {
-        const int32_t y = sf_saturate16(in[i] - previous);
-        previous = in[i];
-        out[i] = (int16_t)y;
-        peak |= (uint32_t)(y ^ (y >> 15));
-    }
-    s->previous = (int16_t)previous;
-    return peak;
-}
-
 /* Takes up to the end of a hop or of the window. */
 static int32_t take_some(const sf_features *f, void *state, const int16_t *in, int32_t count) {
     stream *s = (stream *)state;
@@ -67,9 +53,26 @@ static int32_t take_some(const sf_features *f, void *state, const int16_t *in, i
     const int32_t block = s->position / f->hop_samples;
     const int32_t end = sf_min((block + 1) * f->hop_samples, f->window_samples);
     const int32_t taken = sf_min(count, end - s->position);
-    peaks_of(state)[block] |= take_differences(s, in, taken, samples_of(f, state) + s->position);
+    peaks_of(state)[block] |=
+        sf_differences(in, s->previous, taken, samples_of(f, state) + s->position);
+    s->previous = in[taken - 1];
     s->position += taken;
     return taken;
+}
+
+/* Moves samples down, four words at a time. */
+static void move_down(int16_t *to, const int16_t *from, int32_t count) {
+    for (; count >= 8; count -= 8, from += 8, to += 8) {
+        const uint32_t a = sf_load32(from), b = sf_load32(from + 2);
+        const uint32_t c = sf_load32(from + 4), d = sf_load32(from + 6);
+        sf_store32(to, a);
+        sf_store32(to + 2, b);
+        sf_store32(to + 4, c);
+        sf_store32(to + 6, d);
+    }
+    for (; count > 0; count--) {
+        *to++ = *from++;
+    }
 }
 
 /* Makes room for the next hop. */
@@ -78,10 +81,10 @@ static void move_on(const sf_features *f, void *state) {
     uint32_t *peaks = peaks_of(state);
     int16_t *samples = samples_of(f, state);
     s->position = (int32_t)f->window_samples - f->hop_samples;
-    if (s->position > 0) {
-        memmove(samples, samples + f->hop_samples, (uint32_t)s->position * sizeof *samples);
+    move_down(samples, samples + f->hop_samples, s->position);
+    for (int32_t i = 1; i < f->blocks; i++) {
+        peaks[i - 1] = peaks[i];
     }
-    memmove(peaks, peaks + 1, (f->blocks - 1u) * sizeof *peaks);
     peaks[f->blocks - 1] = 0;
     s->frames = 2;
 }
@@ -108,7 +111,7 @@ static int32_t free_bits(const sf_features *f, const uint32_t *peaks) {
     return leading_zeros(all << 1 | 1u) - 16;
 }
 
-/* The power and the weighted power of a stretch. */
+/* The power of a stretch between two edges, and what of it belongs to the band that rises there. */
 typedef struct stretch {
     const uint32_t *power;
     const uint16_t *weights;
@@ -116,18 +119,34 @@ typedef struct stretch {
     uint32_t whole;
 } stretch;
 
-#define ADD_BIN                              \
-    rising += (uint64_t)*power * *weights++; \
-    whole += *power;                         \
-    power += step;
+#define SF_ADD_BIN                            \
+    {                                         \
+        const uint32_t bin = *power;          \
+        rising += (uint64_t)bin * *weights++; \
+        whole += bin;                         \
+        power += step;                        \
+    }
 
+/* Most stretches are a few bins long: a jump into a row of them is quicker than a loop. */
 static inline void sum_stretch(stretch *s, int32_t count, int32_t step) {
     const uint32_t *power = s->power;
     const uint16_t *weights = s->weights;
     uint64_t rising = 0;
     uint32_t whole = 0;
-    for (; count > 0; count--) {
-        ADD_BIN
+    for (; count > 8; count--)
+        SF_ADD_BIN
+    switch (count) {
+    case 8:
+        SF_ADD_BIN                                                           /* fall through */
+            case 7 : SF_ADD_BIN                                              /* fall through */
+                     case 6 : SF_ADD_BIN                                     /* fall through */
+                              case 5 : SF_ADD_BIN                            /* fall through */
+                                       case 4 : SF_ADD_BIN                   /* fall through */
+                                                case 3 : SF_ADD_BIN          /* fall through */
+                                                         case 2 : SF_ADD_BIN /* fall through */
+                                                                  case 1
+            : SF_ADD_BIN /* fall through */
+              default : break;
     }
     s->power = power;
     s->weights = weights;
@@ -135,30 +154,53 @@ static inline void sum_stretch(stretch *s, int32_t count, int32_t step) {
     s->whole = whole;
 }
 
-/* Triangular sums of the powers, in half steps. One rising and one falling band share each stretch
- * between two edges: what the one has of a bin the other has not. */
-static void sum_bands(const sf_features *f, const uint32_t *power, uint32_t *sums) {
-    stretch s = {power + f->first_bin, f->weights, 0, 0};
-    for (int32_t i = 0; i <= f->bands; i++) {
-        if (i == f->dense) {
-            s.power += (s.power - power) & 1;
-        }
-        sum_stretch(&s, f->counts[i], i < f->dense ? 1 : 2);
-        const uint32_t rise = (uint32_t)(s.rising >> 15);
-        if (i > 0) {
-            sums[i - 1] += 2 * s.whole - rise;
-        }
-        if (i < f->bands) {
-            sums[i] = rise;
-        }
-    }
-}
+#undef SF_ADD_BIN
 
-/* log2 in Q10; below 1 as of 1. */
+/* Where the bands of a frame go: their levels, or, where they are the features, int8 steps. */
+typedef struct output {
+    int32_t shifted; /* what the frame's shift adds to a level */
+    int32_t *levels;
+    int8_t *frame;
+} output;
+
+/* log2 in Q10 of a sum in half steps; below 1 as of 1. */
 static inline int32_t log2_of(const sf_features *f, uint32_t x) {
     const int32_t zeros = leading_zeros(x | (x == 0));
     const uint32_t fraction = (x | (x == 0)) << zeros >> 23 & 255u;
     return ((31 - zeros) << LEVEL_BITS) + f->log2[fraction];
+}
+
+static inline void put(const sf_features *f, const output *out, int32_t band, uint32_t sum) {
+    const int32_t level = log2_of(f, sum) + f->levels[band] - out->shifted;
+    if (out->levels) {
+        out->levels[band] = level;
+    } else {
+        out->frame[band] = (int8_t)sf_ssat8((level * f->gain + f->offset) >> GAIN_BITS);
+    }
+}
+
+/* The stretches from `from` up to `to`. What of a stretch the rising band has not the falling one
+ * has, which is the band before. */
+static inline uint32_t sum_bands(const sf_features *f, stretch *s, const output *out, int32_t from,
+                                 int32_t to, int32_t step, uint32_t rise) {
+    for (int32_t i = from; i < to; i++) {
+        const uint32_t before = rise;
+        sum_stretch(s, f->counts[i], step);
+        rise = (uint32_t)(s->rising >> 15);
+        if (i > 0) {
+            put(f, out, i - 1, before + 2 * s->whole - rise);
+        }
+    }
+    return rise;
+}
+
+static void all_bands(const sf_features *f, const uint32_t *power, const output *out) {
+    stretch s;
+    s.power = power + f->first_bin;
+    s.weights = f->weights;
+    const uint32_t rise = sum_bands(f, &s, out, 0, f->dense, 1, 0);
+    s.power += (s.power - power) & 1;
+    sum_bands(f, &s, out, f->dense, f->bands + 1, 2, rise);
 }
 
 /* The level with the noise taken off; *noise follows it. */
@@ -174,22 +216,17 @@ static int32_t clean(const sf_noise_params *p, int32_t level, int32_t *noise, in
     return level + p->gains[above] - ((p->share * (estimate - p->reference)) >> 8);
 }
 
-/* Sums become levels, in place: log2 of each band's mean power, Q10. */
-static void find_levels(const sf_features *f, void *state, int32_t shift, int32_t *levels) {
+static void clean_bands(const sf_features *f, void *state, int32_t *levels) {
     const int32_t first = ((const stream *)state)->frames < 2;
+    int32_t *noise = noise_of(f, state);
     for (int32_t i = 0; i < f->bands; i++) {
-        const int32_t log2 = log2_of(f, (uint32_t)levels[i]);
-        levels[i] = log2 + f->levels[i] - (shift << (LEVEL_BITS + 1));
-        if (f->noise) {
-            levels[i] = clean(f->noise, levels[i], noise_of(f, state) + i, first);
-        }
+        levels[i] = clean(f->noise, levels[i], noise + i, first);
     }
 }
 
 static void write_bands(const sf_features *f, const int32_t *levels, int8_t *frame) {
     for (int32_t i = 0; i < f->bands; i++) {
-        const int32_t steps = (levels[i] * f->gain + f->offset) >> GAIN_BITS;
-        frame[i] = (int8_t)sf_clamp(steps, INT8_MIN, INT8_MAX);
+        frame[i] = (int8_t)sf_ssat8((levels[i] * f->gain + f->offset) >> GAIN_BITS);
     }
 }
 
@@ -206,7 +243,7 @@ static void write_cosines(const sf_features *f, int32_t *levels, int8_t *frame) 
         for (int32_t i = 0; i < f->bands; i++) {
             sum += levels[i] * *cosines++;
         }
-        frame[k] = (int8_t)sf_clamp(sum >> COSINE_SHIFT, INT8_MIN, INT8_MAX);
+        frame[k] = (int8_t)sf_ssat8(sum >> COSINE_SHIFT);
     }
 }
 
@@ -214,14 +251,20 @@ static void write_frame(const sf_features *f, void *state, void *scratch, int8_t
     const uint32_t *power = (const uint32_t *)scratch + f->fft_size / 2;
     /* The spectrum is no longer needed where its powers are there, and bands are fewer than bins.
      */
-    int32_t *levels = (int32_t *)scratch;
+    int32_t *levels = f->noise || f->cosines ? (int32_t *)scratch : 0;
     const int32_t shift = free_bits(f, peaks_of(state));
+    output out;
+    out.shifted = shift << (LEVEL_BITS + 1);
+    out.levels = levels;
+    out.frame = frame;
     sf_power_spectrum(f, samples_of(f, state), shift, scratch);
-    sum_bands(f, power, (uint32_t *)levels);
-    find_levels(f, state, shift, levels);
+    all_bands(f, power, &out);
+    if (f->noise) {
+        clean_bands(f, state, levels);
+    }
     if (f->cosines) {
         write_cosines(f, levels, frame);
-    } else {
+    } else if (f->noise) {
         write_bands(f, levels, frame);
     }
 }

@@ -63,8 +63,16 @@ void sf_features_reset(const sf_features *features, void *state);
 int32_t sf_features_take(const sf_features *features, void *state, void *scratch,
                          const int16_t *samples, int32_t count, int8_t *frame, int32_t *done);
 
-/* The power of the first fft_size / 2 + 1 bins of a frame; sf_features_take's inner part, called
- * on its own by nobody but tests.
+/* What sf_features_take is made of.
+ *
+ * Differences of neighbouring samples, saturated, to out [count]; previous: the sample before the
+ * first. Returns a number with as many bits as the largest needs besides its sign. */
+uint32_t sf_differences_s16(const int16_t *samples, int32_t previous, int32_t count, int16_t *out);
+uint32_t sf_differences_s16_dsp(const int16_t *samples, int32_t previous, int32_t count,
+                                int16_t *out);
+
+/* The power of the first fft_size / 2 + 1 bins of a frame; of those that no band takes some may be
+ * left out.
  * samples: [window_samples, even], each at most 2^(15 - shift) in size; scratch: as above; the
  * powers end up 2 * fft_size bytes behind its beginning. */
 void sf_power_spectrum_s16(const sf_features *features, const int16_t *samples, int32_t shift,

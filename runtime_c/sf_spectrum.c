@@ -61,6 +61,17 @@ static inline uint32_t power_of(point a) {
     return (uint32_t)(a.re * a.re) + (uint32_t)(a.im * a.im);
 }
 
+uint32_t sf_differences_s16(const int16_t *samples, int32_t previous, int32_t count, int16_t *out) {
+    uint32_t bits = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t y = sf_saturate16(samples[i] - previous);
+        previous = samples[i];
+        out[i] = (int16_t)y;
+        bits |= (uint32_t)(y ^ (y >> 15));
+    }
+    return bits;
+}
+
 /* Eight windowed samples, halved, from number j on, fft_size / 8 apart; those behind the window are
  * zeros. window: of these and of the next eight, in turns. */
 static void load(const sf_features *f, const int16_t *samples, int32_t shift, int32_t j,

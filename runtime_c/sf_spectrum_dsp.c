@@ -9,6 +9,37 @@ enum { SQRT_HALF = 23170, ROUND = 1 << 15 };
 #define BOTH_SQRT_HALF ((uint32_t)SQRT_HALF | (uint32_t)SQRT_HALF << 16)
 #define BOTH_ONE UINT32_C(0x00010001)
 
+/* Two samples, and the two before them; bit n + 1 of a half says that n + 1 bits are needed besides
+ * the sign. */
+static inline uint32_t two_differences(uint32_t in, uint32_t before, int16_t *out, uint32_t bits) {
+    const uint32_t y = sf_qsub16(in, before >> 16 | in << 16);
+    sf_store32(out, y);
+    return bits | (y ^ y << 1);
+}
+
+uint32_t sf_differences_s16_dsp(const int16_t *samples, int32_t previous, int32_t count,
+                                int16_t *out) {
+    uint32_t bits = 0, before = (uint32_t)previous << 16;
+    for (; count >= 8; count -= 8, samples += 8, out += 8) {
+        const uint32_t a = sf_load32(samples), b = sf_load32(samples + 2);
+        const uint32_t c = sf_load32(samples + 4), d = sf_load32(samples + 6);
+        bits = two_differences(a, before, out, bits);
+        bits = two_differences(b, a, out + 2, bits);
+        bits = two_differences(c, b, out + 4, bits);
+        bits = two_differences(d, c, out + 6, bits);
+        before = d;
+    }
+    bits = (bits | bits >> 16) >> 1 & 0x7FFFu;
+    previous = (int16_t)(uint16_t)(before >> 16);
+    for (; count > 0; count--, samples++) {
+        const int32_t y = sf_saturate16(*samples - previous);
+        previous = *samples;
+        *out++ = (int16_t)y;
+        bits |= (uint32_t)(y ^ (y >> 15));
+    }
+    return bits;
+}
+
 /* a * b / 2, b in Q15 */
 static inline uint32_t times(uint32_t a, uint32_t b) {
     return sf_high_halves((uint32_t)sf_smlsd(a, b, ROUND), (uint32_t)sf_smladx(a, b, ROUND));
