@@ -3,20 +3,20 @@
  * The spectrum is in sf_spectrum.c and sf_spectrum_dsp.c. */
 #include <string.h>
 
-#include "sf_dsp.h"
+#include "sf_bands.h"
 #include "sf_features.h"
 #include "sf_select.h"
 
-enum { LEVEL_BITS = 10, GAIN_BITS = 20, NOISE_BITS = 6, NOISE_GAINS = 64 };
+enum { LEVEL_BITS = SF_LEVEL_BITS, GAIN_BITS = SF_GAIN_BITS, NOISE_BITS = 6, NOISE_GAINS = 64 };
 enum { FINE_BITS = 7, COSINE_SHIFT = 22 };
 
-/* What is kept between calls, in the order in which it lies there; `noise` only where it is
- * estimated. position: samples of the current window that are there, negative where a hop leaves
- * some out; peaks: of each hop in the window, all bits that a sample or its complement needs. */
+/* What is kept between calls begins so; behind it lie, for each hop in the window, a word with as
+ * many bits as its samples need, the noise of each band where it is estimated, and samples. */
 typedef struct stream {
-    int32_t position;
-    int16_t previous;
-    int16_t frames; /* 0: none yet, not even a sample; 1: no frame yet; 2: past the first frame */
+    int32_t start;    /* where the window begins among the samples */
+    int32_t position; /* samples of it that are there; below 0 where a hop leaves some out */
+    int32_t previous; /* the sample before */
+    int32_t frames;   /* 0: not even a sample yet; 1: no frame yet; 2: past the first frame */
 } stream;
 
 static uint32_t *peaks_of(void *state) {
@@ -54,7 +54,7 @@ static int32_t take_some(const sf_features *f, void *state, const int16_t *in, i
     const int32_t end = sf_min((block + 1) * f->hop_samples, f->window_samples);
     const int32_t taken = sf_min(count, end - s->position);
     peaks_of(state)[block] |=
-        sf_differences(in, s->previous, taken, samples_of(f, state) + s->position);
+        sf_differences(in, s->previous, taken, samples_of(f, state) + s->start + s->position);
     s->previous = in[taken - 1];
     s->position += taken;
     return taken;
@@ -81,25 +81,16 @@ static void move_on(const sf_features *f, void *state) {
     uint32_t *peaks = peaks_of(state);
     int16_t *samples = samples_of(f, state);
     s->position = (int32_t)f->window_samples - f->hop_samples;
-    move_down(samples, samples + f->hop_samples, s->position);
+    s->start += f->hop_samples;
+    if (s->start > f->spare_samples) {
+        move_down(samples, samples + s->start, s->position);
+        s->start = 0;
+    }
     for (int32_t i = 1; i < f->blocks; i++) {
         peaks[i - 1] = peaks[i];
     }
     peaks[f->blocks - 1] = 0;
     s->frames = 2;
-}
-
-/* How many zeros lead in 32 bits; x is not 0. */
-static inline int32_t leading_zeros(uint32_t x) {
-#if defined(__GNUC__) && (!defined(__arm__) || defined(__ARM_FEATURE_CLZ))
-    return __builtin_clz(x);
-#else
-    int32_t zeros = 0;
-    for (; !(x & UINT32_C(0x80000000)); x <<= 1) {
-        zeros++;
-    }
-    return zeros;
-#endif
 }
 
 /* Bits that all samples of the window leave free. */
@@ -108,99 +99,7 @@ static int32_t free_bits(const sf_features *f, const uint32_t *peaks) {
     for (int32_t i = 0; i < f->blocks; i++) {
         all |= peaks[i];
     }
-    return leading_zeros(all << 1 | 1u) - 16;
-}
-
-/* The power of a stretch between two edges, and what of it belongs to the band that rises there. */
-typedef struct stretch {
-    const uint32_t *power;
-    const uint16_t *weights;
-    uint64_t rising;
-    uint32_t whole;
-} stretch;
-
-#define SF_ADD_BIN                            \
-    {                                         \
-        const uint32_t bin = *power;          \
-        rising += (uint64_t)bin * *weights++; \
-        whole += bin;                         \
-        power += step;                        \
-    }
-
-/* Most stretches are a few bins long: a jump into a row of them is quicker than a loop. */
-static inline void sum_stretch(stretch *s, int32_t count, int32_t step) {
-    const uint32_t *power = s->power;
-    const uint16_t *weights = s->weights;
-    uint64_t rising = 0;
-    uint32_t whole = 0;
-    for (; count > 8; count--)
-        SF_ADD_BIN
-    switch (count) {
-    case 8:
-        SF_ADD_BIN                                                           /* fall through */
-            case 7 : SF_ADD_BIN                                              /* fall through */
-                     case 6 : SF_ADD_BIN                                     /* fall through */
-                              case 5 : SF_ADD_BIN                            /* fall through */
-                                       case 4 : SF_ADD_BIN                   /* fall through */
-                                                case 3 : SF_ADD_BIN          /* fall through */
-                                                         case 2 : SF_ADD_BIN /* fall through */
-                                                                  case 1
-            : SF_ADD_BIN /* fall through */
-              default : break;
-    }
-    s->power = power;
-    s->weights = weights;
-    s->rising = rising;
-    s->whole = whole;
-}
-
-#undef SF_ADD_BIN
-
-/* Where the bands of a frame go: their levels, or, where they are the features, int8 steps. */
-typedef struct output {
-    int32_t shifted; /* what the frame's shift adds to a level */
-    int32_t *levels;
-    int8_t *frame;
-} output;
-
-/* log2 in Q10 of a sum in half steps; below 1 as of 1. */
-static inline int32_t log2_of(const sf_features *f, uint32_t x) {
-    const int32_t zeros = leading_zeros(x | (x == 0));
-    const uint32_t fraction = (x | (x == 0)) << zeros >> 23 & 255u;
-    return ((31 - zeros) << LEVEL_BITS) + f->log2[fraction];
-}
-
-static inline void put(const sf_features *f, const output *out, int32_t band, uint32_t sum) {
-    const int32_t level = log2_of(f, sum) + f->levels[band] - out->shifted;
-    if (out->levels) {
-        out->levels[band] = level;
-    } else {
-        out->frame[band] = (int8_t)sf_ssat8((level * f->gain + f->offset) >> GAIN_BITS);
-    }
-}
-
-/* The stretches from `from` up to `to`. What of a stretch the rising band has not the falling one
- * has, which is the band before. */
-static inline uint32_t sum_bands(const sf_features *f, stretch *s, const output *out, int32_t from,
-                                 int32_t to, int32_t step, uint32_t rise) {
-    for (int32_t i = from; i < to; i++) {
-        const uint32_t before = rise;
-        sum_stretch(s, f->counts[i], step);
-        rise = (uint32_t)(s->rising >> 15);
-        if (i > 0) {
-            put(f, out, i - 1, before + 2 * s->whole - rise);
-        }
-    }
-    return rise;
-}
-
-static void all_bands(const sf_features *f, const uint32_t *power, const output *out) {
-    stretch s;
-    s.power = power + f->first_bin;
-    s.weights = f->weights;
-    const uint32_t rise = sum_bands(f, &s, out, 0, f->dense, 1, 0);
-    s.power += (s.power - power) & 1;
-    sum_bands(f, &s, out, f->dense, f->bands + 1, 2, rise);
+    return sf_leading_zeros(all << 1 | 1u) - 16;
 }
 
 /* The level with the noise taken off; *noise follows it. */
@@ -253,12 +152,12 @@ static void write_frame(const sf_features *f, void *state, void *scratch, int8_t
      */
     int32_t *levels = f->noise || f->cosines ? (int32_t *)scratch : 0;
     const int32_t shift = free_bits(f, peaks_of(state));
-    output out;
+    sf_bands out;
     out.shifted = shift << (LEVEL_BITS + 1);
     out.levels = levels;
     out.frame = frame;
-    sf_power_spectrum(f, samples_of(f, state), shift, scratch);
-    all_bands(f, power, &out);
+    sf_power_spectrum(f, samples_of(f, state) + ((const stream *)state)->start, shift, scratch);
+    sf_find_bands(f, power, &out);
     if (f->noise) {
         clean_bands(f, state, levels);
     }

@@ -26,10 +26,11 @@ typedef struct sf_noise_params {
 
 /* Constants and tables, which the exporter writes: flash. All tables are aligned to 4 bytes.
  * fft_size: 128, 256, 512 or 1024. blocks: hops that a window touches.
- * first_bin: where the bands begin; counts: [bands + 1], how many bins are taken from one band edge
- * to the next: all of them in the first `dense` stretches, the even ones in those behind.
- * weights: Q16, of each of these bins in the band that rises there; the band that falls has the
- * rest.
+ * spare_samples: how far the window may move before its samples are moved down.
+ * first_bin: where the bands begin. weights: of each of the bands + 1 stretches from one band edge
+ * to the next how many bins are taken, and for each of them, Q16, how much of it belongs to the
+ * band that rises there; the band that falls has the rest. In the first `dense` stretches all bins
+ * are taken, in those behind the even ones.
  * opening: for each two neighbouring points of the first pass the window's values for the samples
  * fft_size / 8 apart that there are, in the order 0, 4, 2, 6, 1, 5, 3, 7, two in a word; then the
  * cosines and sines, Q15, that the two points of the sequences 2, 1 and 3 are multiplied with.
@@ -39,11 +40,11 @@ typedef struct sf_noise_params {
  * noise: null where no noise is estimated. */
 typedef struct sf_features {
     uint16_t window_samples, hop_samples, fft_size, blocks;
-    uint16_t bands, width, first_bin, dense;
+    uint16_t bands, width, first_bin, dense, spare_samples;
     int32_t state_bytes, scratch_bytes;
     int32_t gain, offset;
     const int16_t *opening, *passes, *split;
-    const uint16_t *counts, *weights, *log2;
+    const uint16_t *weights, *log2;
     const int32_t *levels;
     const int16_t *cosines;
     const sf_noise_params *noise;

@@ -733,50 +733,67 @@ static inline void sf_512_last_points(const uint32_t *x, uint32_t *out) {
                    : "memory");
 }
 
-/* Of the powers only those below bin 64. */
+/* Of one of the sequences 1 and 3 only the powers below bin 32: of eight DFTs the first output of
+ * the first four, the last of the others. */
 static inline void sf_512_last_low(const uint32_t *x, uint32_t *up, uint32_t *down) {
-    uint32_t a, b, c, d, e, f, g, h, t, u;
-    __asm volatile("ldr %[a], [%[x]]\n\t"
-                   "ldr %[b], [%[x], #4]\n\t"
-                   "ldr %[c], [%[x], #8]\n\t"
-                   "ldr %[d], [%[x], #12]\n\t"
-                   "ldr %[e], [%[x], #16]\n\t"
-                   "ldr %[f], [%[x], #20]\n\t"
-                   "ldr %[g], [%[x], #24]\n\t"
-                   "ldr %[h], [%[x], #28]\n\t"
-                   "shadd16 %[t], %[a], %[e]\n\t"
-                   "shsub16 %[e], %[a], %[e]\n\t"
-                   "shadd16 %[a], %[b], %[f]\n\t"
-                   "shsub16 %[f], %[b], %[f]\n\t"
-                   "shadd16 %[b], %[c], %[g]\n\t"
-                   "shsub16 %[g], %[c], %[g]\n\t"
-                   "shadd16 %[c], %[d], %[h]\n\t"
-                   "shsub16 %[h], %[d], %[h]\n\t"
-                   "shadd16 %[d], %[t], %[b]\n\t"
-                   "shadd16 %[t], %[a], %[c]\n\t"
-                   "shsax %[g], %[e], %[g]\n\t"
-                   "ssax %[h], %[f], %[h]\n\t"
-                   "movw %[u], #0x5A82\n\t"
-                   "movt %[u], #0x5A82\n\t"
-                   "smlsd %[f], %[h], %[u], %[round]\n\t"
-                   "smlad %[h], %[h], %[u], %[round]\n\t"
-                   "pkhtb %[h], %[h], %[f], asr #16\n\t"
-                   "ssax %[h], %[g], %[h]\n\t"
-                   "mov %[u], #0x00010001\n\t"
-                   "sadd16 %[d], %[d], %[u]\n\t"
-                   "sadd16 %[d], %[d], %[t]\n\t"
-                   "smuad %[d], %[d], %[d]\n\t"
-                   "str %[d], [%[up]]\n\t"
-                   "smuad %[h], %[h], %[h]\n\t"
-                   "str %[h], [%[down]]\n\t"
-                   : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e),
-                     [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h), [t] "=&r"(t), [u] "=&r"(u)
-                   : [x] "r"(x), [up] "r"(up), [down] "r"(down), [round] "r"(1 << 15)
-                   : "memory");
+    uint32_t a, b, c, d, e, f, g, h, u;
+    for (const uint32_t *stop = x + 32; x < stop; x += 8) {
+        __asm volatile("ldr %[a], [%[x]]\n\t"
+                       "ldr %[b], [%[x], #4]\n\t"
+                       "ldr %[c], [%[x], #8]\n\t"
+                       "ldr %[d], [%[x], #12]\n\t"
+                       "ldr %[e], [%[x], #16]\n\t"
+                       "ldr %[f], [%[x], #20]\n\t"
+                       "ldr %[g], [%[x], #24]\n\t"
+                       "ldr %[h], [%[x], #28]\n\t"
+                       "shadd16 %[a], %[a], %[e]\n\t"
+                       "shadd16 %[b], %[b], %[f]\n\t"
+                       "shadd16 %[c], %[c], %[g]\n\t"
+                       "shadd16 %[d], %[d], %[h]\n\t"
+                       "shadd16 %[a], %[a], %[c]\n\t"
+                       "shadd16 %[b], %[b], %[d]\n\t"
+                       "mov %[u], #0x00010001\n\t"
+                       "sadd16 %[a], %[a], %[u]\n\t"
+                       "sadd16 %[a], %[a], %[b]\n\t"
+                       "smuad %[a], %[a], %[a]\n\t"
+                       "str %[a], [%[up]], #32\n\t"
+                       : [up] "+r"(up), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),
+                         [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h), [u] "=&r"(u)
+                       : [x] "r"(x)
+                       : "memory");
+    }
+    for (const uint32_t *stop = x + 32; x < stop; x += 8) {
+        __asm volatile("ldr %[a], [%[x]]\n\t"
+                       "ldr %[b], [%[x], #4]\n\t"
+                       "ldr %[c], [%[x], #8]\n\t"
+                       "ldr %[d], [%[x], #12]\n\t"
+                       "ldr %[e], [%[x], #16]\n\t"
+                       "ldr %[f], [%[x], #20]\n\t"
+                       "ldr %[g], [%[x], #24]\n\t"
+                       "ldr %[h], [%[x], #28]\n\t"
+                       "shsub16 %[a], %[a], %[e]\n\t"
+                       "shsub16 %[b], %[b], %[f]\n\t"
+                       "shsub16 %[c], %[c], %[g]\n\t"
+                       "shsub16 %[d], %[d], %[h]\n\t"
+                       "shsax %[a], %[a], %[c]\n\t"
+                       "ssax %[b], %[b], %[d]\n\t"
+                       "movw %[u], #0x5A82\n\t"
+                       "movt %[u], #0x5A82\n\t"
+                       "smlsd %[f], %[b], %[u], %[round]\n\t"
+                       "smlad %[b], %[b], %[u], %[round]\n\t"
+                       "pkhtb %[b], %[b], %[f], asr #16\n\t"
+                       "ssax %[a], %[a], %[b]\n\t"
+                       "smuad %[a], %[a], %[a]\n\t"
+                       "str %[a], [%[down]], #-32\n\t"
+                       : [down] "+r"(down), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),
+                         [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h), [u] "=&r"(u)
+                       : [x] "r"(x), [round] "r"(1 << 15)
+                       : "memory");
+    }
 }
 
 /* The powers of the bins 8 r + q and of those that mirror them; the points of sequence 0 in their
- * order over sequence 1, and the first again behind the last. even: odd bins from 64 on are not
+ * order over sequence 1, and the first again behind the last. even: odd bins from 32 on are not
  * needed. */
 SF_NOINLINE static void sf_512_last(uint32_t *x, uint32_t *power, int32_t even) {
     const uint32_t *in = x + 64;
@@ -784,9 +801,8 @@ SF_NOINLINE static void sf_512_last(uint32_t *x, uint32_t *power, int32_t even) 
         uint32_t *up = power + q, *down = power + 64 - q;
         const uint32_t *stop = in + 64;
         if (even && q != 2) {
-            for (; in < stop; in += 8, up += 8, down -= 8) {
-                sf_512_last_low(in, up, down);
-            }
+            sf_512_last_low(in, up, down - 32);
+            in = stop;
         }
         for (; in < stop; in += 8, up += 8, down -= 8) {
             sf_512_last_powers(in, up, down);

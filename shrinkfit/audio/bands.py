@@ -42,8 +42,7 @@ def log_levels(sums: np.ndarray, shift: np.ndarray, t: Tables) -> np.ndarray:
     Returns:
         int32 [bands, frames].
     """
-    sums = np.maximum(sums, 1)
-    exponent = np.frexp(sums.astype(np.float64))[1] - 1  # floor(log2), exact: below 2^53
+    exponent = np.frexp(sums.astype(np.float64))[1] - 1  # floor(log2), exact: below 2^53; -1 for 0
     fraction = (sums << (31 - exponent)) >> 23 & 0xFF
     log2 = (exponent << LOG2_BITS) + t.log2[fraction]
     return (log2 + t.levels[:, None] - (shift << (LOG2_BITS + 1))).astype(np.int32)

@@ -18,7 +18,7 @@ NOISE_GAINS = 64  # of 1/8 in log2
 MFCC_GAIN = 3  # coefficients behind the first are some times smaller than it; below 4 for the sum in int32
 MFCC_SHIFT = 22
 # Above bin DENSE_BINS every second bin does where edges are WIDE_BINS or more apart; for sizes where it spares work.
-DENSE_BINS, WIDE_BINS, THINNED = 64, 3, (256, 512)
+DENSE_BINS, WIDE_BINS, THINNED = 32, 3, (256, 512)
 
 
 @dataclass(frozen=True, eq=False)
