@@ -2,8 +2,9 @@
 /* Moving means of the hotwords' outputs, kept as sums: one output comes in, the oldest goes. */
 #include "sf_detect.h"
 
-/* Of a sum times `multiplier`, to a score. */
+/* Of a sum times `multiplier`, to a score. Sums may be negative where zero_point is above -128. */
 enum { SHIFT = 16 };
+typedef char sf_detect_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];
 
 /* The state is this, then int32 sums [hotword_count], then int8 outputs [smoothing][hotword_count],
  * of which those at `oldest` are the next to go. */

@@ -183,7 +183,7 @@ class Detector:
 
 
 def _score(detector: Detector, sums: Any) -> Any:
-    """int or int64 array; the shift rounds down, as C's does on the compilers that sf_internal.h takes."""
+    """int or int64 array; the shift rounds down, as C's does on the compilers that sf_detect.c takes."""
     return (sums * detector.multiplier + (1 << (_SHIFT - 1))) >> _SHIFT
 
 
