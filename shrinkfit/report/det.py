@@ -35,8 +35,8 @@ def plot_det(
 ) -> Path:
     """Draw DET curves: false accepts per hour on a logarithmic axis, false rejects as normal deviates.
 
-    Drawn are the thresholds that no other one beats in both. What has no false accept stands at "none seen" on the left,
-    what has no false reject at half a word.
+    Drawn are the thresholds that no other one beats in both. What has no false accept stands at "none seen" on the
+    left, what has no false reject at half a word.
 
     Args:
         path: PNG to write.
@@ -113,10 +113,9 @@ def _curve(axes: Axes, label: str, curve: DetCurve, colour: str, line: str, poin
     if point is None:
         return
     axes.plot(rates[point], deviates[point], marker="o", markersize=8, color=colour, markeredgecolor="white", zorder=5)
-    text = (
-        f"threshold {curve.threshold[point]:.3f}: {100 * curve.false_rejects[point] / curve.words:.1f} % missed,\n"
-        f"{curve.false_accepts[point]} false accepts, {curve.false_accepts[point] / curve.hours:.2g} per hour"
-    )
+    accepts, missed = curve.false_accepts[point], curve.false_rejects[point] / curve.words
+    rate = f"{accepts} false accepts, {accepts / curve.hours:.2g} per hour" if accepts else "no false accept seen"
+    text = f"threshold {curve.threshold[point]:.3f}: {100 * missed:.1f} % missed,\n{rate}"
     paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     place = {"xytext": (10, 10), "textcoords": "offset points", "zorder": 4, "bbox": paper}
     axes.annotate(text, (rates[point], deviates[point]), fontsize=9, **place)
