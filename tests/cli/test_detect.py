@@ -223,7 +223,11 @@ class Stream:
         assert (samplerate, channels, dtype) == (RATE, 1, "int16")
         self._left = [block(9), block(), block(7)]
 
-    __enter__ = __exit__ = lambda self, *_: self
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
 
     def read(self, frames):
         assert frames == RATE // 20
