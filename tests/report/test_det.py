@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from shrinkfit.audio.figures import DetCurve
@@ -50,14 +51,26 @@ def test_extremes_are_drawn(tmp_path, extreme):
     assert share_of(path, det.COLOURS[0]) > 0.0003
 
 
-def test_two_curves_with_operating_points(tmp_path):
+def test_two_curves_look_different(tmp_path):
     curves = {"validation": curve(1), "test": curve(2)}
-    plain = plot_det(tmp_path / "a.png", curves)
-    marked = plot_det(tmp_path / "b.png", curves, operating={"validation": 170, "test": 170})
-    again = plot_det(tmp_path / "c.png", curves)
-    assert plain.read_bytes() == again.read_bytes()
-    assert all(share_of(plain, colour) > 0.001 for colour in det.COLOURS[:2])
-    assert share_of(marked, "#222222") > share_of(plain, "#222222")  # what is written beside the points
+    one, same = (plot_det(tmp_path / name, curves) for name in ("a.png", "b.png"))
+    assert all(share_of(one, colour) > 0.001 for colour in det.COLOURS[:2])
+    assert one.read_bytes() == same.read_bytes()
+
+
+def test_what_is_written(tmp_path, monkeypatch):
+    figure = Figure()
+    monkeypatch.setattr(det, "draw", lambda path, size, fill: fill(figure))
+    one = curve(1)
+    plot_det("det.png", {"test": one}, operating={"test": 120}, max_false_accepts_per_hour=0.5, title="Ten words")
+    (axes,) = figure.axes
+    (note,) = [text.get_text() for text in axes.texts]
+    assert note.startswith(f"threshold {one.threshold[120]:.3f}: {one.false_rejects[120] / 4:.1f} % missed")
+    assert f"{one.false_accepts[120]} false accepts, {one.false_accepts[120] / 2:.2g} per hour" in note
+    assert (axes.get_title(loc="left") or axes.get_title()) == "Ten words"
+    assert axes.get_xlabel() == "false accepts per hour" and axes.get_ylabel().startswith("false rejects")
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(labels) == ["target: at most 0.5 per hour", "test (400 words, 2 h)"]
 
 
 def test_it_brings_its_own_paper(tmp_path):
