@@ -96,7 +96,7 @@ def test_first_the_rate_then_recall(candidates, best):
     assert best_checkpoint([figures(*one) for one in candidates], 0.5) == best
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("target", [0.0, 60.0, 400.0])
 def test_a_threshold_for_each_word_is_never_worse(seed, target):
     made, given = random_case(seed)
