@@ -33,6 +33,7 @@ from shrinkfit.read.source import read_source
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
 from shrinkfit.write.c import render
+from shrinkfit.write.extra import Around, Extra
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
@@ -49,6 +50,8 @@ _SPOKEN = {
     "energy_uj": "µJ an inference",
 }
 BUILD = "build"
+# Programs that a model without its surroundings has no use for.
+PORTS_OF_EXTRAS = ("ports/listen/",)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class ExportReport:
         cost: the same figures that training is held to.
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
+        more: lines about what was written around the model.
     """
 
     name: str
@@ -70,6 +74,7 @@ class ExportReport:
     cost: Cost = field(repr=False)
     limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
+    more: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -89,7 +94,7 @@ class ExportReport:
             of = "" if limit is None else f" of {_figure(limit)}"
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.more])
 
 
 def _figure(value: float) -> str:
@@ -105,6 +110,7 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -118,6 +124,7 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
 
     Returns:
         The report, also written as report.json.
@@ -135,7 +142,9 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
-    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
+    return write_folder(
+        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, listener=listener
+    )
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -157,6 +166,7 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
@@ -166,17 +176,20 @@ def write_folder(
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
+    labels = listener.labels if listener is not None and labels is None else labels
     model = _model(graph, name, part, _checked_labels(graph, labels))
     cost = price_graph(graph, part)
-    files = _files(model, part, cost)
+    extra = None if listener is None else listener.extra(model, part, cost)
+    files = _files(model, part, cost, extra)
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
     details = _details(model, part, cost, limits, sorted([*files, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
+    details |= {"listener": None if extra is None else json.loads(json.dumps(extra.details))}
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, limits, details)
+    return ExportReport(name, place, part.name, cost, limits, details, () if extra is None else extra.lines)
 
 
 def format_version() -> int:
@@ -226,19 +239,22 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
     return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
 
 
-def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
+def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dict[str, bytes]:
     """Relative path -> content, of everything but the report and the .tflite."""
-    texts = render(model)
-    needed = {source for layer in model.layers for source in layer.kernel.sources}
+    texts, extra = render(model), extra or Extra({}, (), "", {})
+    needed = {source for layer in model.layers for source in layer.kernel.sources} | set(extra.runtime)
     needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
     headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
     files = {file: (runtime / file).read_bytes() for file in headers + needed}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
-    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
-    return files | {file: text.encode() for file, text in texts.items()}
+    if not extra.files:
+        files = {file: content for file, content in files.items() if not file.startswith(PORTS_OF_EXTRAS)}
+    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes) + extra.makefile
+    sources = [f"{model.name}.c", *(f for f in (*extra.files, *needed) if f.endswith(".c"))]
+    texts["CMakeLists.txt"] = cmake_lists(model.name, sources)
+    return files | {file: text.encode() for file, text in texts.items()} | extra.files
 
 
 def _tflite(graph: Graph) -> tuple[bytes | None, str]:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A listener around a model and a device come in; its RAM, flash, stack, cycles and energy leave."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shrinkfit.audio.detect import detector_c
+from shrinkfit.audio.features import features_c
+from shrinkfit.device import Device
+from shrinkfit.price.cost import Cost, energy_uj
+from shrinkfit.price.kernel import word
+from shrinkfit.price.listening import listening_image
+from shrinkfit.write.model import Model
+
+if TYPE_CHECKING:
+    from shrinkfit.audio.listener import Layout, Listening
+
+TABLE_BYTES, FRAMES_STRUCT_BYTES, LABEL_BYTES = 256, 12, 4
+_ARRAY = re.compile(r"\bu?int(8|16|32)_t \w+\s*\[[^=]*=\s*\{([^}]*)\}", re.DOTALL)
+_STRUCT = re.compile(r"\bsf_\w+ \w+\s*=\s*\{([^}]*)\}", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ListenerCost:
+    """What listening costs on one device: the firmware image that takes samples.
+
+    Args:
+        device: its name.
+        listener_bytes: the listener's memory: arena, what is kept of the sound, buffers.
+        stack_bytes: what the image sets aside; listen_stack_bytes: what a call of NAME_listen takes at most.
+        ram_bytes: the listener's memory, the stack, and the image's static data with the buffer of samples.
+        flash_bytes: the whole image.
+        table_bytes: constants of the features and the detector, and labels.
+        runs_per_second: of the network.
+        network_cycles_per_second: by the cycle model; None where a kernel was not measured.
+        network_uj_per_second: while the core runs, by the device's supply current; None where it is not known.
+        energy_source: where the current was read.
+    """
+
+    device: str
+    listener_bytes: int
+    stack_bytes: int
+    listen_stack_bytes: int
+    ram_bytes: int
+    flash_bytes: int
+    table_bytes: int
+    runs_per_second: float
+    network_cycles_per_second: int | None
+    network_uj_per_second: float | None
+    energy_source: str
+
+    def lines(self) -> tuple[str, ...]:
+        """For the printed report."""
+        cycles, energy = self.network_cycles_per_second, self.network_uj_per_second
+        lines = ["listening, with features and detector:"]
+        lines += [f"  {self.ram_bytes:>12,} bytes of RAM: {self.listener_bytes:,} of the listener and its buffers"]
+        lines += [f"  {self.flash_bytes:>12,} bytes of flash"]
+        if cycles is not None:
+            lines.append(f"  {cycles:>12,} cycles a second in the network, {self.runs_per_second:g} runs")
+        if energy is not None:
+            lines.append(f"  {energy:>12,.1f} µJ a second for them")
+        return tuple(lines)
+
+
+def price_listener(listening: Listening, layout: Layout, model: Model, device: Device, cost: Cost) -> ListenerCost:
+    """Price a listener.
+
+    Args:
+        listening, layout: the listener around the model.
+        model: the network's C.
+        device: what it runs on.
+        cost: the network's own.
+    """
+    image = listening_image(model.graph, device)
+    tables = constant_bytes(listening, model)
+    cycles = None if cost.cycles is None else round(cost.cycles * listening.runs_per_second)
+    return ListenerCost(
+        device=device.name,
+        listener_bytes=layout.listener_bytes,
+        stack_bytes=image.stack_bytes,
+        listen_stack_bytes=image.listen_stack_bytes,
+        ram_bytes=layout.listener_bytes + image.stack_bytes + image.static_bytes,
+        flash_bytes=image.code_bytes + cost.weight_bytes + tables,
+        table_bytes=tables,
+        runs_per_second=listening.runs_per_second,
+        network_cycles_per_second=cycles,
+        network_uj_per_second=energy_uj(cycles, device),
+        energy_source=energy_source(device),
+    )
+
+
+def energy_source(device: Device) -> str:
+    """Where the current was read, in words."""
+    if device.active_ua_per_mhz is None:
+        return f"the supply current of {device.name} is not known"
+    source = device.sources.get("active_ua_per_mhz", "the device's own figure")
+    return f"{device.active_ua_per_mhz:g} µA/MHz: {source}"
+
+
+def constant_bytes(listening: Listening, model: Model) -> int:
+    """Tables and structs of features, detector and frames, and the labels' strings."""
+    labels = sum(LABEL_BYTES + len(label.encode()) + 1 for label in model.labels)
+    own = FRAMES_STRUCT_BYTES + (0 if listening.table() is None else TABLE_BYTES)
+    return _data_bytes(features_c(listening.features, "x") + detector_c(listening.detector, "x")) + own + word(labels)
+
+
+def _data_bytes(text: str) -> int:
+    """Bytes of the constants in generated C, as the linker places them; a struct's fields are taken as words."""
+    plain = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    arrays = (word(int(bits) // 8 * _count(body)) for bits, body in _ARRAY.findall(plain))
+    return sum(arrays) + sum(4 * _count(body) for body in _STRUCT.findall(plain))
+
+
+def _count(body: str) -> int:
+    return len([value for value in body.split(",") if value.strip()])

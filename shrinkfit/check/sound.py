@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder with a listener and samples in; what its C heard out: on this computer, on an emulated core, under QEMU."""
+
+from __future__ import annotations
+
+import re
+import wave
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
+from shrinkfit.check.emulate import Machine
+from shrinkfit.check.execute import board_target, first_lines, run_command, run_image
+from shrinkfit.check.exported import Exported
+from shrinkfit.errors import CheckError
+
+# What one call of the listener is handed, unless the caller says otherwise; firmware.c's BUFFER_SAMPLES is the most.
+CHUNK_SAMPLES = 256
+TIMED_CORE = "cortex-m4"
+_LINE = re.compile(r"\(sample (\d+), label (\d+), score (-?\d+)\)")
+_SOUND, _SCORES = "sound.wav", "scores.bin"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What listening took on the emulated core, while the network ran at its usual pace.
+
+    Args:
+        samples: over how many samples this was counted, a multiple of those between two runs.
+        instructions: all of them.
+        parts: C function that the listener calls -> cycles of all its calls, by a Cortex-M4's timings; what the
+            listener does itself counts to the call that follows.
+    """
+
+    samples: int
+    instructions: int
+    parts: dict[str, int]
+
+    @property
+    def cycles(self) -> int:
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one program heard.
+
+    Args:
+        label: which program.
+        detections: (samples taken until then, label, score).
+        scores: int8 [runs that count, classes].
+        costs: None where none were counted.
+        stack_bytes: the deepest stack of a call; None where it was not measured.
+        sizes: of the linked image; None on this computer.
+    """
+
+    label: str
+    detections: tuple[tuple[int, int, int], ...]
+    scores: np.ndarray = field(repr=False)
+    costs: Costs | None = None
+    stack_bytes: int | None = None
+    sizes: LinkedSizes | None = field(default=None, repr=False)
+
+
+def listener_of(exported: Exported) -> dict:
+    """What report.json says of the listener.
+
+    Raises:
+        CheckError: there is none.
+    """
+    record = exported.report.get("listener")
+    if not record:
+        raise CheckError(f"'{exported.folder}' has no listener; export with listener=Listener(features, detector)")
+    return record
+
+
+def on_host(exported: Exported, samples: np.ndarray, place: Path, chunk: int = CHUNK_SAMPLES) -> list[Ran]:
+    """Scalar and DSP kernels, with sanitizers."""
+    rate = listener_of(exported)["features"]["sample_rate_hz"]
+    ran = []
+    for label, use_dsp in (("scalar kernels", False), ("DSP kernels", True)):
+        program = build_host(exported.folder, place, use_dsp=use_dsp, listen=True)
+        _write_wav(place / _SOUND, samples, rate)
+        done = run_command([str(program.resolve()), _SOUND, _SCORES, str(chunk)], str(place), program.name)
+        if done.returncode != 0:
+            raise CheckError(f"{program.name} ended with status {done.returncode}: {first_lines(done.stderr, 12)}")
+        ran.append(Ran(label, _printed(done.stdout), _scores(exported, (place / _SCORES).read_bytes())))
+    return ran
+
+
+def on_qemu(exported: Exported, samples: np.ndarray, place: Path) -> list[Ran]:
+    """A whole firmware image, from reset to exit; it reads a wav file and prints what it detects."""
+    find_tool("qemu-system-arm")
+    record, target = listener_of(exported), board_target(exported.target)
+    elf = build_firmware(exported.folder, place, target, stack_bytes=record["cost"]["stack_bytes"], listen=True)
+    _write_wav(place / _SOUND, samples, record["features"]["sample_rate_hz"])
+    printed = run_image(elf, str(place), target)
+    scores = _scores(exported, (place / _SCORES).read_bytes())
+    return [Ran("QEMU", _printed(printed), scores, sizes=linked_sizes(elf))]
+
+
+def on_core(exported: Exported, samples: np.ndarray, place: Path, chunk: int = CHUNK_SAMPLES) -> list[Ran]:
+    """The linked image's listener on an emulated core, with cycles of a second of sound, or of what there is of one."""
+    record, target = listener_of(exported), exported.target
+    elf = build_firmware(exported.folder, place, target, stack_bytes=record["cost"]["stack_bytes"], listen=True)
+    ear = _Ear(exported, Machine(elf, target), chunk)
+    begin, length = _counted_samples(record, len(samples))
+    ear.hear(samples[:begin])
+    costs = ear.count(samples[begin : begin + length]) if length else None
+    ear.hear(samples[begin + length :])
+    scores = _scores(exported, b"".join(ear.scores))
+    costs = costs if target.core == TIMED_CORE else None
+    return [Ran(target.core, tuple(ear.detections), scores, costs, ear.stack_bytes, linked_sizes(elf))]
+
+
+def _counted_samples(record: dict, samples: int) -> tuple[int, int]:
+    """From where, and how many: whole steps behind the first run, about a second of them."""
+    first, step = record["first_samples"], record["step_samples"]
+    steps = max(1, round(record["features"]["sample_rate_hz"] / step))
+    return min(first, samples), min(steps, max(0, samples - first) // step) * step
+
+
+class _Ear:
+    """A listener in an emulated core."""
+
+    def __init__(self, exported: Exported, machine: Machine, chunk: int) -> None:
+        self._name, self._machine = exported.name, machine
+        self._memory, self._samples, self._heard = map(machine.address_of, ("sf_listener", "sf_samples", "sf_heard_last"))
+        ((output, self._output_bytes),) = exported.api.outputs
+        self._chunk, self._taken = min(chunk, CHUNK_SAMPLES), 0
+        self.detections: list[tuple[int, int, int]] = []
+        self.scores: list[bytes] = []
+        self.stack_bytes = 0
+        # An address that never changes; a call of this function later would be counted with the listener.
+        self._output_at = machine.call(output, self._memory)
+        status = machine.call(f"{self._name}_listen_reset", self._memory)
+        if status != 0:
+            raise CheckError(f"{self._name}_listen_reset returned status {status}; expected 0")
+
+    def hear(self, samples: np.ndarray) -> None:
+        for start in range(0, len(samples), self._chunk):
+            part = samples[start : start + self._chunk]
+            self._machine.write(self._samples, part.astype("<i2").tobytes())
+            at = 0
+            while at < len(part):
+                at += self._take(at, len(part) - at)
+
+    def _take(self, at: int, count: int) -> int:
+        machine = self._machine
+        taken = machine.call(f"{self._name}_listen", self._memory, self._samples + 2 * at, count, self._heard)
+        if not 0 < taken <= count:
+            raise CheckError(f"{self._name}_listen took {taken} of {count} samples")
+        self._taken += taken
+        self.stack_bytes = max(self.stack_bytes, machine.stack_used())
+        scored, detected, label, score = np.frombuffer(machine.read(self._heard, 16), "<i4").tolist()
+        if scored:
+            self.scores.append(machine.read(self._output_at, self._output_bytes))
+        if detected:
+            self.detections.append((self._taken, label, score))
+        return taken
+
+    def count(self, samples: np.ndarray) -> Costs:
+        parts: dict[str, int] = defaultdict(int)
+        _, profile = self._machine.counted(f"{self._name}_listen", lambda: self.hear(samples))
+        for one in profile.calls:
+            parts[one.name] += one.cycles
+        return Costs(len(samples), profile.instructions, dict(parts))
+
+
+def _scores(exported: Exported, raw: bytes) -> np.ndarray:
+    size = exported.output_bytes
+    if len(raw) % size:
+        raise CheckError(f"{len(raw)} bytes of scores were written, expected a multiple of {size}")
+    return np.frombuffer(raw, np.int8).reshape(-1, size)
+
+
+def _printed(text: str) -> tuple[tuple[int, int, int], ...]:
+    """The detections in what a program printed."""
+    return tuple(tuple(map(int, found)) for found in _LINE.findall(text))
+
+
+def _write_wav(path: Path, samples: np.ndarray, rate_hz: int) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.astype("<i2").tobytes())
