@@ -30,6 +30,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Goal = Annotated[str, typer.Option(help="What kernels are chosen for: balanced, speed or size.", metavar="GOAL")]
+Streaming = Annotated[
+    bool, typer.Option("--streaming", help="A model that takes new frames alone and keeps what it needs of the others.")
+]
+FramesPerCall = Annotated[
+    int | None, typer.Option(help="New frames of a call; the fewest that the strides allow where it is left out.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
 PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
@@ -114,7 +120,14 @@ def devices(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced", as_json: AsJson = False) -> None:
+def price(
+    model: Model,
+    device: PartName = "efm32",
+    optimize: Goal = "balanced",
+    streaming: Streaming = False,
+    frames_per_call: FramesPerCall = None,
+    as_json: AsJson = False,
+) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
@@ -124,7 +137,8 @@ def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced",
     part = shrinkfit.get_device(device)
     budget = part.budget()
     with _native_silence():
-        cost = shrinkfit.price(model, device=part, optimize=optimize)
+        how = {"streaming": streaming or frames_per_call is not None, "frames_per_call": frames_per_call}
+        cost = shrinkfit.price(model, device=part, optimize=optimize, **how)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -148,6 +162,8 @@ def export(
         bool,
         typer.Option("--no-optimize", help="Keep the graph as it came, without rewrites."),
     ] = False,
+    streaming: Streaming = False,
+    frames_per_call: FramesPerCall = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the C that runs a model.
@@ -164,6 +180,8 @@ def export(
             calibration=_array(calibration),
             labels=None if labels is None else [label.strip() for label in labels.split(",")],
             optimize=False if no_optimize else optimize,
+            streaming=streaming or frames_per_call is not None,
+            frames_per_call=frames_per_call,
         )
     _finish(report, as_json)
 

@@ -177,7 +177,10 @@ def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Gr
     if not isinstance(folder, Listening):
         exported = Exported.read(Path(folder))
         listening, graph = _listening(exported), exported.graph() if graph is None else graph
-    scores = scores_of(listening, graph, features(_checked(samples), listening.features))
+    config, samples = listening.features, _checked(samples)
+    is_short = config.frames(len(samples)) < 1
+    frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)
+    scores = scores_of(listening, graph, frames)
     detector, first = listening.detector, listening.first_samples + listening.settle * listening.step_samples
     detections = [(first + s * listening.step_samples, label, score) for s, label, score in detector.detect(scores)]
     return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores)

@@ -20,6 +20,7 @@ from shrinkfit.device import Device
 from shrinkfit.errors import ExportError
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
+from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.cost import Cost
 from shrinkfit.write.extra import Extra
 from shrinkfit.write.model import Model
@@ -40,22 +41,26 @@ class Listener:
         detector: how the network's outputs become detections; its scale and zero_point are taken from the network.
         hop_frames: how many frames are new at each run. None: about ten runs a second; a network that keeps state
             from run to run takes as many as its input has, and no others.
-        settle: after how many runs the scores begin to count.
+        settle: after how many runs the scores begin to count. None: when a streamed network has seen what it looks
+            back on; at once for others.
     """
 
     features: FeatureConfig
     detector: Detector
     hop_frames: int | None = None
-    settle: int = 0
+    settle: int | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The network's classes."""
         return self.detector.labels
 
-    def of(self, graph: Graph) -> Listening:
+    def of(self, graph: Graph, stream: StreamReport | None = None) -> Listening:
         """What this listener is around a network.
 
+        Args:
+            graph: the network.
+            stream: what is known of a streamed one.
         Raises:
             ExportError: the two do not go together; says what does not.
         """
@@ -63,7 +68,9 @@ class Listener:
         frames = source.size_bytes // self.features.width
         detector = replace(self.detector, scale=target.scale, zero_point=target.zero_point)
         hop = self._hop_frames(graph, frames)
-        return Listening(self.features, detector, frames, hop, self.settle, source.scale, source.zero_point)
+        settle = 0 if stream is None else stream.warmup_calls - 1
+        settle = _count(self.settle, "settle", 0, UINT16_MAX) if self.settle is not None else settle
+        return Listening(self.features, detector, frames, hop, settle, source.scale, source.zero_point)
 
     def _hop_frames(self, graph: Graph, frames: int) -> int:
         hop = self.hop_frames
@@ -76,9 +83,7 @@ class Listener:
             return frames
         if hop is None:
             return min(frames, max(1, round(self.features.sample_rate_hz / RUNS_PER_SECOND / self.features.hop_samples)))
-        if isinstance(hop, bool) or hop != int(hop) or not 1 <= hop <= frames:
-            raise ExportError(f"hop_frames is {hop!r}; expected 1 to {frames}, the frames that the network looks at")
-        return int(hop)
+        return _count(hop, "hop_frames", 1, frames)
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """The files that join the model's own; what write/export.py asks for."""
@@ -86,7 +91,7 @@ class Listener:
             raise ExportError(
                 f"labels are {list(model.labels)} and the detector's {list(self.labels)}; expected the same, or none"
             )
-        listening = self.of(model.graph)
+        listening = self.of(model.graph, model.stream)
         layout = listening.layout(model)
         price = price_listener(listening, layout, model, device, cost)
         texts = render(listening, layout, model, price.listen_stack_bytes)
@@ -190,6 +195,12 @@ class Listening:
         plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
         features, detector = FeatureConfig(**record["features"]), Detector.from_dict(record["detector"])
         return cls(features, detector, **{key: record[key] for key in plain})
+
+
+def _count(value: Any, name: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or value != int(value) or not least <= value <= most:
+        raise ExportError(f"a listener's {name} is {value!r}; expected a whole number from {least} to {most}")
+    return int(value)
 
 
 def _aligned(size_bytes: int) -> int:

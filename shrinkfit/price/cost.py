@@ -12,6 +12,7 @@ from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, roots
 from shrinkfit.price.cycles import estimate
@@ -114,7 +115,14 @@ class Cost:
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
-def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = True) -> Cost:
+def price(
+    model: Any,
+    device: str | Device = "efm32",
+    *,
+    optimize: bool | str = True,
+    streaming: bool = False,
+    frames_per_call: int | None = None,
+) -> Cost:
     """Price a model on a device.
 
     Args:
@@ -123,12 +131,15 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
         device: a catalogue name or a Device.
         optimize: as in `export`: "balanced", "speed" or "size"; True for what the device says; False: a .tflite file is
             priced as it came, not as export rewrites it.
+        streaming, frames_per_call: as in `export`; the price is that of one call.
     Raises:
         ShrinkfitError: the model cannot be read.
     """
     part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
+    if streaming:
+        graph = to_streaming(graph, frames_per_call).graph
     return price_graph(graph, part)
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
+from shrinkfit.graph.stream_report import StreamReport
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, optimized_for, price_graph
@@ -65,6 +67,7 @@ class ExportReport:
         cost: the same figures that training is held to.
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
+        streaming: what a streamed model computes; None for others.
         more: lines about what was written around the model.
     """
 
@@ -74,6 +77,7 @@ class ExportReport:
     cost: Cost = field(repr=False)
     limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
+    streaming: StreamReport | None = None
     more: tuple[str, ...] = ()
 
     @property
@@ -94,6 +98,7 @@ class ExportReport:
             of = "" if limit is None else f" of {_figure(limit)}"
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
+        lines += [] if self.streaming is None else [str(self.streaming)]
         return "\n".join([*lines, *self.more])
 
 
@@ -110,6 +115,8 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    streaming: bool | None = None,
+    frames_per_call: int | None = None,
     listener: Around | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
@@ -124,6 +131,10 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
+            needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
+        frames_per_call: how many, with streaming; None for the listener's hop_frames, or the fewest that the model's
+            strides allow.
         listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
 
     Returns:
@@ -142,8 +153,14 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
+    stream = None
+    if getattr(source, "streaming", False) if streaming is None else streaming:
+        frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
+        made = to_streaming(graph, frames_per_call or getattr(listener, "hop_frames", None), calibration)
+        graph, stream = made.graph, made.report
+    around = {"stream": stream, "listener": listener}
     return write_folder(
-        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, listener=listener
+        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, **around
     )
 
 
@@ -166,18 +183,20 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    stream: StreamReport | None = None,
     listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites, and what a streamed graph
+    computes, are reported too.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
     labels = listener.labels if listener is not None and labels is None else labels
-    model = _model(graph, name, part, _checked_labels(graph, labels))
+    model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
     cost = price_graph(graph, part)
     extra = None if listener is None else listener.extra(model, part, cost)
     files = _files(model, part, cost, extra)
@@ -186,10 +205,12 @@ def write_folder(
         files[f"{name}.tflite"] = tflite
     details = _details(model, part, cost, limits, sorted([*files, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
-    details |= {"listener": None if extra is None else json.loads(json.dumps(extra.details))}
+    details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
+    details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, limits, details, () if extra is None else extra.lines)
+    more = () if extra is None else extra.lines
+    return ExportReport(name, place, part.name, cost, limits, details, stream, more)
 
 
 def format_version() -> int:

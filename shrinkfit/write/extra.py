@@ -37,6 +37,10 @@ class Around(Protocol):
     def labels(self) -> tuple[str, ...]:
         """Names of the model's outputs, where the caller gives none."""
 
+    @property
+    def hop_frames(self) -> int | None:
+        """How many frames a streamed model is to take at each run, where the caller does not say."""
+
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """What to write.
 

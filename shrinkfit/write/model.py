@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import Plan
 from shrinkfit.price.calls import Argument, flash_tensors, is_filled, roots
 from shrinkfit.price.kernel import Kernel
@@ -48,6 +49,7 @@ class Model:
         dsp: whether the plan has room for the DSP kernels' scratch.
         stack_bytes: what a call of run takes at most.
         labels: names of the outputs, or empty.
+        stream: what a streamed graph computes; None for others.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Model:
     dsp: bool
     stack_bytes: int
     labels: tuple[str, ...] = field(default=())
+    stream: StreamReport | None = None
 
     @property
     def prefix(self) -> str:
