@@ -178,7 +178,9 @@ def add_libgcc(target: Target, sections: dict, symbols: dict) -> None:
         for key in set(sections) - before:
             sections[key][1] = LIBGCC_STACK_BYTES
     for section in sections.values():
-        known = (used for used in section[2] if used in sections or used in symbols or used in (MODEL_RUN, MODEL_LISTEN))
+        known = (
+            used for used in section[2] if used in sections or used in symbols or used in (MODEL_RUN, MODEL_LISTEN)
+        )
         section[2] = sorted({symbols.get(used, used) for used in known})
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features, a network and a detector come in; one C function from samples to detections leaves, with all it needs.
 
-    shrinkfit.export(model, "firmware/", name="hotword", listener=Listener(FeatureConfig(...), Detector(...)))
+shrinkfit.export(model, "firmware/", name="hotword", listener=Listener(FeatureConfig(...), Detector(...)))
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.audio.detect import Detector
-from shrinkfit.audio.features import AudioError, FeatureConfig, feature_sources
+from shrinkfit.audio.features import FeatureConfig
+from shrinkfit.audio.features_c import feature_sources
 from shrinkfit.audio.listener_c import makefile, render
-from shrinkfit.audio.listener_cost import ListenerCost, price_listener
+from shrinkfit.audio.listener_cost import price_listener
 from shrinkfit.device import Device
 from shrinkfit.errors import ExportError
 from shrinkfit.graph.ir import Graph, Tensor
@@ -82,7 +83,8 @@ class Listener:
                 )
             return frames
         if hop is None:
-            return min(frames, max(1, round(self.features.sample_rate_hz / RUNS_PER_SECOND / self.features.hop_samples)))
+            usual = self.features.sample_rate_hz / RUNS_PER_SECOND / self.features.hop_samples
+            return min(frames, max(1, round(usual)))
         return _count(hop, "hop_frames", 1, frames)
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
@@ -184,7 +186,7 @@ class Listening:
         plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
         derived = ("first_samples", "step_samples", "runs_per_second")
         return {
-            "features": asdict(self.features),
+            "features": self.features.to_dict(),
             "detector": self.detector.to_dict(),
             **{key: getattr(self, key) for key in (*plain, *derived)},
         }
@@ -193,7 +195,7 @@ class Listening:
     def from_dict(cls, record: dict[str, Any]) -> Listening:
         """What `to_dict` wrote down."""
         plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
-        features, detector = FeatureConfig(**record["features"]), Detector.from_dict(record["detector"])
+        features, detector = FeatureConfig.from_dict(record["features"]), Detector.from_dict(record["detector"])
         return cls(features, detector, **{key: record[key] for key in plain})
 
 
@@ -233,6 +235,3 @@ def _output(graph: Graph, detector: Detector) -> Tensor:
             f"{classes} labels ({', '.join(detector.labels)}); expected int8 [1, {classes}]"
         )
     return tensor
-
-
-__all__ = ["AudioError", "Layout", "Listener", "ListenerCost", "Listening"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shrinkfit.audio.detect import detector_c
-from shrinkfit.audio.features import features_c
+from shrinkfit.audio.features_c import features_c
 from shrinkfit.device import Device
 from shrinkfit.write.c_text import guard
 from shrinkfit.write.model import Model
@@ -145,7 +145,8 @@ def _frames(listening: Listening, name: str, table: np.ndarray | None) -> str:
         pointer = f"{name}_listen_table"
         rows = [table[i : i + NUMBERS_A_LINE] for i in range(0, len(table), NUMBERS_A_LINE)]
         numbers = "".join(f"    {', '.join(map(str, row))},\n" for row in rows)
-        array = f"/* A feature's byte, and above 127, as the network's input has it. */\nstatic const int8_t {pointer}[256] = {{\n{numbers}}};\n"
+        array = "/* What each byte of a frame, from -128 on, is in the network's input. */\n"
+        array += f"static const int8_t {pointer}[256] = {{\n{numbers}}};\n"
     numbers = f"{listening.features.width}, {listening.frames}, {listening.hop_frames}, {listening.settle}"
     return f"{array}static const sf_frames {name}_listen_frames = {{{pointer}, {numbers}}};\n"
 

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shrinkfit.audio.detect import detector_c
-from shrinkfit.audio.features import features_c
+from shrinkfit.audio.features_c import table_bytes
 from shrinkfit.device import Device
 from shrinkfit.price.cost import Cost, energy_uj
 from shrinkfit.price.kernel import word
@@ -18,9 +16,8 @@ from shrinkfit.write.model import Model
 if TYPE_CHECKING:
     from shrinkfit.audio.listener import Layout, Listening
 
-TABLE_BYTES, FRAMES_STRUCT_BYTES, LABEL_BYTES = 256, 12, 4
-_ARRAY = re.compile(r"\bu?int(8|16|32)_t \w+\s*\[[^=]*=\s*\{([^}]*)\}", re.DOTALL)
-_STRUCT = re.compile(r"\bsf_\w+ \w+\s*=\s*\{([^}]*)\}", re.DOTALL)
+# sizeof sf_frames and sf_detector on a 32-bit core; a label is an address and a string.
+FRAMES_STRUCT_BYTES, DETECTOR_STRUCT_BYTES, LABEL_BYTES, TABLE_BYTES = 12, 28, 4, 256
 
 
 @dataclass(frozen=True)
@@ -102,17 +99,8 @@ def energy_source(device: Device) -> str:
 
 def constant_bytes(listening: Listening, model: Model) -> int:
     """Tables and structs of features, detector and frames, and the labels' strings."""
+    hotwords = len(listening.detector.hotwords)
+    detector = DETECTOR_STRUCT_BYTES + word(2 * hotwords) + 4 * hotwords
+    frames = FRAMES_STRUCT_BYTES + (0 if listening.table() is None else TABLE_BYTES)
     labels = sum(LABEL_BYTES + len(label.encode()) + 1 for label in model.labels)
-    own = FRAMES_STRUCT_BYTES + (0 if listening.table() is None else TABLE_BYTES)
-    return _data_bytes(features_c(listening.features, "x") + detector_c(listening.detector, "x")) + own + word(labels)
-
-
-def _data_bytes(text: str) -> int:
-    """Bytes of the constants in generated C, as the linker places them; a struct's fields are taken as words."""
-    plain = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    arrays = (word(int(bits) // 8 * _count(body)) for bits, body in _ARRAY.findall(plain))
-    return sum(arrays) + sum(4 * _count(body) for body in _STRUCT.findall(plain))
-
-
-def _count(body: str) -> int:
-    return len([value for value in body.split(",") if value.strip()])
+    return table_bytes(listening.features) + detector + frames + word(labels)

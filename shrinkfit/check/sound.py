@@ -128,7 +128,8 @@ class _Ear:
 
     def __init__(self, exported: Exported, machine: Machine, chunk: int) -> None:
         self._name, self._machine = exported.name, machine
-        self._memory, self._samples, self._heard = map(machine.address_of, ("sf_listener", "sf_samples", "sf_heard_last"))
+        statics = ("sf_listener", "sf_samples", "sf_heard_last")
+        self._memory, self._samples, self._heard = map(machine.address_of, statics)
         ((output, self._output_bytes),) = exported.api.outputs
         self._chunk, self._taken = min(chunk, CHUNK_SAMPLES), 0
         self.detections: list[tuple[int, int, int]] = []
