@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from shrinkfit.audio.listen import check_sound, listen
+    from shrinkfit.audio.listener import Listener
     from shrinkfit.check.compare import check
     from shrinkfit.check.profile import profile
     from shrinkfit.device import Budget, Device, devices, get_device
@@ -28,11 +30,14 @@ _HOMES = {
     "Budget": ("shrinkfit.device", "Budget"),
     "Device": ("shrinkfit.device", "Device"),
     "FitDevice": ("shrinkfit.fit.callback", "FitDevice"),
+    "Listener": ("shrinkfit.audio.listener", "Listener"),
     "ShrinkfitError": ("shrinkfit.errors", "ShrinkfitError"),
     "check": ("shrinkfit.check.compare", "check"),
+    "check_sound": ("shrinkfit.audio.listen", "check_sound"),
     "devices": ("shrinkfit.device", "devices"),
     "export": ("shrinkfit.write.export", "export"),
     "get_device": ("shrinkfit.device", "get_device"),
+    "listen": ("shrinkfit.audio.listen", "listen"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
     "profile": ("shrinkfit.check.profile", "profile"),
@@ -47,12 +52,15 @@ __all__ = [
     "Budget",
     "Device",
     "FitDevice",
+    "Listener",
     "ShrinkfitError",
     "__version__",
     "check",
+    "check_sound",
     "devices",
     "export",
     "get_device",
+    "listen",
     "plot_fit",
     "price",
     "profile",

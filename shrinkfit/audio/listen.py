@@ -4,142 +4,23 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.audio.features import AudioError, features
+from shrinkfit.audio.heard import Heard, SoundCheck, SoundCost
 from shrinkfit.audio.listener import Listening
 from shrinkfit.check import sound
 from shrinkfit.check.exported import Exported
 from shrinkfit.check.profile import device_of
-from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.simulate import Session, run
 from shrinkfit.price.cost import energy_uj
 
-_RUNNERS = {"host": sound.on_host, "cortex-m4": sound.on_core, "qemu": sound.on_qemu}
-PLACES = tuple(_RUNNERS)
-DETECTION_PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
-
-
-@dataclass(frozen=True)
-class SoundCost:
-    """What a second of sound takes, counted on the emulated core.
-
-    Args:
-        features, network, detector, rest: Cortex-M4 cycles a second, of the parts; the rest keeps frames and calls.
-        counted_seconds: over how much sound.
-        load: share of the device's clock; None where that is not known.
-        energy_uj: a second while the core runs; sleeping comes on top. None where the current is not known.
-        energy_source: where the current was read.
-    """
-
-    features: float
-    network: float
-    detector: float
-    rest: float
-    counted_seconds: float
-    load: float | None
-    energy_uj: float | None
-    energy_source: str
-
-    @property
-    def cycles(self) -> float:
-        return self.features + self.network + self.detector + self.rest
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What was heard.
-
-    Args:
-        on: "host", "cortex-m4", "qemu" or "python".
-        sample_rate_hz: of the positions.
-        labels: the network's classes.
-        detections: (samples taken until then, label, score in 1/65536), in their order.
-        scores: int8 [runs that count, classes].
-        cost: None where cycles were not counted.
-        stack_bytes: the deepest stack of a call; None where it was not measured.
-        flash_bytes, ram_bytes: of the linked image; None on the host.
-    """
-
-    on: str
-    sample_rate_hz: int
-    labels: tuple[str, ...]
-    detections: list[tuple[int, int, int]]
-    scores: np.ndarray = field(repr=False)
-    cost: SoundCost | None = None
-    stack_bytes: int | None = None
-    flash_bytes: int | None = None
-    ram_bytes: int | None = None
-
-    def lines(self) -> list[str]:
-        """One line per detection: when, what, how sure."""
-        return [
-            f"{position / self.sample_rate_hz:9.3f} s  {self.labels[label]}  {score / 65536:.3f}"
-            for position, label, score in self.detections
-        ]
-
-
-@dataclass(frozen=True)
-class SoundCheck:
-    """Whether everything that listens heard the same.
-
-    Args:
-        name: the model's name.
-        on: where the C ran.
-        seconds: of sound.
-        differences: score bytes that differ from the twin's, and detections that only one of them has.
-        first_difference: where the first one is; empty when there is none.
-        heard: by the C; of several programs the first.
-        predicted: flash_bytes, ram_bytes and stack_bytes as export reported them.
-    """
-
-    name: str
-    on: str
-    seconds: float
-    differences: int
-    first_difference: str
-    heard: Heard
-    predicted: dict[str, int]
-
-    @property
-    def exact(self) -> bool:
-        return self.differences == 0
-
-    held = exact
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything but the scores, for JSON."""
-        heard = {key: value for key, value in vars(self.heard).items() if key not in ("scores", "cost")}
-        cost = self.heard.cost and asdict(self.heard.cost) | {"cycles": self.heard.cost.cycles}
-        return {**vars(self), "heard": heard | {"cost": cost, "runs": len(self.heard.scores)}, "exact": self.exact}
-
-    def __str__(self) -> str:
-        heard, verdict = self.heard, "every score and detection as in Python"
-        verdict = verdict if self.exact else f"{self.differences} differ: {self.first_difference}"
-        lines = [f"{self.name} on {self.on}: {self.seconds:.1f} s of sound, {len(heard.scores)} runs, {verdict}"]
-        lines += [f"  {line}" for line in heard.lines()] or ["  nothing detected"]
-        for what in ("flash_bytes", "ram_bytes", "stack_bytes"):
-            if getattr(heard, what) is not None:
-                shown = f"{getattr(heard, what):,} bytes, {self.predicted[what]:,} predicted"
-                lines.append(f"  {what.removesuffix('_bytes'):<12} {shown}")
-        return "\n".join(lines + _cost_lines(heard.cost))
-
-
-def _cost_lines(cost: SoundCost | None) -> list[str]:
-    if cost is None:
-        return []
-    parts = {"cycles": cost.cycles} | {p: getattr(cost, p) for p in ("features", "network", "detector", "rest")}
-    lines = [f"  {name:<12} {value:>12,.0f} a second of sound" for name, value in parts.items()]
-    if cost.load is not None:
-        lines.append(f"  {'load':<12} {100 * cost.load:>10.1f} % of the clock")
-    if cost.energy_uj is not None:
-        lines.append(f"  {'energy':<12} {cost.energy_uj:>12,.1f} µJ a second, without sleep ({cost.energy_source})")
-    return lines
+_PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
 
 
 def listen(folder: str | Path, samples: np.ndarray, on: str = "host", **options: Any) -> Heard:
@@ -148,18 +29,55 @@ def listen(folder: str | Path, samples: np.ndarray, on: str = "host", **options:
     Args:
         folder: what export wrote with a listener; it is left as it is.
         samples: int16 [n], at the sample rate of the features.
-        on: "host" runs the scalar and the DSP kernels with sanitizers, "cortex-m4" the linked image's functions on
+        on: "host" runs the DSP kernels' portable twins with sanitizers, "cortex-m4" the linked image's functions on
             an emulated core with cycles, "qemu" a whole firmware that reads a wav file.
-        options: chunk, how many samples a call of the listener is handed on the host and the core, 1 to 256.
+        options: chunk, how many samples a call of the listener is handed on the host and the core, 1 to 256; count,
+            False for no cycles, which is quicker.
 
     Raises:
-        CheckError: the folder has no listener, does not build, or faults; or two programs heard differently.
+        CheckError: the folder has no listener, does not build, or faults.
         AudioError: the samples are no int16 [n].
         ToolMissingError: a compiler or emulator is not installed.
     """
-    exported = Exported.read(Path(folder))
-    ran = _run(exported, _checked(samples), on, options)
-    return _heard(exported, on, ran[0])
+    return listen_clips(folder, [samples], on, **options)[0]
+
+
+def listen_clips(folder: str | Path, clips: Iterable[np.ndarray], on: str = "host", **options: Any) -> list[Heard]:
+    """As `listen`, each clip from a reset on; cycles are those of the first.
+
+    Args:
+        clips: each int16 [n].
+    """
+    exported, clips = Exported.read(Path(folder)), [_checked(samples) for samples in clips]
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
+        program = sound.programs(exported, on, Path(place))[-1]
+        counted = options.pop("count", True)
+        ran = [program.hear(clip, count=counted and i == 0, **options) for i, clip in enumerate(clips)]
+    return [_heard(exported, on, one) for one in ran]
+
+
+def profile_sound(folder: str | Path, samples: np.ndarray | None = None) -> Heard:
+    """What listening takes on the emulated core, counted over about a second of sound.
+
+    Args:
+        folder: what export wrote with a listener.
+        samples: int16 [n]; noise when None. Cycles hardly depend on them.
+    """
+    if samples is None:
+        listening = listening_of(folder)
+        count = listening.first_samples + listening.features.sample_rate_hz + listening.step_samples
+        samples = np.random.default_rng(0).normal(0, 1000, count).astype(np.int16)
+    return listen(folder, samples, "cortex-m4")
+
+
+def listening_of(folder: str | Path | Exported) -> Listening:
+    """The listener of an exported folder.
+
+    Raises:
+        CheckError: it is no folder of export's, or has none.
+    """
+    exported = folder if isinstance(folder, Exported) else Exported.read(Path(folder))
+    return Listening.from_dict(sound.listener_of(exported))
 
 
 def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Graph | None = None) -> Heard:
@@ -176,7 +94,7 @@ def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Gr
     listening = folder
     if not isinstance(folder, Listening):
         exported = Exported.read(Path(folder))
-        listening, graph = _listening(exported), exported.graph() if graph is None else graph
+        listening, graph = listening_of(exported), exported.graph() if graph is None else graph
     config, samples = listening.features, _checked(samples)
     is_short = config.frames(len(samples)) < 1
     frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)
@@ -216,7 +134,8 @@ def check_sound(
     exported = Exported.read(Path(folder))
     samples = _checked(samples)
     expected = listen_python(folder, samples, graph)
-    ran = _run(exported, samples, on, options)
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
+        ran = [program.hear(samples, **options) for program in sound.programs(exported, on, Path(place))]
     found = [_differences(one, expected) for one in ran]
     predicted = sound.listener_of(exported)["cost"]
     return SoundCheck(
@@ -225,20 +144,13 @@ def check_sound(
         seconds=len(samples) / expected.sample_rate_hz,
         differences=sum(count for count, _ in found),
         first_difference=next((text for _, text in found if text), ""),
-        heard=_heard(exported, on, ran[0]),
+        heard=_heard(exported, on, ran[-1]),
         predicted={
             "flash_bytes": predicted["flash_bytes"],
             "ram_bytes": predicted["ram_bytes"],
             "stack_bytes": predicted["listen_stack_bytes"],
         },
     )
-
-
-def _run(exported: Exported, samples: np.ndarray, on: str, options: dict[str, Any]) -> list[sound.Ran]:
-    if on not in PLACES:
-        raise ShrinkfitError(f"listening cannot run on {on!r}; expected one of {', '.join(PLACES)}")
-    with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
-        return _RUNNERS[on](exported, samples, Path(place), **options)
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:
@@ -248,12 +160,8 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def _listening(exported: Exported) -> Listening:
-    return Listening.from_dict(sound.listener_of(exported))
-
-
 def _heard(exported: Exported, on: str, ran: sound.Ran) -> Heard:
-    listening = _listening(exported)
+    listening = listening_of(exported)
     sizes = {} if ran.sizes is None else {"flash_bytes": ran.sizes.flash_bytes, "ram_bytes": ran.sizes.ram_bytes}
     rate, labels = listening.features.sample_rate_hz, listening.detector.labels
     cost = None if ran.costs is None else _cost(exported, ran.costs, rate)
@@ -263,7 +171,7 @@ def _heard(exported: Exported, on: str, ran: sound.Ran) -> Heard:
 def _cost(exported: Exported, costs: sound.Costs, rate_hz: int) -> SoundCost:
     device, seconds = device_of(exported.report), costs.samples / rate_hz
     parts = dict.fromkeys(("features", "network", "detector", "rest"), 0.0)
-    known = DETECTION_PARTS | {f"{exported.name}_run": "network"}
+    known = _PARTS | {f"{exported.name}_run": "network"}
     for function, cycles in costs.parts.items():
         parts[known.get(function, "rest")] += cycles / seconds
     total = sum(parts.values())

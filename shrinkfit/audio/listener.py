@@ -16,13 +16,16 @@ from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.features_c import feature_sources
 from shrinkfit.audio.listener_c import makefile, render
-from shrinkfit.audio.listener_cost import price_listener
-from shrinkfit.device import Device
+from shrinkfit.audio.listener_cost import ListenerCost, price_listener
+from shrinkfit.device import Device, get_device
 from shrinkfit.errors import ExportError
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
 from shrinkfit.graph.stream_report import StreamReport
-from shrinkfit.price.cost import Cost
+from shrinkfit.price.arena import Plan, plan
+from shrinkfit.price.cost import Cost, graph_to_price, optimized_for, price_graph
+from shrinkfit.price.kernel import Choice
+from shrinkfit.price.kernels import scratch_sizes
 from shrinkfit.write.extra import Extra
 from shrinkfit.write.model import Model
 
@@ -87,6 +90,29 @@ class Listener:
             return min(frames, max(1, round(usual)))
         return _count(hop, "hop_frames", 1, frames)
 
+    def price(
+        self,
+        model: Any,
+        device: str | Device = "efm32",
+        *,
+        optimize: bool | str = True,
+        streaming: bool = False,
+        frames_per_call: int | None = None,
+    ) -> ListenerCost:
+        """What listening costs, before anything is exported.
+
+        Args: as those of `shrinkfit.price`; frames_per_call is hop_frames where it is None.
+        Raises:
+            ShrinkfitError: the model cannot be read, or does not go with this listener.
+        """
+        part = optimized_for(get_device(device), optimize)
+        graph, stream = graph_to_price(
+            model, optimize=optimize, streaming=streaming, frames_per_call=frames_per_call or self.hop_frames
+        )
+        listening = self.of(graph, stream)
+        layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))))
+        return price_listener(listening, layout, graph, part, price_graph(graph, part))
+
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """The files that join the model's own; what write/export.py asks for."""
         if model.labels != self.labels:
@@ -94,8 +120,8 @@ class Listener:
                 f"labels are {list(model.labels)} and the detector's {list(self.labels)}; expected the same, or none"
             )
         listening = self.of(model.graph, model.stream)
-        layout = listening.layout(model)
-        price = price_listener(listening, layout, model, device, cost)
+        layout = listening.layout(model.plan)
+        price = price_listener(listening, layout, model.graph, device, cost)
         texts = render(listening, layout, model, price.listen_stack_bytes)
         return Extra(
             files={file: text.encode() for file, text in texts.items()},
@@ -171,9 +197,8 @@ class Listening:
         made = quantize(Tensor("frame", (1, 256), self.input_scale, self.input_zero_point), real)
         return None if np.array_equal(made, same) else made
 
-    def layout(self, model: Model) -> Layout:
-        """The memory of a listener with this model."""
-        plan = model.plan
+    def layout(self, plan: Plan) -> Layout:
+        """The memory of a listener whose network has this arena."""
         scratch = _aligned(plan.state_bytes)
         frame = scratch + _aligned(self.features.scratch_bytes)
         features = _aligned(max(plan.arena_bytes, frame + self.features.width))

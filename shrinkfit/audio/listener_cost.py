@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from shrinkfit.audio.features_c import table_bytes
 from shrinkfit.device import Device
+from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost, energy_uj
 from shrinkfit.price.kernel import word
 from shrinkfit.price.listening import listening_image
-from shrinkfit.write.model import Model
 
 if TYPE_CHECKING:
     from shrinkfit.audio.listener import Layout, Listening
@@ -56,23 +56,23 @@ class ListenerCost:
         lines += [f"  {self.ram_bytes:>12,} bytes of RAM: {self.listener_bytes:,} of the listener and its buffers"]
         lines += [f"  {self.flash_bytes:>12,} bytes of flash"]
         if cycles is not None:
-            lines.append(f"  {cycles:>12,} cycles a second in the network, {self.runs_per_second:g} runs")
+            lines.append(f"  {cycles:>12,} cycles a second in the network, {self.runs_per_second:.4g} runs")
         if energy is not None:
             lines.append(f"  {energy:>12,.1f} µJ a second for them")
         return tuple(lines)
 
 
-def price_listener(listening: Listening, layout: Layout, model: Model, device: Device, cost: Cost) -> ListenerCost:
+def price_listener(listening: Listening, layout: Layout, graph: Graph, device: Device, cost: Cost) -> ListenerCost:
     """Price a listener.
 
     Args:
-        listening, layout: the listener around the model.
-        model: the network's C.
+        listening, layout: the listener around the network.
+        graph: the network.
         device: what it runs on.
         cost: the network's own.
     """
-    image = listening_image(model.graph, device)
-    tables = constant_bytes(listening, model)
+    image = listening_image(graph, device)
+    tables = constant_bytes(listening)
     cycles = None if cost.cycles is None else round(cost.cycles * listening.runs_per_second)
     return ListenerCost(
         device=device.name,
@@ -97,10 +97,10 @@ def energy_source(device: Device) -> str:
     return f"{device.active_ua_per_mhz:g} µA/MHz: {source}"
 
 
-def constant_bytes(listening: Listening, model: Model) -> int:
+def constant_bytes(listening: Listening) -> int:
     """Tables and structs of features, detector and frames, and the labels' strings."""
     hotwords = len(listening.detector.hotwords)
     detector = DETECTOR_STRUCT_BYTES + word(2 * hotwords) + 4 * hotwords
     frames = FRAMES_STRUCT_BYTES + (0 if listening.table() is None else TABLE_BYTES)
-    labels = sum(LABEL_BYTES + len(label.encode()) + 1 for label in model.labels)
+    labels = sum(LABEL_BYTES + len(label.encode()) + 1 for label in listening.detector.labels)
     return table_bytes(listening.features) + detector + frames + word(labels)

@@ -8,10 +8,11 @@ import wave
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
+from shrinkfit.check.build import LinkedSizes, Target, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Machine
 from shrinkfit.check.execute import board_target, first_lines, run_command, run_image
 from shrinkfit.check.exported import Exported
@@ -20,6 +21,7 @@ from shrinkfit.errors import CheckError
 # What one call of the listener is handed, unless the caller says otherwise; firmware.c's BUFFER_SAMPLES is the most.
 CHUNK_SAMPLES = 256
 TIMED_CORE = "cortex-m4"
+PLACES = ("host", "cortex-m4", "qemu")
 _LINE = re.compile(r"\(sample (\d+), label (\d+), score (-?\d+)\)")
 _SOUND, _SCORES = "sound.wav", "scores.bin"
 
@@ -77,43 +79,88 @@ def listener_of(exported: Exported) -> dict:
     return record
 
 
-def on_host(exported: Exported, samples: np.ndarray, place: Path, chunk: int = CHUNK_SAMPLES) -> list[Ran]:
-    """Scalar and DSP kernels, with sanitizers."""
-    rate = listener_of(exported)["features"]["sample_rate_hz"]
-    ran = []
-    for label, use_dsp in (("scalar kernels", False), ("DSP kernels", True)):
-        program = build_host(exported.folder, place, use_dsp=use_dsp, listen=True)
-        _write_wav(place / _SOUND, samples, rate)
-        done = run_command([str(program.resolve()), _SOUND, _SCORES, str(chunk)], str(place), program.name)
+def programs(exported: Exported, on: str, place: Path) -> list[Program]:
+    """Build what listens.
+
+    Args:
+        exported: a folder with a listener.
+        on: "host" for the scalar and the DSP kernels with sanitizers, "cortex-m4" for the linked image's functions on
+            an emulated core, "qemu" for a whole firmware that reads a wav file.
+        place: an existing directory for what is built and written.
+
+    Raises:
+        CheckError: there is no listener, another place, or it does not build.
+        ToolMissingError: a compiler or emulator is not installed.
+    """
+    record = listener_of(exported)
+    if on == "host":
+        kinds = (("scalar kernels", False), ("DSP kernels", True))
+        built = ((label, build_host(exported.folder, place, use_dsp=dsp, listen=True)) for label, dsp in kinds)
+        return [_OnHost(exported, label, path, place) for label, path in built]
+    if on not in PLACES:
+        raise CheckError(f"listening cannot run on {on!r}; expected one of {', '.join(PLACES)}")
+    if on == "qemu":
+        find_tool("qemu-system-arm")
+    target = board_target(exported.target) if on == "qemu" else exported.target
+    elf = build_firmware(exported.folder, place, target, stack_bytes=record["cost"]["stack_bytes"], listen=True)
+    return [_OnQemu(exported, elf, target, place) if on == "qemu" else _OnCore(exported, elf, target)]
+
+
+class Program(Protocol):
+    """Something that was built and listens."""
+
+    def hear(self, samples: np.ndarray, *, chunk: int = CHUNK_SAMPLES, count: bool = True) -> Ran:
+        """From a reset on.
+
+        Args:
+            samples: int16 [n].
+            chunk: how many a call of the listener is handed, 1 to 256; QEMU's firmware has its own.
+            count: cycles, where they can be.
+        """
+
+
+class _OnHost:
+    def __init__(self, exported: Exported, label: str, path: Path, place: Path) -> None:
+        self._exported, self._label, self._path, self._place = exported, label, path, place
+
+    def hear(self, samples: np.ndarray, *, chunk: int = CHUNK_SAMPLES, count: bool = True) -> Ran:
+        _write_wav(self._place / _SOUND, samples, _rate_hz(self._exported))
+        done = run_command([str(self._path.resolve()), _SOUND, _SCORES, str(chunk)], str(self._place), self._path.name)
         if done.returncode != 0:
-            raise CheckError(f"{program.name} ended with status {done.returncode}: {first_lines(done.stderr, 12)}")
-        ran.append(Ran(label, _printed(done.stdout), _scores(exported, (place / _SCORES).read_bytes())))
-    return ran
+            raise CheckError(f"{self._path.name} ended with status {done.returncode}: {first_lines(done.stderr, 12)}")
+        scores = _scores(self._exported, (self._place / _SCORES).read_bytes())
+        return Ran(self._label, _printed(done.stdout), scores)
 
 
-def on_qemu(exported: Exported, samples: np.ndarray, place: Path) -> list[Ran]:
-    """A whole firmware image, from reset to exit; it reads a wav file and prints what it detects."""
-    find_tool("qemu-system-arm")
-    record, target = listener_of(exported), board_target(exported.target)
-    elf = build_firmware(exported.folder, place, target, stack_bytes=record["cost"]["stack_bytes"], listen=True)
-    _write_wav(place / _SOUND, samples, record["features"]["sample_rate_hz"])
-    printed = run_image(elf, str(place), target)
-    scores = _scores(exported, (place / _SCORES).read_bytes())
-    return [Ran("QEMU", _printed(printed), scores, sizes=linked_sizes(elf))]
+class _OnQemu:
+    def __init__(self, exported: Exported, elf: Path, target: Target, place: Path) -> None:
+        self._exported, self._elf, self._target, self._place = exported, elf, target, place
+
+    def hear(self, samples: np.ndarray, *, chunk: int = CHUNK_SAMPLES, count: bool = True) -> Ran:
+        _write_wav(self._place / _SOUND, samples, _rate_hz(self._exported))
+        printed = run_image(self._elf, str(self._place), self._target)
+        scores = _scores(self._exported, (self._place / _SCORES).read_bytes())
+        return Ran("QEMU", _printed(printed), scores, sizes=linked_sizes(self._elf))
 
 
-def on_core(exported: Exported, samples: np.ndarray, place: Path, chunk: int = CHUNK_SAMPLES) -> list[Ran]:
-    """The linked image's listener on an emulated core, with cycles of a second of sound, or of what there is of one."""
-    record, target = listener_of(exported), exported.target
-    elf = build_firmware(exported.folder, place, target, stack_bytes=record["cost"]["stack_bytes"], listen=True)
-    ear = _Ear(exported, Machine(elf, target), chunk)
-    begin, length = _counted_samples(record, len(samples))
-    ear.hear(samples[:begin])
-    costs = ear.count(samples[begin : begin + length]) if length else None
-    ear.hear(samples[begin + length :])
-    scores = _scores(exported, b"".join(ear.scores))
-    costs = costs if target.core == TIMED_CORE else None
-    return [Ran(target.core, tuple(ear.detections), scores, costs, ear.stack_bytes, linked_sizes(elf))]
+class _OnCore:
+    def __init__(self, exported: Exported, elf: Path, target: Target) -> None:
+        self._exported, self._target, self._sizes = exported, target, linked_sizes(elf)
+        self._machine = Machine(elf, target)
+
+    def hear(self, samples: np.ndarray, *, chunk: int = CHUNK_SAMPLES, count: bool = True) -> Ran:
+        ear, core = _Ear(self._exported, self._machine, chunk), self._target.core
+        begin, length = _counted_samples(listener_of(self._exported), len(samples))
+        length = length if count and core == TIMED_CORE else 0
+        ear.hear(samples[:begin])
+        costs = ear.count(samples[begin : begin + length]) if length else None
+        ear.hear(samples[begin + length :])
+        scores = _scores(self._exported, b"".join(ear.scores))
+        return Ran(core, tuple(ear.detections), scores, costs, ear.stack_bytes, self._sizes)
+
+
+def _rate_hz(exported: Exported) -> int:
+    return listener_of(exported)["features"]["sample_rate_hz"]
 
 
 def _counted_samples(record: dict, samples: int) -> tuple[int, int]:
@@ -124,7 +171,7 @@ def _counted_samples(record: dict, samples: int) -> tuple[int, int]:
 
 
 class _Ear:
-    """A listener in an emulated core."""
+    """A listener in an emulated core, from its reset on."""
 
     def __init__(self, exported: Exported, machine: Machine, chunk: int) -> None:
         self._name, self._machine = exported.name, machine

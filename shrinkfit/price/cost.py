@@ -12,6 +12,7 @@ from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, roots
@@ -135,12 +136,22 @@ def price(
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
+    part = optimized_for(get_device(device), optimize)
+    graph, _ = graph_to_price(model, optimize=optimize, streaming=streaming, frames_per_call=frames_per_call)
+    return price_graph(graph, part)
+
+
+def graph_to_price(
+    model: Any, *, optimize: bool | str, streaming: bool, frames_per_call: int | None
+) -> tuple[Graph, StreamReport | None]:
+    """A model's graph with the shapes that export would write, and what is known of a streamed one; as `price`."""
+    graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    if streaming:
-        graph = to_streaming(graph, frames_per_call).graph
-    return price_graph(graph, part)
+    if not streaming:
+        return graph, None
+    made = to_streaming(graph, frames_per_call)
+    return made.graph, made.report
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:
