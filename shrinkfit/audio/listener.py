@@ -54,9 +54,9 @@ class Listener:
     hop_frames: int | None = None
     settle: int | None = None
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The network's classes."""
+    def labels_of(self, graph: Graph) -> tuple[str, ...]:
+        """The network's classes; ExportError where the two do not go together."""
+        self.of(graph)
         return self.detector.labels
 
     def of(self, graph: Graph, stream: StreamReport | None = None) -> Listening:
@@ -115,9 +115,10 @@ class Listener:
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """The files that join the model's own; what write/export.py asks for."""
-        if model.labels != self.labels:
+        labels = self.detector.labels
+        if model.labels != labels:
             raise ExportError(
-                f"labels are {list(model.labels)} and the detector's {list(self.labels)}; expected the same, or none"
+                f"labels are {list(model.labels)} and the detector's {list(labels)}; expected the same, or none"
             )
         listening = self.of(model.graph, model.stream)
         layout = listening.layout(model.plan)

@@ -123,6 +123,8 @@ def load(name: str) -> CodeSizes:
 def load_listening(name: str) -> CodeSizes:
     """As `load`, of the image that listens to sound."""
     sizes = load(name)
+    if not any(key.startswith(LISTEN_MAIN) for key in sizes.sections):
+        raise ShrinkfitError(f"'{PATH.name}' has no sizes of the listening firmware: run benchmarks/code_sizes.py")
     own = {key.removeprefix(LISTEN_MAIN): s for key, s in sizes.sections.items() if key.startswith(LISTEN_MAIN)}
     return replace(sizes, sections=sizes.sections | {MAIN + name: section for name, section in own.items()})
 

@@ -195,7 +195,7 @@ def write_folder(
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
-    labels = listener.labels if listener is not None and labels is None else labels
+    labels = listener.labels_of(graph) if listener is not None and labels is None else labels
     model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
     cost = price_graph(graph, part)
     extra = None if listener is None else listener.extra(model, part, cost)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shrinkfit.device import Device
+from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost
 from shrinkfit.write.model import Model
 
@@ -33,9 +34,8 @@ class Extra:
 class Around(Protocol):
     """Something that is exported around a model, such as audio.listener.Listener."""
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the model's outputs, where the caller gives none."""
+    def labels_of(self, graph: Graph) -> tuple[str, ...]:
+        """Names of the model's outputs, where the caller gives none; errors as those of `extra`."""
 
     @property
     def hop_frames(self) -> int | None:
