@@ -24,7 +24,7 @@ from rich.console import Console
 import shrinkfit
 from shrinkfit.audio.copies import augmented_features
 from shrinkfit.audio.dataset import load
-from shrinkfit.audio.features import log_mel
+from shrinkfit.audio.features import as_float, features
 from shrinkfit.audio.synth import synthesize
 from shrinkfit.check.build import find_tool
 from shrinkfit.graph.simulate import quantize, run
@@ -53,7 +53,7 @@ def main(argv=None):
     out.mkdir(parents=True, exist_ok=True)
 
     train = augmented_features(data.train.samples, data.noise, 4 if args.quick else COPIES, seed=args.seed)
-    validation, test = ((log_mel(part.samples), part.labels) for part in (data.validation, data.test))
+    validation, test = ((as_float(features(part.samples)), part.labels) for part in (data.validation, data.test))
 
     model = build_model(*train.shape[2:], len(data.labels))
     train_baseline(model, train, data, validation, args)
@@ -121,14 +121,14 @@ def fit_to_device(model, train, data, validation, args):
 def check_firmware(fit, out, test, labels):
     """Run the exported C on held-out clips: a whole firmware image in QEMU, and a few clips with cycles counted."""
     console.rule("Checking the firmware")
-    features, classes = test
-    np.save(out / "held_out_features.npy", features)
+    sounds, classes = test
+    np.save(out / "held_out_features.npy", sounds)
     np.save(out / "held_out_labels.npy", classes)
     console.print(f"{len(classes)} held-out clips on an emulated Cortex-M4 (QEMU) ...")
-    ran = shrinkfit.check(out / "firmware", inputs=features, on="qemu")
-    counted = shrinkfit.check(out / "firmware", inputs=features[:CYCLE_CLIPS], on="cortex-m4")
-    fitted = fit.predict(features).argmax(axis=1)
-    simulated = run(fit.graph, quantize(fit.graph.tensors[fit.graph.inputs[0]], features)).argmax(axis=1)
+    ran = shrinkfit.check(out / "firmware", inputs=sounds, on="qemu")
+    counted = shrinkfit.check(out / "firmware", inputs=sounds[:CYCLE_CLIPS], on="cortex-m4")
+    fitted = fit.predict(sounds).argmax(axis=1)
+    simulated = run(fit.graph, quantize(fit.graph.tensors[fit.graph.inputs[0]], sounds)).argmax(axis=1)
     heard = ran.outputs.reshape(len(classes), -1).argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), int)
     np.add.at(confusion, (classes, heard), 1)
