@@ -80,7 +80,7 @@ class Detector:
             )
 
     def _check_thresholds(self) -> None:
-        lowest, highest = (_score(self, self.smoothing * (q - self.zero_point)) for q in (-128, 127))
+        lowest, highest = self.score_range
         for word, score in zip(self.hotwords, self.thresholds, strict=True):
             if not lowest < score <= highest:
                 raise AudioError(
@@ -97,6 +97,12 @@ class Detector:
     def thresholds(self) -> tuple[int, ...]:
         """One per hotword, in 1/65536, as the C compares them."""
         return tuple(round(t * ONE) for t in self.threshold)
+
+    @property
+    def score_range(self) -> tuple[int, int]:
+        """The lowest and the highest mean that int8 outputs can have, in 1/65536."""
+        lowest, highest = (_score(self, self.smoothing * (q - self.zero_point)) for q in (-128, 127))
+        return lowest, highest
 
     @property
     def hotword_outputs(self) -> tuple[int, ...]:

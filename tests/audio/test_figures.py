@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counting hits and errors on streams of known words, by hand and at random."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shrinkfit.audio.confidence import poisson_upper, wilson_interval
+from shrinkfit.audio.detect import Detector
+from shrinkfit.audio.features import AudioError
+from shrinkfit.audio.figures import (
+    Choice,
+    DetCurve,
+    Outputs,
+    best_checkpoint,
+    choose_threshold,
+    det_curve,
+    measure,
+    run_over,
+    with_threshold,
+)
+from shrinkfit.audio.stream import Stream, Word
+
+RATE, STEP = 1_000, 100
+DETECTOR = Detector(["yes", "no", "other"], ["yes", "no"], threshold=0.5, refractory=2)
+
+
+def stream(words, seconds=100):
+    return Stream(np.zeros(seconds * RATE, np.int16), tuple(Word(*word, clip=0) for word in words), RATE, {})
+
+
+def outputs(said, steps=999):
+    """One output every 0.1 s, the first after 0.1 s; `said`: (second, class index, probability in 1/256)."""
+    scores = np.full((steps, 3), -128, np.int8)
+    for second, label, probability in said:
+        scores[round(second * 10) - 1, label] = probability - 128
+    return Outputs(scores, STEP * np.arange(1, steps + 1))
+
+
+WORDS = [(0, 10_000, 10_600), (1, 20_000, 20_500), (0, 30_000, 30_400)]
+
+# what was detected -> hits, false accepts, latencies in ms
+CASES = {
+    "all right": ([(10.7, 0, 200), (20.9, 1, 200), (30.5, 0, 200)], 3, 0, [100, 400, 100]),
+    "early": ([(10.2, 0, 200)], 1, 0, [-400]),
+    "at its begin": ([(10.0, 0, 200)], 0, 1, []),
+    "just in time": ([(11.3, 0, 200)], 1, 0, [700]),
+    "too late": ([(11.4, 0, 200)], 0, 1, []),
+    "another word": ([(20.6, 0, 200)], 0, 1, []),
+    "twice": ([(10.5, 0, 200), (10.9, 0, 200)], 1, 1, [-100]),
+    "within the refractory time": ([(10.5, 0, 200), (10.7, 0, 200)], 1, 0, [-100]),
+    "no hotword": ([(10.5, 2, 250), (50.0, 2, 250)], 0, 0, []),
+    "in between": ([(50.0, 0, 200), (60.0, 1, 200)], 0, 2, []),
+    "below the threshold": ([(10.5, 0, 127), (20.6, 1, 127), (50.0, 1, 127)], 0, 0, []),
+    "before the first and behind the last": ([(0.1, 0, 200), (99.9, 1, 200)], 0, 2, []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_hits_and_errors(case):
+    said, hits, false, late = CASES[case]
+    figures = measure(stream(WORDS), outputs(said), DETECTOR)
+    assert (figures.words, figures.false_rejects, figures.false_accepts) == (3, 3 - hits, false)
+    assert figures.latency_median_ms == (pytest.approx(np.median(late)) if late else None)
+    assert figures.latency_90_ms == (pytest.approx(np.percentile(late, 90)) if late else None)
+    assert figures.hours == pytest.approx((100 - 1.5 - 3 * 0.75) / 3600)
+    assert figures.false_accepts_per_hour == pytest.approx(false / figures.hours)
+    assert figures.recall == pytest.approx(hits / 3)
+
+
+def test_figures_by_word_and_times():
+    figures = measure(stream(WORDS), outputs([(10.7, 0, 200), (50.0, 1, 200), (60.0, 1, 200)]), DETECTOR)
+    assert figures.by_word == {
+        "yes": {"words": 2, "false_rejects": 1, "false_accepts": 0},
+        "no": {"words": 1, "false_rejects": 1, "false_accepts": 2},
+    }
+    assert figures.false_accept_seconds == ((50.0, "no"), (60.0, "no"))
+    assert json.loads(json.dumps(figures.to_dict()))["by_word"] == figures.by_word
+
+
+def test_words_close_together_have_one_hit_each():
+    close = stream([(0, 1_000, 1_500), (0, 1_900, 2_300)])
+    figures = measure(close, outputs([(1.8, 0, 200), (2.4, 0, 200)]), DETECTOR)
+    assert (figures.false_rejects, figures.false_accepts) == (0, 0)
+
+
+def random_case(seed):
+    rng = np.random.default_rng(seed)
+    starts = np.sort(rng.choice(np.arange(1_000, 95_000, 1_500), 30, replace=False))
+    words = [(int(rng.integers(2)), int(s), int(s + rng.integers(200, 700))) for s in starts]
+    scores = rng.integers(-128, 60, (999, 3)).astype(np.int8)
+    for label, start, end in words:
+        if rng.random() < 0.8:
+            scores[start // STEP : end // STEP + 3, label] = rng.integers(20, 128)
+    return stream(words), Outputs(scores, STEP * np.arange(1, 1_000))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("smoothing", "refractory"), [(1, 0), (3, 5)])
+def test_the_curve_is_what_each_threshold_gives(seed, smoothing, refractory):
+    made, given = random_case(seed)
+    detector = replace(DETECTOR, smoothing=smoothing, refractory=refractory)
+    curve = det_curve(made, given, detector)
+    assert len(curve.threshold) > 100 and list(curve.threshold) == sorted(set(curve.threshold))
+    for point in range(0, len(curve.threshold), 17):
+        figures = measure(made, given, replace(detector, threshold=(curve.threshold[point],)))
+        errors = (figures.false_accepts, figures.false_rejects)
+        assert errors == (curve.false_accepts[point], curve.false_rejects[point])
+    assert curve.false_rejects[0] < curve.false_rejects[-1] and curve.false_accepts[0] > curve.false_accepts[-1]
+    assert curve.words == 30 and json.loads(json.dumps(curve.to_dict()))["words"] == 30
+
+
+def test_thresholds_between_two_of_the_curve_change_nothing():
+    made, given = random_case(5)
+    curve = det_curve(made, given, DETECTOR)
+    point = len(curve.threshold) // 2
+    between = (curve.threshold[point - 1] + 2 / 65_536 + curve.threshold[point]) / 2
+    figures = measure(made, given, replace(DETECTOR, threshold=(between,)))
+    assert (figures.false_accepts, figures.false_rejects) == (curve.false_accepts[point], curve.false_rejects[point])
+
+
+def test_the_last_threshold_is_above_all_scores_where_there_is_one():
+    quiet = det_curve(stream(WORDS), outputs([(10.5, 0, 200)]), DETECTOR)
+    assert (quiet.false_accepts[-1], quiet.false_rejects[-1]) == (0, 3)
+    full = det_curve(stream(WORDS), outputs([(10.5, 0, 255), (50.0, 0, 255)]), DETECTOR)
+    assert (full.false_accepts[-1], full.false_rejects[-1], full.threshold[-1]) == (1, 2, 255 / 256)
+
+
+def curve(accepts, rejects, hours=2.0):
+    return DetCurve(hours, 100, tuple(0.1 * (i + 1) for i in range(len(accepts))), tuple(accepts), tuple(rejects))
+
+
+@pytest.mark.parametrize(
+    ("accepts", "rejects", "target", "point"),
+    [
+        ([9, 5, 1, 0, 0], [0, 1, 2, 3, 8], 0.5, 2),
+        ([9, 5, 2, 0, 0], [0, 1, 2, 3, 8], 0.5, 3),
+        ([9, 5, 0, 0, 0], [0, 1, 2, 2, 2], 0.5, 3),
+        ([9, 1, 0, 0, 0], [0, 2, 2, 2, 9], 0.5, 3),
+        ([9, 9, 9, 9, 9], [0, 1, 1, 1, 9], 10.0, 0),
+        ([9, 1, 4, 0, 0], [0, 3, 4, 8, 9], 2.0, 1),
+    ],
+)
+def test_the_threshold_for_a_rate(accepts, rejects, target, point):
+    choice = choose_threshold(curve(accepts, rejects), target)
+    assert choice.point == point
+    assert choice.threshold == pytest.approx(0.1 * (point + 1))
+    assert choice.false_accepts_per_hour == accepts[point] / 2.0 <= target
+    assert choice.false_reject_share == rejects[point] / 100
+
+
+def test_the_confidence_is_stated():
+    short, long = (choose_threshold(curve([5, 0], [0, 1], hours), 0.5) for hours in (1.0, 7.0))
+    assert not short.confirmed and long.confirmed
+    assert short.false_accepts_per_hour_below == pytest.approx(2.996, abs=1e-3)
+    assert "0 false accepts in 1 h" in short.note and "below 3 per hour by the rule of three" in short.note.replace(
+        ",", ""
+    )
+    assert "To confirm 0.5 per hour at least 5.99 h" in short.note
+    assert "To confirm" not in long.note and long.note.endswith("below 0.428 per hour, by the rule of three.")
+
+
+def test_a_target_out_of_reach():
+    choice = choose_threshold(curve([9, 4, 3], [0, 1, 2]), 0.5)
+    assert choice.threshold is None and choice.point == 2 and not choice.confirmed
+    assert choice.note.startswith("No threshold keeps to 0.5 false accepts per hour: at best there were 3")
+    with pytest.raises(AudioError, match="No threshold keeps to 0.5.*Train longer"):
+        with_threshold(DETECTOR, choice)
+
+
+def test_the_chosen_threshold_goes_into_the_detector():
+    made, given = random_case(7)
+    found = det_curve(made, given, DETECTOR)
+    choice = choose_threshold(found, 60.0)
+    assert isinstance(choice, Choice) and choice.to_dict()["point"] == choice.point
+    figures = measure(made, given, with_threshold(DETECTOR, choice))
+    assert figures.false_accepts_per_hour == pytest.approx(choice.false_accepts_per_hour) and choice.threshold
+    assert figures.false_reject_share == choice.false_reject_share
+
+
+def figures(accepts_per_hour, reject_share, latency=100.0):
+    base = measure(stream(WORDS), outputs([]), DETECTOR)
+    return replace(
+        base, false_accepts_per_hour=accepts_per_hour, false_reject_share=reject_share, latency_median_ms=latency
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "best"),
+    [
+        ([(0.6, 0.01), (0.4, 0.20), (0.5, 0.10)], 2),
+        ([(0.4, 0.10), (0.1, 0.10)], 1),
+        ([(0.4, 0.10, 90.0), (0.4, 0.10, 80.0)], 1),
+        ([(0.4, 0.10, None), (0.4, 0.10)], 1),
+        ([(0.4, 0.10), (0.4, 0.10)], 0),
+        ([(3.0, 0.00), (2.0, 0.90)], 1),
+        ([(2.0, 0.90), (2.0, 0.80)], 1),
+    ],
+)
+def test_first_the_rate_then_recall(candidates, best):
+    assert best_checkpoint([figures(*one) for one in candidates], 0.5) == best
+
+
+# Garwood's limits, as tables of the Poisson distribution have them.
+@pytest.mark.parametrize(
+    ("seen", "below"), [(0, 2.9957), (1, 4.7439), (2, 6.2958), (5, 10.5130), (10, 16.9622), (500, 538.4)]
+)
+def test_poisson_bounds(seen, below):
+    assert poisson_upper(seen) == pytest.approx(below, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seen", "of", "low", "high"), [(0, 10, 0, 0.2775), (10, 10, 0.7225, 1), (15, 100, 0.0931, 0.2328)]
+)
+def test_wilson_intervals(seen, of, low, high):
+    assert wilson_interval(seen, of) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_network_is_run_over_a_stream():
+    made = stream(WORDS, seconds=3)
+
+    def network(samples):
+        assert samples.dtype == np.int16
+        return np.zeros((len(samples) // STEP - 9, 3), np.int8)
+
+    given = run_over(made, network, first_samples=1_000, step_samples=STEP)
+    assert given.positions[0] == 1_000 and given.positions[-1] == 3_000
+    with pytest.raises(AudioError, match="do not fit into 3000 samples"):
+        run_over(made, network, first_samples=1_001, step_samples=STEP)
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(AudioError, match=r"none of the hotwords \('yes', 'no'\)"):
+        measure(stream([(2, 100, 200)]), outputs([]), DETECTOR)
+    with pytest.raises(AudioError, match="no time outside its hotwords"):
+        measure(stream([(0, 0, 1_000)], seconds=1), outputs([]), DETECTOR)
+    with pytest.raises(AudioError, match="positions; expected"):
+        Outputs(np.zeros((3, 2), np.int8), np.arange(2))
+    with pytest.raises(AudioError, match="positions of the outputs fall"):
+        Outputs(np.zeros((3, 2), np.int8), np.array([0, 2, 1]))
+    with pytest.raises(AudioError, match="no output over the stream"):
+        det_curve(stream(WORDS), outputs([], steps=0), DETECTOR)
+    with pytest.raises(AudioError, match="no checkpoint"):
+        best_checkpoint([], 0.5)
+    with pytest.raises(AudioError, match="max_false_accepts_per_hour is nan"):
+        choose_threshold(curve([1], [1]), float("nan"))
