@@ -8,12 +8,15 @@ one that the model itself would give: `timeline` says which rows, and what the o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.stream_difference import measured
+from shrinkfit.graph.stream_explicit import explicit
+from shrinkfit.graph.stream_means import mean_of_sums
 from shrinkfit.graph.stream_report import StreamReport, report_of
 from shrinkfit.graph.timeline import Need, Rows, Step, Timelines, flat_inputs, timelines
 
@@ -54,10 +57,16 @@ def to_streaming(graph: ir.Graph, frames_per_call: int | None = None, examples: 
     streamed = ir.Graph(
         graph.name, made.tensors, tuple(made.ops), graph.inputs, graph.outputs, graph.constants, made.variables
     )
+    # Rows that do not lie one behind the other are joined by copies.
+    streamed = explicit(streamed, lambda op: op.kind == "time_window" and prod(_shape_before(streamed, op)) != 1)
     report = report_of(graph, streamed, found)
     if not report.exact and examples is not None and len(graph.inputs) == len(graph.outputs) == 1:
         report = replace(report, difference=measured(graph, streamed, report, examples))
     return Streaming(streamed, report)
+
+
+def _shape_before(graph: ir.Graph, op: ir.TimeWindow) -> tuple[int, ...]:
+    return graph.tensors[op.inputs[0]].shape[: op.axis]
 
 
 class _Made:
@@ -69,6 +78,8 @@ class _Made:
         self.ops: list[ir.Op] = []
         self.variables: dict[str, ir.Variable] = {}
         self.windows: dict[tuple[str, int], str] = {}
+        made = (mean_of_sums(graph, found, step) for step in found.steps)
+        self.means = {mean.name: mean for mean in made if mean is not None}
         self.deepest = self._deepest()
 
     def _of_a_call(self, name: str) -> ir.Tensor:
@@ -84,6 +95,8 @@ class _Made:
         """(tensor, what rows before the stream hold) -> past rows of the operator that needs the most of them."""
         found: dict[tuple[str, int], int] = {}
         for step in self.found.steps:
+            if step.op.name in self.means:
+                continue
             for name, need in zip(step.op.inputs, step.needs, strict=True):
                 if need is not None and need.past > 0:
                     key = self._key(name, need)
@@ -94,6 +107,12 @@ class _Made:
         return name, self.graph.tensors[name].zero_point if need.initial is None else need.initial
 
     def add(self, step: Step) -> None:
+        mean = self.means.get(step.op.name)
+        if mean is not None:
+            tensor = ir.Tensor(mean.sums, mean.variable_shape(self.tensors[mean.inputs[0]].shape), dtype="int16")
+            self.variables[mean.sums] = ir.Variable(tensor, np.zeros(tensor.shape, np.int16))
+            self._emit(mean, self.graph.tensors[mean.outputs[0]])
+            return
         inputs = tuple(
             name if need is None else self._rows(step.op, name, need)
             for name, need in zip(step.op.inputs, step.needs, strict=True)
@@ -134,22 +153,12 @@ class _Made:
         kept = self._with_rows(tensor, time, past, self._free(f"{name}/past"))
         made = self._with_rows(tensor, time, past + tensor.shape[time.axis], self._free(f"{name}/window"))
         self.variables[kept.name] = ir.Variable(kept, np.full(kept.shape, initial, np.dtype(kept.dtype)))
-        before = replace(kept, name=self._free(f"{name}/before"))
-        self._emit(ir.ReadVariable(name=before.name, inputs=(), outputs=(before.name,), variable=kept.name), before)
-        self._emit(ir.Concat(name=made.name, inputs=(before.name, name), outputs=(made.name,), axis=time.axis), made)
-        begin = tuple(tensor.shape[axis] if axis == time.axis else 0 for axis in range(len(kept.shape)))
-        last = replace(kept, name=self._free(f"{name}/kept"))
-        ones = (1,) * len(begin)
-        self._emit(
-            ir.StridedSlice(
-                name=last.name, inputs=(made.name,), outputs=(last.name,), begin=begin, size=last.shape, stride=ones
+        self.windows[key] = self._emit(
+            ir.TimeWindow(
+                name=made.name, inputs=(name,), outputs=(made.name,), axis=time.axis, rows=past, past=kept.name
             ),
-            last,
+            made,
         )
-        self.ops.append(
-            ir.AssignVariable(name=kept.name, inputs=(last.name,), outputs=(), variable=kept.name)
-        )
-        self.windows[key] = made.name
         return made.name
 
     def _emit(self, op: ir.Op, tensor: ir.Tensor) -> str:

@@ -16,7 +16,7 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
-from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse
+from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse, kernels_time
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
@@ -46,6 +46,7 @@ STRUCT_BYTES = (
     | kernels_dense.STRUCT_BYTES
     | kernels_sparse.STRUCT_BYTES
     | kernels_layout.STRUCT_BYTES
+    | kernels_time.STRUCT_BYTES
 )
 
 
@@ -78,7 +79,7 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     """
     if op.kind == "reshape" or (op.kind == "read_variable" and op.outputs[0] in held_by_variables(graph)):
         return NO_KERNEL
-    if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS:
+    if op.kind not in kernels_arithmetic.KERNELS | kernels_layout.KERNELS | kernels_time.KERNELS:
         _check_limits(op, graph)
     if op.kind not in _KERNELS:
         raise UnsupportedLayerError(f"operator '{op.name}' is a {op.kind}, for which the C runtime has no kernel")
@@ -358,4 +359,5 @@ _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
     }
     | kernels_arithmetic.KERNELS
     | kernels_layout.KERNELS
+    | kernels_time.KERNELS
 )
