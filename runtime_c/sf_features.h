@@ -67,6 +67,8 @@ int32_t sf_features_take(const sf_features *features, void *state, void *scratch
  * powers end up 2 * fft_size bytes behind its beginning. */
 void sf_power_spectrum_s16(const sf_features *features, const int16_t *samples, int32_t shift,
                            void *scratch);
+void sf_power_spectrum_s16_dsp(const sf_features *features, const int16_t *samples, int32_t shift,
+                               void *scratch);
 
 #ifdef __cplusplus
 }

@@ -10,11 +10,14 @@ from shrinkfit.audio.tables import Tables, tables
 
 SOURCES = (
     "shrinkfit.h",
+    "sf_dsp.h",
     "sf_features.c",
     "sf_features.h",
     "sf_internal.h",
+    "sf_points.h",
     "sf_select.h",
     "sf_spectrum.c",
+    "sf_spectrum_dsp.c",
 )
 LINE_LENGTH = 100
 
