@@ -183,6 +183,8 @@ def export(
     The folder compiles by itself: weights, layers, the runtime files that they need, a Makefile.
     """
     part = None if device is None else shrinkfit.get_device(device)
+    if no_optimize and optimize != "balanced":
+        raise ShrinkfitError(f"--no-optimize takes the balanced kernels, and --optimize is '{optimize}': leave out one")
     with _native_silence():
         report = shrinkfit.export(
             model,

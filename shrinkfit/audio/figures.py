@@ -358,7 +358,8 @@ def _confidence(seen: int, hours: float, target: float, met: bool, confirmed: bo
         return f"No threshold keeps to {target:g} false accepts per hour: at best there were {rate}."
     rule = ", by the rule of three" if seen == 0 else ""
     text = f"{rate}: with 95 % confidence the true rate is below {poisson_upper(seen) / hours:.3g} per hour{rule}."
-    if not confirmed and target > 0:
-        need = poisson_upper(0) / target
-        text += f" To confirm {target:g} per hour at least {need:.3g} h without a false accept are needed."
+    if seen == 0 and not confirmed and target > 0:
+        text += f" To confirm {target:g} per hour at least {poisson_upper(0) / target:.3g} h without one are needed."
+    elif not confirmed:
+        text += f" That does not confirm {target:g} per hour."
     return text

@@ -158,8 +158,9 @@ def test_the_confidence_is_stated():
     assert "0 false accepts in 1 h" in short.note and "below 3 per hour by the rule of three" in short.note.replace(
         ",", ""
     )
-    assert "To confirm 0.5 per hour at least 5.99 h" in short.note
-    assert "To confirm" not in long.note and long.note.endswith("below 0.428 per hour, by the rule of three.")
+    assert "To confirm 0.5 per hour at least 5.99 h without one" in short.note
+    assert choose_threshold(curve([3, 2], [0, 1]), 1.0).note.endswith("That does not confirm 1 per hour.")
+    assert "confirm" not in long.note and long.note.endswith("below 0.428 per hour, by the rule of three.")
 
 
 def test_a_target_out_of_reach():

@@ -172,6 +172,12 @@ def test_size_is_priced_and_exported_with_less_code(run, tmp_path):
     assert code["size"] < code["balanced"]
 
 
+def test_a_goal_without_rewrites_is_refused(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 40, 3)
+    status, _, err = run("export", model, "-o", tmp_path / "fw", "--name", "m", "--no-optimize", "--optimize", "size")
+    assert status != 0 and "leave out one" in err and not (tmp_path / "fw").exists()
+
+
 def test_a_goal_that_is_none_is_named(run, tmp_path):
     status, _, err = run("price", dense_model(tmp_path / "m.tflite", 40, 3), "--optimize", "fast")
     assert status != 0 and "'fast', expected one of balanced, speed, size" in err
