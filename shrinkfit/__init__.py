@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shrinkfit.fit.callback import FitDevice
     from shrinkfit.graph.simulate import run as simulate
     from shrinkfit.price.cost import price
+    from shrinkfit.price.parts import price_all
     from shrinkfit.read.keras_model import read_keras
     from shrinkfit.read.tflite import read_tflite
     from shrinkfit.report.fitted import plot_fit, summary
@@ -40,6 +41,7 @@ _HOMES = {
     "listen": ("shrinkfit.audio.listen", "listen"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
+    "price_all": ("shrinkfit.price.parts", "price_all"),
     "profile": ("shrinkfit.check.profile", "profile"),
     "read_keras": ("shrinkfit.read.keras_model", "read_keras"),
     "read_tflite": ("shrinkfit.read.tflite", "read_tflite"),
@@ -63,6 +65,7 @@ __all__ = [
     "listen",
     "plot_fit",
     "price",
+    "price_all",
     "profile",
     "read_keras",
     "read_tflite",

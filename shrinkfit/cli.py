@@ -138,12 +138,17 @@ def price(
     optimize: Goal = "balanced",
     streaming: Streaming = False,
     frames_per_call: FramesPerCall = None,
+    all_devices: Annotated[
+        bool, typer.Option("--all-devices", help="One line per known part: does the model fit it?")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
     """
+    if all_devices:
+        _price_all(model, optimize, as_json)
     from shrinkfit.report.table import price_report
 
     part = shrinkfit.get_device(device)
@@ -157,6 +162,18 @@ def price(
     else:
         _console().print(price_report(cost, part, budget))
     raise typer.Exit(HELD if held else FAILED)
+
+
+def _price_all(model: Path, optimize: str, as_json: bool) -> None:
+    from shrinkfit.report.table import parts_table
+
+    with _native_silence():
+        parts = [part.as_dict() for part in shrinkfit.price_all(model, optimize=optimize)]
+    if as_json:
+        _print_json(parts)
+    else:
+        _console().print(parts_table(parts))
+    raise typer.Exit(HELD if any(not part["over"] for part in parts) else FAILED)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import Plan, plan
-from shrinkfit.price.cost import Cost, graph_to_price, optimized_for, price_graph
+from shrinkfit.price.cost import Cost, optimized_for, price_graph, streamed_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import scratch_sizes
 from shrinkfit.write.extra import Extra
@@ -106,8 +106,8 @@ class Listener:
             ShrinkfitError: the model cannot be read, or does not go with this listener.
         """
         part = optimized_for(get_device(device), optimize)
-        graph, stream = graph_to_price(
-            model, optimize=optimize, streaming=streaming, frames_per_call=frames_per_call or self.hop_frames
+        graph, stream = streamed_graph(
+            model, optimize, streaming=streaming, frames_per_call=frames_per_call or self.hop_frames
         )
         listening = self.of(graph, stream)
         layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))))

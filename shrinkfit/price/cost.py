@@ -136,15 +136,19 @@ def price(
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    part = optimized_for(get_device(device), optimize)
-    graph, _ = graph_to_price(model, optimize=optimize, streaming=streaming, frames_per_call=frames_per_call)
-    return price_graph(graph, part)
+    graph = priced_graph(model, optimize, streaming=streaming, frames_per_call=frames_per_call)
+    return price_graph(graph, optimized_for(get_device(device), optimize))
 
 
-def graph_to_price(
-    model: Any, *, optimize: bool | str, streaming: bool, frames_per_call: int | None
+def priced_graph(model: Any, optimize: bool | str = True, **how: Any) -> Graph:
+    """The graph whose cost `price` tells; arguments and errors are its own."""
+    return streamed_graph(model, optimize, **how)[0]
+
+
+def streamed_graph(
+    model: Any, optimize: bool | str = True, *, streaming: bool = False, frames_per_call: int | None = None
 ) -> tuple[Graph, StreamReport | None]:
-    """A model's graph with the shapes that export would write, and what is known of a streamed one; as `price`."""
+    """The same, with what is known of a streamed one."""
     graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)

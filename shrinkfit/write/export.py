@@ -32,6 +32,7 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.read.source import read_source
+from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
 from shrinkfit.write.c import render
@@ -39,11 +40,12 @@ from shrinkfit.write.extra import Around, Extra
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.records import memory_record, parts_record, training_record
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
 FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 3
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 _SPOKEN = {
     "ram_bytes": "bytes of RAM",
     "flash_bytes": "bytes of flash",
@@ -158,9 +160,17 @@ def export(
         frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
         made = to_streaming(graph, frames_per_call or getattr(listener, "hop_frames", None), calibration)
         graph, stream = made.graph, made.report
-    around = {"stream": stream, "listener": listener}
     return write_folder(
-        graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records, **around
+        graph,
+        folder,
+        name=name,
+        device=device,
+        labels=labels,
+        budget=budget,
+        rewrites=records,
+        training=training_record(source),
+        stream=stream,
+        listener=listener,
     )
 
 
@@ -183,13 +193,14 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    training: dict[str, Any] | None = None,
     stream: StreamReport | None = None,
     listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites, and what a streamed graph
-    computes, are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites, training (of
+    training_record), and what a streamed graph computes, are reported too.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
@@ -203,10 +214,12 @@ def write_folder(
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
-    details = _details(model, part, cost, limits, sorted([*files, REPORT]))
+    details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
     details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
     details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
+    details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
+    files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
     more = () if extra is None else extra.lines
