@@ -6,10 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.features_c import table_bytes
+from shrinkfit.audio.tables import tables
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost, energy_uj
+from shrinkfit.price.cycles_listening import Hearing, second_of_sound
 from shrinkfit.price.kernel import word
 from shrinkfit.price.listening import listening_image
 
@@ -32,8 +35,10 @@ class ListenerCost:
         flash_bytes: the whole image.
         table_bytes: constants of the features and the detector, and labels.
         runs_per_second: of the network.
-        network_cycles_per_second: by the cycle model; None where a kernel was not measured.
-        network_uj_per_second: while the core runs, by the device's supply current; None where it is not known.
+        cycles_per_second: of a second of sound, by the cycle model; None where a kernel was not measured.
+        parts: the same by part: features, network, detector, and the rest, which keeps frames.
+        load: share of the device's clock; None where one of the two is not known.
+        energy_uj_per_second: while the core runs, by the device's supply current; None where it is not known.
         energy_source: where the current was read.
     """
 
@@ -45,20 +50,25 @@ class ListenerCost:
     flash_bytes: int
     table_bytes: int
     runs_per_second: float
-    network_cycles_per_second: int | None
-    network_uj_per_second: float | None
+    cycles_per_second: int | None
+    parts: dict[str, int | None]
+    load: float | None
+    energy_uj_per_second: float | None
     energy_source: str
 
     def lines(self) -> tuple[str, ...]:
         """For the printed report."""
-        cycles, energy = self.network_cycles_per_second, self.network_uj_per_second
         lines = ["listening, with features and detector:"]
         lines += [f"  {self.ram_bytes:>12,} bytes of RAM: {self.listener_bytes:,} of the listener and its buffers"]
         lines += [f"  {self.flash_bytes:>12,} bytes of flash"]
-        if cycles is not None:
-            lines.append(f"  {cycles:>12,} cycles a second in the network, {self.runs_per_second:.4g} runs")
-        if energy is not None:
-            lines.append(f"  {energy:>12,.1f} µJ a second for them")
+        if self.cycles_per_second is not None:
+            parts = ", ".join(f"{name} {cycles:,}" for name, cycles in self.parts.items())
+            lines.append(f"  {self.cycles_per_second:>12,} cycles a second of sound: {parts}")
+        if self.load is not None:
+            lines.append(f"  {100 * self.load:>12.1f} % of the clock, {self.runs_per_second:.4g} runs a second")
+        if self.energy_uj_per_second is not None:
+            energy = f"{self.energy_uj_per_second:>12,.1f} µJ a second of sound, without sleep"
+            lines.append(f"  {energy} ({self.energy_source})")
         return tuple(lines)
 
 
@@ -73,7 +83,8 @@ def price_listener(listening: Listening, layout: Layout, graph: Graph, device: D
     """
     image = listening_image(graph, device)
     tables = constant_bytes(listening)
-    cycles = None if cost.cycles is None else round(cost.cycles * listening.runs_per_second)
+    parts = _cycles(listening, device, cost)
+    cycles = None if None in parts.values() else sum(parts.values())
     return ListenerCost(
         device=device.name,
         listener_bytes=layout.listener_bytes,
@@ -83,9 +94,39 @@ def price_listener(listening: Listening, layout: Layout, graph: Graph, device: D
         flash_bytes=image.code_bytes + cost.weight_bytes + tables,
         table_bytes=tables,
         runs_per_second=listening.runs_per_second,
-        network_cycles_per_second=cycles,
-        network_uj_per_second=energy_uj(cycles, device),
+        cycles_per_second=cycles,
+        parts=parts,
+        load=None if cycles is None or device.clock_hz is None else cycles / device.clock_hz,
+        energy_uj_per_second=energy_uj(cycles, device),
         energy_source=energy_source(device),
+    )
+
+
+def _cycles(listening: Listening, device: Device, cost: Cost) -> dict[str, int | None]:
+    """Part -> cycles of a second of sound."""
+    config = listening.features
+    hotwords, has_table = len(listening.detector.hotwords), listening.table() is not None
+    hearing = hearing_of(config, listening.frames, has_table, hotwords)
+    frames_per_second = config.sample_rate_hz / config.hop_samples
+    second = second_of_sound(hearing, device, frames_per_second, listening.runs_per_second)
+    network = None if cost.cycles is None else round(cost.cycles * listening.runs_per_second)
+    return {"features": second.features, "network": network, "detector": second.detector, "rest": second.frames}
+
+
+def hearing_of(config: FeatureConfig, frames: int, has_table: bool, hotwords: int) -> Hearing:
+    """What the cycles around a network depend on."""
+    return Hearing(
+        window_samples=config.window_samples,
+        hop_samples=config.hop_samples,
+        fft_size=config.fft_size,
+        bands=config.bands,
+        bins=tables(config).weights.size,
+        products=config.bands * config.width if config.kind == "mfcc" else 0,
+        tracks_noise=config.tracks_noise,
+        width=config.width,
+        frames=frames,
+        has_table=has_table,
+        hotwords=hotwords,
     )
 
 

@@ -56,6 +56,12 @@ def sound(count=6_000, seed=0):
     return (rng.normal(0, 4_000, count) * np.sin(np.arange(count) / 700) ** 2).clip(-32768, 32767).astype(np.int16)
 
 
+class Frames(ctypes.Structure):
+    """sf_frames."""
+
+    _fields_ = [("table", ctypes.c_void_p)] + [(name, ctypes.c_uint16) for name in "width frames hop settle".split()]
+
+
 class Ear:
     """The C of a folder, through ctypes."""
 

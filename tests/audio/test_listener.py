@@ -135,9 +135,12 @@ def test_emulated_core_with_cycles(tmp_path):
     assert result.heard.ram_bytes == predicted["ram_bytes"]
     assert result.heard.flash_bytes == pytest.approx(predicted["flash_bytes"], rel=0.01)
     assert min(cost.features, cost.network, cost.detector, cost.rest) > 0
-    # 62.5 pC a cycle at 3 V, by the catalogue's current.
+    # 63 pC a cycle at 3 V, by the catalogue's current.
     assert cost.energy_uj == pytest.approx(cost.cycles * 63e-6 * 3) and cost.load == cost.cycles / 40e6
-    assert "sister" in cost.energy_source
+    priced = record(tmp_path / "fw")["cost"]
+    assert priced["cycles_per_second"] == pytest.approx(cost.cycles, rel=0.05) and "sister" in cost.energy_source
+    for part in ("features", "network", "detector"):
+        assert priced["parts"][part] == pytest.approx(getattr(cost, part), rel=0.1)
 
 
 @needs_arm
