@@ -22,7 +22,7 @@ extern "C" {
  * + smoothing * hotword_count, rounded up to a multiple of 4. hotword_count: 1 to classes.
  * smoothing: over how many outputs the mean goes, 1 to 256; those from before the first are
  * zero_point, which is 0.0. refractory: at how many outputs after a detection nothing is detected.
- */
+ * classes: how many outputs the network has. */
 typedef struct sf_detector {
     const uint16_t *hotwords;
     const int32_t *thresholds;

@@ -23,7 +23,7 @@ from shrinkfit.audio.features import AudioError
 SAMPLE_RATE_HZ = 16_000
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64")
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4_000, 768_000
-_BLOCK_FRAMES = 1 << 20
+_BLOCK_SAMPLES = 1 << 20  # of all channels
 _FULL_SCALE = 32_768
 # Programs that write into a pipe do not know the length and put a number from here on into the header.
 _UNKNOWN_BYTES = 0x7FFF_0000
@@ -134,10 +134,10 @@ def gather_notes(notes: Iterable[tuple[Path, str]]) -> tuple[str, ...]:
 
 def _read(path: Path) -> tuple[int, np.ndarray, list[str]]:
     """Sample rate, float32 [samples] of one channel in [-1, 1] (float files may go beyond), notes."""
-    import soundfile
-
+    soundfile = _libsndfile()
     try:
-        with open(path, "rb") as file:
+        # By number: soundfile would take a file that is called x.raw for samples without a header.
+        with open(path, "rb") as named, open(named.fileno(), "rb", closefd=False) as file:
             # libsndfile seeks; a pipe cannot.
             source = file if file.seekable() else io.BytesIO(file.read())
             if not source.read(1):
@@ -154,6 +154,17 @@ def _read(path: Path) -> tuple[int, np.ndarray, list[str]]:
         raise AudioError(f"'{path}' cannot be read: {error.strerror or error}") from error
 
 
+def _libsndfile() -> Any:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        raise AudioError(
+            f"sound is read with the package soundfile and the library libsndfile ({error}): pip install soundfile, "
+            "apt-get install libsndfile1"
+        ) from error
+    return soundfile
+
+
 def _check_rate(path: Path, rate: int) -> None:
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         raise AudioError(f"'{path}' has a sample rate of {rate} Hz; expected {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz")
@@ -162,7 +173,7 @@ def _check_rate(path: Path, rate: int) -> None:
 def _one_channel(path: Path, opened: Any, notes: list[str]) -> np.ndarray:
     """The mean of the channels, block by block: a day of sound is not held in all its channels at once."""
     blocks, power, mixed_power, beyond = [np.zeros(0, np.float32)], 0.0, 0.0, 0
-    for block in opened.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True):
+    for block in opened.blocks(max(1, _BLOCK_SAMPLES // opened.channels), dtype="float32", always_2d=True):
         if not np.isfinite(block).all():
             raise AudioError(f"'{path}' has samples that are no numbers (NaN or infinite)")
         blocks.append(block.mean(axis=1, dtype=np.float32))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Curves of false accepts against false rejects enter, a plot of them leaves."""
+"""Figures of a detector on a stream enter, a plot of its curve and a table leave."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.table import Table
 
 from shrinkfit.report.plots import BLUE, GREEN, GREY, ORANGE, RED, draw
+from shrinkfit.report.table import number, plain_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from shrinkfit.audio.figures import DetCurve
+    from shrinkfit.audio.figures import Choice, DetCurve, StreamFigures
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 LINES = ("-", "--", "-.", ":")
@@ -55,8 +57,8 @@ def plot_det(
     def fill(figure: Any) -> None:
         axes = figure.subplots()
         _axes(axes, curves, max_false_accepts_per_hour)
-        for number, (label, curve) in enumerate(curves.items()):
-            _curve(axes, label, curve, COLOURS[number], LINES[number], (operating or {}).get(label))
+        for place, (label, curve) in enumerate(curves.items()):
+            _curve(axes, label, curve, COLOURS[place], LINES[place], (operating or {}).get(label))
         axes.set_title(title)
         axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
@@ -119,3 +121,36 @@ def _curve(axes: Axes, label: str, curve: DetCurve, colour: str, line: str, poin
     paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     place = {"xytext": (10, 10), "textcoords": "offset points", "zorder": 4, "bbox": paper}
     axes.annotate(text, (rates[point], deviates[point]), fontsize=9, **place)
+
+
+def stream_table(figures: StreamFigures, choice: Choice | None = None) -> Table:
+    """What a detector did on a stream, a line per figure, with how sure each is.
+
+    Args:
+        choice: how the threshold was chosen, for the last line.
+    """
+    low, high = figures.false_reject_range
+    rate, most = figures.false_accepts_per_hour, figures.false_accepts_per_hour_below
+    table = plain_table(
+        f"{figures.words:,} hotwords in {figures.seconds / 3600:.3g} h of constructed sound",
+        caption=None if choice is None else f"the threshold was chosen on another stream: {choice.note}",
+    )
+    table.add_column("")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", style="dim")
+    table.add_row("false accepts per hour", f"{rate:.2g}", f"{figures.false_accepts} counted; below {most:.3g}, 95 %")
+    share = number(figures.false_reject_share, "%")
+    table.add_row(
+        "false rejects", share, f"{figures.false_rejects} counted; {100 * low:.1f} to {100 * high:.1f} %, 95 %"
+    )
+    table.add_row("latency, median", number(_whole(figures.latency_median_ms), "ms"), "from the end of the word")
+    table.add_row("latency, 90 %", number(_whole(figures.latency_90_ms), "ms"), "without the time to compute")
+    if len(figures.by_word) > 1:
+        for word, one in figures.by_word.items():
+            missed = f"{one['false_rejects']} of {one['words']} missed"
+            table.add_row(f"  {word}", missed, f"{one['false_accepts']} false accepts")
+    return table
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

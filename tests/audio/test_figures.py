@@ -84,6 +84,12 @@ def test_words_close_together_have_one_hit_each():
     close = stream([(0, 1_000, 1_500), (0, 1_900, 2_300)])
     figures = measure(close, outputs([(1.8, 0, 200), (2.4, 0, 200)]), DETECTOR)
     assert (figures.false_rejects, figures.false_accepts) == (0, 0)
+    assert figures.hours == pytest.approx((100 - 0.9 - 0.4 - 0.75) / 3600)
+
+
+@pytest.mark.parametrize(("second", "hits"), [(11.3, 1), (11.4, 0)])
+def test_the_last_moment_counts(second, hits):
+    assert measure(stream([(0, 10_000, 10_550)]), outputs([(second, 0, 200)]), DETECTOR).recall == hits
 
 
 def random_case(seed):

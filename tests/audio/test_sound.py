@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sound files of every kind: what comes out, what is noted, what is refused by name."""
 
+import os
 import struct
+import sys
+import threading
 import wave
 
 import numpy as np
@@ -128,6 +131,35 @@ def test_wav_that_ends_early_is_read_as_far_as_it_goes(tmp_path, promised, junk,
     sound = read_sound(tmp_path / "a.wav")
     np.testing.assert_array_equal(sound.samples, as_int16(tone())[:1000])
     assert sound.notes == notes
+
+
+def test_a_name_says_nothing(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    (tmp_path / "a.wav").rename(tmp_path / "a.raw")
+    assert len(read_sound(str(tmp_path / "a.raw")).samples) == 8_000
+
+
+def test_a_pipe_is_read(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), 16_000)
+    sent = (tmp_path / "a.wav").read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(sent))
+    writer.start()
+    assert len(read_sound(tmp_path / "pipe").samples) == 8_000
+    writer.join()
+
+
+def test_many_channels_take_no_more_memory(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full((50, 1_000), 0.25), 16_000)
+    samples, notes = read_sound(tmp_path / "a.wav")
+    assert set(samples.tolist()) <= {8_191, 8_192} and notes == ("1000 channels, averaged",)
+
+
+def test_without_libsndfile(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(AudioError, match="pip install soundfile"):
+        read_sound(tmp_path / "a.wav")
 
 
 def put_nan(path):

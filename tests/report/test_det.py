@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DET plot: what it draws is on the curve, it is readable on any page, and refuses what does not fit together."""
+"""The DET plot shows what is on the curve, on any page, and refuses what does not fit together; the table too."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from rich.console import Console
 
-from shrinkfit.audio.figures import DetCurve
+from shrinkfit.audio.figures import DetCurve, StreamFigures, choose_threshold
 from shrinkfit.report import det
-from shrinkfit.report.det import plot_det
+from shrinkfit.report.det import plot_det, stream_table
 
 
 def curve(seed=0, points=200, hours=2.0, words=400):
@@ -92,3 +93,34 @@ def test_what_does_not_fit_is_refused(tmp_path, curves, operating, says):
     with pytest.raises(ValueError, match=says):
         plot_det(tmp_path / "det.png", curves, operating=operating)
     assert not (tmp_path / "det.png").exists()
+
+
+def figures(**change):
+    plain = {"detector": {}, "seconds": 3_600.0, "hours": 0.9, "words": 200, "false_rejects": 14, "false_accepts": 2}
+    plain |= {"false_accepts_per_hour": 2 / 0.9, "false_accepts_per_hour_below": 6.996, "false_reject_share": 0.07}
+    plain |= {"false_reject_range": (0.0421, 0.1142), "latency_median_ms": 126.4, "latency_90_ms": None}
+    plain |= {"by_word": {"yes": {"words": 200, "false_rejects": 14, "false_accepts": 2}}}
+    return StreamFigures(**(plain | {"false_accept_seconds": (), "recipe": {}} | change))
+
+
+def printed(table):
+    console = Console(width=200)
+    with console.capture() as caught:
+        console.print(table)
+    return [line.split("  ") for line in caught.get().splitlines()], caught.get()
+
+
+def test_table_of_figures():
+    lines, text = printed(stream_table(figures(), choose_threshold(curve(), 30.0)))
+    cells = {line[0]: [cell.strip() for cell in line[1:] if cell.strip()] for line in lines}
+    assert cells["false accepts per hour"] == ["2.2", "2 counted; below 7, 95 %"]
+    assert cells["false rejects"] == ["7.0 %", "14 counted; 4.2 to 11.4 %, 95 %"]
+    assert cells["latency, median"][0] == "126 ms" and cells["latency, 90 %"][0] == "?"
+    assert "200 hotwords in 1 h" in text and "chosen on another stream: " in text and "yes" not in text
+
+
+def test_table_of_several_words():
+    counts = {"words": 9, "false_rejects": 1, "false_accepts": 4}
+    _, text = printed(stream_table(figures(by_word={"yes": counts, "no": counts | {"words": 3}})))
+    assert "1 of 9 missed" in text and "1 of 3 missed" in text and "4 false accepts" in text
+    assert "chosen" not in text
