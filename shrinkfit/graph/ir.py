@@ -74,8 +74,8 @@ __all__ = [
     "Dequantize", "Elementwise", "Graph", "GraphError", "Mean", "Mul", "Op", "Pad", "Padding", "Passing", "Pool2D",
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",
     "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "TimeMean",
-    "TimeWindow", "Transpose", "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "same_padding", "transpose_padding",
-    "window_output_size",
+    "TimeWindow", "Transpose", "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed",
+    "same_padding", "transpose_padding", "window_output_size",
 ]
 # fmt: on
 

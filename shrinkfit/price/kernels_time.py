@@ -18,7 +18,7 @@ def _window(op: ir.TimeWindow, graph: ir.Graph, dsp: bool) -> Kernel:
     shape = graph.tensors[op.inputs[0]].shape
     supported(
         prod(shape[: op.axis]) == 1,
-        f"{op.where} joins rows of {shape} along axis {op.axis}; the C runtime takes rows that lie one behind the other",
+        f"{op.where} joins rows of {shape} along axis {op.axis}; the C runtime takes rows that lie in a row",
     )
     name, params = "sf_time_window", "sf_time_window_params"
     return Kernel(name, name, params, SOURCES, False, 0, word(STRUCT_BYTES[params]))
@@ -27,7 +27,7 @@ def _window(op: ir.TimeWindow, graph: ir.Graph, dsp: bool) -> Kernel:
 def _mean(op: ir.TimeMean, graph: ir.Graph, dsp: bool) -> Kernel:
     view = mean_view(op, graph)
     supported(
-        LANES <= view["channels"] and max(view.values()) <= UINT16_MAX,
+        view["channels"] >= LANES and max(view.values()) <= UINT16_MAX,
         f"{op.where} has sizes of {view}; the C runtime takes {LANES} channels or more, and all up to {UINT16_MAX}",
     )
     name, params = "sf_time_average_s8" if op.average else "sf_time_mean_s8", "sf_time_mean_params"

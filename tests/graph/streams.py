@@ -36,7 +36,7 @@ def ds_cnn(frames=25, bands=10, width=8, causal=False, blocks=2):
         x = layers.DepthwiseConv2D(3, use_bias=False)(padded(x, 3))
         x = _pointwise(layers.ReLU()(layers.BatchNormalization()(x)), width)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
 
 
 def tc_resnet(frames=41, bands=10, padding="valid"):
@@ -52,7 +52,7 @@ def tc_resnet(frames=41, bands=10, padding="valid"):
         x = layers.Cropping1D((cut // 2, cut - cut // 2))(x) if cut else x
         x = layers.ReLU()(layers.Add()([x, y]))
     x = layers.GlobalAveragePooling1D()(x)
-    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
 
 
 def conv1d_stack(frames=30, bands=10, padding="causal"):
@@ -123,7 +123,7 @@ def stretched(graph: ir.Graph, frames: int, until: str) -> ir.Graph:
         tensors[name] = replace(tensor, shape=(1, frames, *tensor.shape[2:]))
     for op in graph.ops:
         if op.kind == "reshape":
-            shape = [1 if n == 1 else n for n in op.shape]
+            shape = list(op.shape)
             axis = 2 if op.shape[1] == 1 and len(op.shape) == 4 else 1
             rest = int(np.prod([n for i, n in enumerate(op.shape) if i != axis]))
             shape[axis] = int(np.prod(tensors[op.inputs[0]].shape)) // rest
@@ -142,3 +142,13 @@ def tail(graph: ir.Graph, first: str) -> ir.Graph:
     ops = graph.ops[place:]
     names = {first, *(name for op in ops for name in op.outputs)}
     return ir.Graph("tail", {n: graph.tensors[n] for n in names}, ops, (first,), graph.outputs)
+
+
+def pooled_over(graph: ir.Graph, frames: np.ndarray, pooled: str, calls: int) -> np.ndarray:
+    """What a model that pools over its window gives for each call's last rows, over all frames since the reset."""
+    rows = simulate.run(stretched(graph, len(frames), pooled), frames[None])[0]
+    axis = 0 if rows.shape[0] > 1 else 1
+    length, new = graph.tensors[pooled].shape[1 + axis], rows.shape[axis] // calls
+    ends = [end for end in range(new, rows.shape[axis] + 1, new) if end >= length]
+    windows_of_rows = np.stack([np.take(rows, range(end - length, end), axis=axis) for end in ends])
+    return simulate.run(tail(graph, pooled), windows_of_rows)
