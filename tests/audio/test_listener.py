@@ -71,6 +71,13 @@ def test_the_twin_is_features_network_and_detector(tmp_path):
     assert heard.detections == steps and len(steps) > 1
 
 
+def test_the_folder_alone_says_what_is_heard(exported):
+    folder, graph = exported
+    alone, told = listen_python(folder, listening.sound()), listen_python(folder, listening.sound(), graph)
+    np.testing.assert_array_equal(alone.scores, told.scores)
+    assert alone.detections == told.detections
+
+
 def test_a_frame_is_quantized_as_its_real_value(exported):
     folder, graph = exported
     table = Listening.from_dict(record(folder)).table()
