@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from shrinkfit.report.listening_section import ram_parts
 from shrinkfit.report.table import number, plain_table
 
 if TYPE_CHECKING:
@@ -49,19 +50,19 @@ def second_table(cost: SoundCost, record: dict[str, Any]) -> Table:
 
 def memory_table(heard: Heard, record: dict[str, Any]) -> Table:
     """Flash and RAM of the image that listens."""
-    layout, cost = record["layout"], record["cost"]
-    static = heard.ram_bytes - layout["listener_bytes"] - cost["stack_bytes"]
+    cost, parts = record["cost"], ram_parts(record)
+    parts["data"] = heard.ram_bytes - sum(parts.values()) + parts["data"]
     within = heard.stack_bytes <= cost["listen_stack_bytes"]
     bound = f"a call used {number(heard.stack_bytes)}, computed bound {number(cost['listen_stack_bytes'])}"
     rows = [
         ("flash", heard.flash_bytes, f"predicted {number(cost['flash_bytes'])}"),
         ("  tables", cost["table_bytes"], "of features and detector, labels"),
         ("RAM", heard.ram_bytes, f"predicted {number(cost['ram_bytes'])}"),
-        ("  arena", layout["features"], "of the network, and the features' scratch"),
-        ("  features", layout["frames"] - layout["features"], "the window's samples, estimates"),
-        ("  frames", layout["detector"] - layout["frames"], f"{record['frames']} of {record['hop_frames']} new a run"),
-        ("  detector", layout["listener_bytes"] - layout["detector"], ""),
-        ("  data", static, "the samples' buffer, what the image keeps"),
+        ("  arena", parts["arena"], "of the network, and the features' scratch"),
+        ("  features", parts["features"], "the window's samples, estimates"),
+        ("  frames", parts["frames"], f"{record['frames']} a run, {record['hop_frames']} of them new"),
+        ("  detector", parts["detector"], ""),
+        ("  data", parts["data"], "the samples' buffer, what the image keeps"),
         ("  stack", cost["stack_bytes"], bound if within else Text(f"{bound}: OVER", "bold red")),
     ]
     table = plain_table("memory of the image that listens")

@@ -146,7 +146,7 @@ def test_emulated_core_with_cycles(tmp_path):
     assert cost.energy_uj == pytest.approx(cost.cycles * 63e-6 * 3) and cost.load == cost.cycles / 40e6
     priced = record(tmp_path / "fw")["cost"]
     assert priced["cycles_per_second"] == pytest.approx(cost.cycles, rel=0.05) and "sister" in cost.energy_source
-    for part in ("features", "network", "detector"):
+    for part in ("features", "network"):
         assert priced["parts"][part] == pytest.approx(getattr(cost, part), rel=0.1)
 
 
