@@ -25,23 +25,26 @@ typedef struct sf_noise_params {
 } sf_noise_params;
 
 /* Constants and tables, which the exporter writes: flash. All tables are aligned to 4 bytes.
- * fft_size: 128, 256, 512 or 1024; points: fft_size / 8.
- * blocks: hops that a window touches.
- * first_bin: of those that the bands begin with; counts: [bands + 1], bins from band edge to edge.
- * weights: Q16, of each of these bins in the band that rises there; the band that falls has the
- * rest.
- * window: int16 [window_samples], and a zero behind an odd one.
- * first, split: pairs of Q15 as sf_features.c reads them; passes: those of all further passes.
+ * fft_size: 128, 256, 512 or 1024. blocks: hops that a window touches.
+ * spare_samples: how far the window may move before its samples are moved down.
+ * first_bin: where the bands begin. weights: of each of the bands + 1 stretches from one band edge
+ * to the next how many bins are taken, and for each of them, Q16, how much of it belongs to the
+ * band that rises there; the band that falls has the rest. In the first `dense` stretches all bins
+ * are taken, in those behind the even ones.
+ * opening: for each two neighbouring points of the first pass the window's values for the samples
+ * fft_size / 8 apart that there are, in the order 0, 4, 2, 6, 1, 5, 3, 7, two in a word; then the
+ * cosines and sines, Q15, that the two points of the sequences 2, 1 and 3 are multiplied with.
+ * passes, split: those of all further passes, and of the bins 4 t.
  * log2: [256], Q10. levels: [bands], Q10. gain, offset: from a level to int8 steps, Q20.
  * cosines: [width][bands], Q15; null where the features are the bands themselves.
  * noise: null where no noise is estimated. */
 typedef struct sf_features {
     uint16_t window_samples, hop_samples, fft_size, blocks;
-    uint16_t bands, width, first_bin;
+    uint16_t bands, width, first_bin, dense, spare_samples;
     int32_t state_bytes, scratch_bytes;
     int32_t gain, offset;
-    const int16_t *window, *first, *passes, *split;
-    const uint16_t *counts, *weights, *log2;
+    const int16_t *opening, *passes, *split;
+    const uint16_t *weights, *log2;
     const int32_t *levels;
     const int16_t *cosines;
     const sf_noise_params *noise;
@@ -61,8 +64,16 @@ void sf_features_reset(const sf_features *features, void *state);
 int32_t sf_features_take(const sf_features *features, void *state, void *scratch,
                          const int16_t *samples, int32_t count, int8_t *frame, int32_t *done);
 
-/* The power of the first fft_size / 2 + 1 bins of a frame; sf_features_take's inner part, called
- * on its own by nobody but tests.
+/* What sf_features_take is made of.
+ *
+ * Differences of neighbouring samples, saturated, to out [count]; previous: the sample before the
+ * first. Returns a number with as many bits as the largest needs besides its sign. */
+uint32_t sf_differences_s16(const int16_t *samples, int32_t previous, int32_t count, int16_t *out);
+uint32_t sf_differences_s16_dsp(const int16_t *samples, int32_t previous, int32_t count,
+                                int16_t *out);
+
+/* The power of the first fft_size / 2 + 1 bins of a frame; of those that no band takes some may be
+ * left out.
  * samples: [window_samples, even], each at most 2^(15 - shift) in size; scratch: as above; the
  * powers end up 2 * fft_size bytes behind its beginning. */
 void sf_power_spectrum_s16(const sf_features *features, const int16_t *samples, int32_t shift,

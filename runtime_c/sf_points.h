@@ -22,6 +22,7 @@
         return result;                                                            \
     }
 
+SF_TWO(qsub16)
 SF_TWO(shadd16)
 SF_TWO(shsub16)
 SF_TWO(sasx)
@@ -68,6 +69,12 @@ static inline uint32_t sf_halves_of(uint32_t low, uint32_t high) {
 
 static inline uint32_t sf_pair(int32_t low, int32_t high) {
     return ((uint32_t)low & UINT32_C(0xFFFF)) | (uint32_t)high << 16;
+}
+
+/* Each half of a - b, saturated. */
+static inline uint32_t sf_qsub16(uint32_t a, uint32_t b) {
+    return sf_pair(sf_saturate16(sf_low_half(a) - sf_low_half(b)),
+                   sf_saturate16(sf_high_half(a) - sf_high_half(b)));
 }
 
 /* Each half of a + b and of a - b, halved and rounded down. */

@@ -61,38 +61,64 @@ static inline uint32_t power_of(point a) {
     return (uint32_t)(a.re * a.re) + (uint32_t)(a.im * a.im);
 }
 
-/* A windowed sample, halved; shift: of the frame. */
-static inline int32_t windowed(const sf_features *f, const int16_t *samples, int32_t shift,
-                               int32_t i) {
-    if (i >= f->window_samples) {
-        return 0;
+uint32_t sf_differences_s16(const int16_t *samples, int32_t previous, int32_t count, int16_t *out) {
+    uint32_t bits = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t y = sf_saturate16(samples[i] - previous);
+        previous = samples[i];
+        out[i] = (int16_t)y;
+        bits |= (uint32_t)(y ^ (y >> 15));
     }
-    return (samples[i] * f->window[i] + (1 << (15 - shift))) >> (16 - shift);
+    return bits;
 }
 
-/* Eight real samples that lie fft_size / 8 apart, from number j on -> point j of four sequences.
- * Sequence 0 is real: its points j and j + points, as halves of the complex ones that the other
- * passes see; a quarter of their sums. Sequence q: bins 8 r + q, a quarter too. */
+/* Eight windowed samples, halved, from number j on, fft_size / 8 apart; those behind the window are
+ * zeros. window: of these and of the next eight, in turns. */
+static void load(const sf_features *f, const int16_t *samples, int32_t shift, int32_t j,
+                 const int16_t *window, int32_t v[8]) {
+    static const uint8_t order[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+    for (int32_t i = 0; i < 8; i++) {
+        const int32_t place = (j & ~1) + order[i] * (f->fft_size / 8);
+        v[order[i]] = 0;
+        if (place < f->window_samples) {
+            v[order[i]] = samples[place + (j & 1)] * *window * (1 << shift) >> 16;
+            window += 2;
+        }
+    }
+}
+
+/* Eight real samples -> point j of four sequences. Sequence 0 is real: its points j and j + points,
+ * as halves of the complex ones that the other passes see; a quarter of their sums. Sequence q:
+ * bins 8 r + q, a quarter too. twiddles: of the sequences 2, 1 and 3, with the neighbour's. */
+static void first_butterfly(const int32_t v[8], const point *twiddles, int32_t points, int32_t j,
+                            point *out) {
+    int16_t *real = (int16_t *)(void *)out;
+    int32_t s[4], d[4];
+    for (int32_t m = 0; m < 4; m++) {
+        s[m] = (v[m] + v[m + 4]) >> 1;
+        d[m] = m & 1 ? v[m] - v[m + 4] : (v[m] - v[m + 4]) >> 1;
+    }
+    const int32_t e = ((d[1] - d[3]) * SQRT_HALF + ROUND) >> 16;
+    const int32_t g = ((d[1] + d[3]) * SQRT_HALF + ROUND) >> 16;
+    real[j] = (int16_t)((s[0] + s[2]) >> 1);
+    real[j + points] = (int16_t)((s[1] + s[3]) >> 1);
+    out[2 * points + j] = times(make(s[0] - s[2], s[1] - s[3]), twiddles[0]);
+    out[points + j] = times(make(d[0] + e, d[2] + g), twiddles[2]);
+    out[3 * points + j] = times(make(d[0] - e, g - d[2]), twiddles[4]);
+}
+
 static void first_pass(const sf_features *f, const int16_t *samples, int32_t shift, point *out) {
     const int32_t points = f->fft_size / 8;
-    const point *twiddles = (const point *)(const void *)f->first;
-    int16_t *real = (int16_t *)(void *)out;
-    for (int32_t j = 0; j < points; j++, twiddles += 3) {
-        int32_t v[8], s[4], d[4];
-        for (int32_t m = 0; m < 8; m++) {
-            v[m] = windowed(f, samples, shift, j + m * points);
+    const int16_t *table = f->opening;
+    for (int32_t j = 0; j < points; j += 2) {
+        const int32_t inputs = (f->window_samples - j + points - 1) / points;
+        const point *twiddles = (const point *)(const void *)(table + 2 * sf_max(inputs, 0));
+        for (int32_t k = 0; k < 2; k++) {
+            int32_t v[8];
+            load(f, samples, shift, j + k, table + k, v);
+            first_butterfly(v, twiddles + k, points, j + k, out);
         }
-        for (int32_t m = 0; m < 4; m++) {
-            s[m] = (v[m] + v[m + 4]) >> 1;
-            d[m] = m & 1 ? v[m] - v[m + 4] : (v[m] - v[m + 4]) >> 1;
-        }
-        const int32_t e = ((d[1] - d[3]) * SQRT_HALF + ROUND) >> 16;
-        const int32_t g = ((d[1] + d[3]) * SQRT_HALF + ROUND) >> 16;
-        real[j] = (int16_t)((s[0] + s[2]) >> 1);
-        real[j + points] = (int16_t)((s[1] + s[3]) >> 1);
-        out[points + j] = times(make(d[0] + e, d[2] + g), twiddles[0]);
-        out[2 * points + j] = times(make(s[0] - s[2], s[1] - s[3]), twiddles[1]);
-        out[3 * points + j] = times(make(d[0] - e, g - d[2]), twiddles[2]);
+        table = (const int16_t *)(const void *)(twiddles + 6);
     }
 }
 

@@ -123,10 +123,16 @@ class FeatureConfig:
         return -(-self.window_samples // self.hop_samples)
 
     @property
+    def spare_samples(self) -> int:
+        """Room for one more hop, where that is cheap: what stays of the window then moves every second time only."""
+        cheap = self.hop_samples % 2 == 0 and 2 * self.hop_samples <= self.window_samples
+        return self.hop_samples if cheap else 0
+
+    @property
     def state_bytes(self) -> int:
-        """What sf_features keeps between calls: two words, a peak per hop, noise per band, the window's samples."""
+        """What sf_features keeps between calls: four words, one per hop, noise per band, the window's samples."""
         noise = 4 * self.bands if self.tracks_noise else 0
-        return _whole(8 + 4 * self.blocks + noise + 2 * _whole(self.window_samples, 2))
+        return _whole(16 + 4 * self.blocks + noise + 2 * _whole(self.window_samples + self.spare_samples, 2))
 
     @property
     def scratch_bytes(self) -> int:

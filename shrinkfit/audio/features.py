@@ -91,5 +91,5 @@ def _frame_levels(y: np.ndarray, config: FeatureConfig, t: Tables) -> np.ndarray
     shift = 15 - np.frexp(peak.astype(np.float32))[1]  # of the bits that all samples leave free
     v = np.zeros((config.fft_size, y.shape[1]), np.int32)
     product = y * t.window[: len(y), None].astype(np.int32)
-    v[: len(y)] = (product + (1 << (15 - shift))) >> (16 - shift)
+    v[: len(y)] = product >> (16 - shift)
     return log_levels(band_sums(power_spectrum(v, t), t), shift, t)

@@ -10,6 +10,7 @@ from shrinkfit.audio.tables import Tables, tables
 
 SOURCES = (
     "shrinkfit.h",
+    "sf_bands.h",
     "sf_dsp.h",
     "sf_features.c",
     "sf_features.h",
@@ -17,9 +18,11 @@ SOURCES = (
     "sf_points.h",
     "sf_select.h",
     "sf_spectrum.c",
+    "sf_spectrum_512.h",
     "sf_spectrum_dsp.c",
 )
 LINE_LENGTH = 100
+STRUCT_BYTES, NOISE_STRUCT_BYTES = 68, 12  # with addresses of 32 bits
 
 
 def feature_sources(config: FeatureConfig) -> tuple[str, ...]:
@@ -53,18 +56,16 @@ def features_c(config: FeatureConfig, name: str) -> str:
 
 def table_bytes(config: FeatureConfig) -> int:
     """What the tables take of the flash, the struct included (32-bit addresses)."""
-    noise = 12 if config.tracks_noise else 0
-    return 80 - 4 + noise + sum(-(-a.nbytes // 4) * 4 for a in _arrays(tables(config)).values())
+    noise = NOISE_STRUCT_BYTES if config.tracks_noise else 0
+    return STRUCT_BYTES + noise + sum(-(-a.nbytes // 4) * 4 for a in _arrays(tables(config)).values())
 
 
 def _arrays(t: Tables) -> dict[str, np.ndarray]:
     found = {
-        "window": t.window,
-        "first": t.first,
+        "opening": t.opening,
         "passes": np.concatenate([p.reshape(-1) for p in t.passes]) if t.passes else np.zeros(0, np.int16),
         "split": t.split,
-        "counts": t.counts,
-        "weights": t.weights,
+        "weights": _stretches(t),
         "log2": t.log2,
         "levels": t.levels,
     }
@@ -75,12 +76,19 @@ def _arrays(t: Tables) -> dict[str, np.ndarray]:
     return found
 
 
+def _stretches(t: Tables) -> np.ndarray:
+    """Of each stretch the count of its bins and their weights."""
+    ends = np.cumsum(t.counts.astype(int))
+    parts = [[count, *t.weights[end - count : end]] for count, end in zip(t.counts, ends, strict=True)]
+    return np.concatenate(parts).astype(np.uint16)
+
+
 def _fields(config: FeatureConfig, t: Tables, name: str, arrays: dict) -> list[str]:
     """In the order of the struct."""
     shape = (config.window_samples, config.hop_samples, config.fft_size, config.blocks)
-    shape += (config.bands, config.width, t.first_bin)
+    shape += (config.bands, config.width, t.first_bin, t.dense, config.spare_samples)
     sizes = (config.state_bytes, config.scratch_bytes, t.gain, t.offset)
-    pointers = ("window", "first", "passes", "split", "counts", "weights", "log2", "levels", "cosines")
+    pointers = ("opening", "passes", "split", "weights", "log2", "levels", "cosines")
     named = [f"{name}_features_{key}" if key in arrays else "0" for key in pointers]
     noise = f"&{name}_features_noise" if config.tracks_noise else "0"
     return [*map(str, shape), *map(str, sizes), *named, noise]

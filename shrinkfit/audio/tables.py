@@ -17,6 +17,8 @@ NOISE_BITS = 6  # that the noise estimate has more than a level
 NOISE_GAINS = 64  # of 1/8 in log2
 MFCC_GAIN = 3  # coefficients behind the first are some times smaller than it; below 4 for the sum in int32
 MFCC_SHIFT = 22
+# Above bin DENSE_BINS every second bin does where edges are WIDE_BINS or more apart; for sizes where it spares work.
+DENSE_BINS, WIDE_BINS, THINNED = 32, 3, (256, 512)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +28,13 @@ class Tables:
     Args:
         window: int16 [window_samples, even], Hann in Q15, peak WINDOW_PEAK.
         first: int16 [fft_size / 8, 3, 2], cos and sin in Q15 of 2 pi j q / fft_size, q = 1, 2, 3.
+        opening: int16, window and first in the order in which the C takes them.
         passes: for each further radix-8 pass over n * 8 points int16 [n, 7, 2], of 2 pi j q / (8 n), q = 1 .. 7.
         last: radix of the pass behind them: 2, 4 or 8.
         split: int16 [fft_size / 16 + 1, 2], sin and -cos of 8 pi t / fft_size.
         first_bin: first bin with a weight.
-        counts: uint16 [bands + 1], bins from one band edge to the next.
+        dense: so many of the stretches between edges have all bins, those behind them the even ones.
+        counts: uint16 [bands + 1], bins taken from one band edge to the next.
         weights: uint16 [sum of counts], Q16, how much of a bin belongs to the band whose middle is the next edge.
         log2: uint16 [256], log2(1 + i / 256) in the middle of the step, Q10.
         levels: int32 [bands], Q10, from a band's log2 to that of its mean power.
@@ -44,10 +48,12 @@ class Tables:
 
     window: np.ndarray
     first: np.ndarray
+    opening: np.ndarray
     passes: tuple[np.ndarray, ...]
     last: int
     split: np.ndarray
     first_bin: int
+    dense: int
     counts: np.ndarray
     weights: np.ndarray
     log2: np.ndarray
@@ -67,25 +73,28 @@ def tables(config: FeatureConfig) -> Tables:
     """All tables of a config; computed in double precision and rounded to the nearest."""
     points = config.fft_size // 8
     window = _window(config)
-    first_bin, counts, weights = _segments(config)
+    bins, dense, counts, weights = _segments(config)
     passes, last = _passes(points)
     half = (config.ceiling_log2 - config.floor_log2) / 2
     middle = (config.ceiling_log2 + config.floor_log2) / 2
     gain = round(128 / half * 2 ** (GAIN_BITS - LOG2_BITS))
     angles = 2 * np.pi * np.outer(np.arange(points), (1, 2, 3)) / config.fft_size
+    first = _q15(np.stack([np.cos(angles), np.sin(angles)], -1))
     theta = np.pi * np.arange(points // 2 + 1) / points
     fraction = (np.arange(256) + 0.5) / 256
     return Tables(
         window=window,
-        first=_q15(np.stack([np.cos(angles), np.sin(angles)], -1)),
+        first=first,
+        opening=_opening(window, first),
         passes=passes,
         last=last,
         split=_q15(np.stack([np.sin(theta), -np.cos(theta)], -1)),
-        first_bin=first_bin,
+        first_bin=int(bins[0]),
+        dense=dense,
         counts=counts,
         weights=weights,
         log2=np.rint(np.log2(1 + fraction) * 2**LOG2_BITS).astype(np.uint16),
-        levels=_levels(config, window, first_bin, counts, weights),
+        levels=_levels(config, window, bins, counts, weights),
         gain=gain,
         offset=round(-middle * gain * 2**LOG2_BITS) + 2 ** (GAIN_BITS - 1),
         cosines=_cosines(config) if config.kind == "mfcc" else None,
@@ -106,6 +115,16 @@ def _window(config: FeatureConfig) -> np.ndarray:
     n = np.arange(config.window_samples)
     hann = np.rint(WINDOW_PEAK * (0.5 - 0.5 * np.cos(2 * np.pi * n / config.window_samples))).astype(np.int16)
     return np.pad(hann, (0, len(hann) % 2))
+
+
+def _opening(window: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """For each two neighbouring points: the window of the inputs that there are, the even ones first, then twiddles."""
+    stride, found = len(first) // 2, []
+    pairs = window.reshape(-1, 2)
+    for i in range(stride):
+        found += [pairs[i + m * stride] for m in (0, 4, 2, 6, 1, 5, 3, 7) if i + m * stride < len(pairs)]
+        found += [first[2 * i + k, q] for q in (1, 0, 2) for k in (0, 1)]
+    return np.concatenate(found)
 
 
 def _passes(points: int) -> tuple[tuple[np.ndarray, ...], int]:
@@ -134,25 +153,42 @@ def mel_edges(config: FeatureConfig) -> np.ndarray:
     return np.concatenate([config.low_hz / bin_hz + np.arange(linear), mel])
 
 
-def _segments(config: FeatureConfig) -> tuple[int, np.ndarray, np.ndarray]:
+def _segments(config: FeatureConfig) -> tuple[np.ndarray, int, np.ndarray, np.ndarray]:
+    """Bins that are used, dense, counts and weights.
+
+    Where bands are wide their power is that of every second bin: what the others would add is what sound has in common
+    with itself fft_size / 2 samples later, and a window of that distance to itself has little of it.
+    """
     edges = mel_edges(config)
     bins = np.arange(config.fft_size // 2 + 1)
     bins = bins[(bins >= edges[0]) & (bins < edges[-1])]
     segment = np.searchsorted(edges, bins, side="right") - 1
+    dense = config.bands + 1
+    if config.fft_size in THINNED and np.diff(edges)[edges[1:] > DENSE_BINS].min(initial=np.inf) >= WIDE_BINS:
+        dense = int(np.sum(edges[1:] <= DENSE_BINS))
+    taken = (segment < dense) | (bins % 2 == 0)
+    bins, segment = bins[taken], segment[taken]
     rising = (bins - edges[segment]) / (edges[segment + 1] - edges[segment])
     weights = np.minimum(np.rint(rising * 2**16), 2**16 - 1).astype(np.uint16)
-    counts = np.bincount(segment, minlength=config.bands + 1).astype(np.uint16)
-    return int(bins[0]), counts, weights
+    return bins, dense, np.bincount(segment, minlength=config.bands + 1).astype(np.uint16), weights
 
 
-def _levels(config: FeatureConfig, window, first_bin, counts, weights) -> np.ndarray:
+def bins_of(t: Tables) -> np.ndarray:
+    """The bins that the weights are for, int [n]."""
+    ends = np.cumsum(t.counts.astype(int))
+    dense = int(ends[t.dense - 1]) if t.dense else 0
+    start = t.first_bin + dense
+    sparse = start + start % 2 + 2 * np.arange(int(ends[-1]) - dense)
+    return np.concatenate([t.first_bin + np.arange(dense), sparse])
+
+
+def _levels(config: FeatureConfig, window, bins, counts, weights) -> np.ndarray:
     """log2 of what turns a band's sum into the mean power of sound, the difference's response taken out.
 
     White noise of variance v gets log2(v) in every band: its difference has the autocorrelation 2 and -1, which the
     window's own reduces.
     """
     share = weights / 2**16
-    bins = first_bin + np.arange(len(weights))
     hann = window / 2**15
     neighbours = np.sum(hann[1:] * hann[:-1]) / np.sum(np.square(hann))
     response = 2 - 2 * neighbours * np.cos(2 * np.pi * bins / config.fft_size)
