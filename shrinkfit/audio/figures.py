@@ -8,9 +8,8 @@ reject*. Rates per hour count the time outside of words and their `late_seconds`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -52,33 +51,6 @@ class DetCurve:
     def false_reject_share(self) -> np.ndarray:
         """float64 [thresholds] in [0, 1]."""
         return np.array(self.false_rejects) / self.words
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A threshold for a target.
-
-    Args:
-        threshold: real value; None where no threshold meets the target.
-        point: its place on the curve; the one with the fewest false accepts where no threshold meets the target.
-        false_accepts_per_hour: seen at that point.
-        false_accepts_per_hour_below: with 95 % confidence the true rate is below this.
-        false_reject_share: seen at that point.
-        confirmed: whether that bound meets the target too, or only what was seen.
-        note: the same in a sentence.
-    """
-
-    threshold: float | None
-    point: int
-    max_false_accepts_per_hour: float
-    false_accepts_per_hour: float
-    false_accepts_per_hour_below: float
-    false_reject_share: float
-    confirmed: bool
-    note: str
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -225,64 +197,6 @@ def det_curve(stream: Stream, outputs: Outputs, detector: Detector, *, late_seco
     return DetCurve(truth.hours, len(truth.starts), tuple(t / ONE for t in thresholds), accepts, rejects)
 
 
-def choose_threshold(curve: DetCurve, max_false_accepts_per_hour: float) -> Choice:
-    """The threshold with the fewest false rejects of those that keep to a rate of false accepts.
-
-    Of equal ones those with the fewest false accepts, and of these the one in the middle, which leaves room on both
-    sides.
-    """
-    if not max_false_accepts_per_hour >= 0:
-        raise AudioError(f"max_false_accepts_per_hour is {max_false_accepts_per_hour}; expected at least 0")
-    accepts, rejects = np.array(curve.false_accepts), np.array(curve.false_rejects)
-    meets = np.flatnonzero(accepts <= max_false_accepts_per_hour * curve.hours)
-    pool = meets if len(meets) else np.flatnonzero(accepts == accepts.min())
-    pool = pool[rejects[pool] == rejects[pool].min()]
-    pool = pool[accepts[pool] == accepts[pool].min()]
-    point = int(pool[len(pool) // 2])
-    seen, below = (n / curve.hours for n in (int(accepts[point]), poisson_upper(int(accepts[point]))))
-    confirmed = bool(len(meets)) and below <= max_false_accepts_per_hour
-    return Choice(
-        threshold=curve.threshold[point] if len(meets) else None,
-        point=point,
-        max_false_accepts_per_hour=float(max_false_accepts_per_hour),
-        false_accepts_per_hour=seen,
-        false_accepts_per_hour_below=below,
-        false_reject_share=curve.false_rejects[point] / curve.words,
-        confirmed=confirmed,
-        note=_confidence(int(accepts[point]), curve.hours, max_false_accepts_per_hour, bool(len(meets)), confirmed),
-    )
-
-
-def with_threshold(detector: Detector, choice: Choice) -> Detector:
-    """The detector with a chosen threshold for all its hotwords.
-
-    Raises:
-        AudioError: no threshold met the target.
-    """
-    if choice.threshold is None:
-        raise AudioError(f"{choice.note} Train longer or with more sound of the kind that was taken for the hotword")
-    return replace(detector, threshold=(choice.threshold,))
-
-
-def best_checkpoint(figures: Sequence[StreamFigures], max_false_accepts_per_hour: float) -> int:
-    """Which of several trained models to take: first those that keep to the rate of false accepts, then recall.
-
-    Of equal ones the one with fewer false accepts, then the lower latency, then the first. If none keeps to the rate,
-    the one with the fewest false accepts per hour.
-    """
-    if not figures:
-        raise AudioError("there is no checkpoint to choose from")
-
-    def merit(number: int) -> tuple[float, ...]:
-        one = figures[number]
-        over = one.false_accepts_per_hour > max_false_accepts_per_hour
-        latency = math.inf if one.latency_median_ms is None else one.latency_median_ms
-        rate = one.false_accepts_per_hour
-        return (over, rate if over else 0.0, one.false_reject_share, rate, latency, number)
-
-    return min(range(len(figures)), key=merit)
-
-
 class _Truth:
     """The words of a stream that a detector should hear, as arrays."""
 
@@ -350,16 +264,3 @@ def _kept(steps: np.ndarray, refractory: int) -> np.ndarray:
         kept.append(int(steps[at]))
         at = int(np.searchsorted(steps, kept[-1] + refractory, side="right"))
     return np.array(kept, np.int64)
-
-
-def _confidence(seen: int, hours: float, target: float, met: bool, confirmed: bool) -> str:
-    rate = f"{seen} false accepts in {hours:.3g} h ({seen / hours:.3g} per hour)"
-    if not met:
-        return f"No threshold keeps to {target:g} false accepts per hour: at best there were {rate}."
-    rule = ", by the rule of three" if seen == 0 else ""
-    text = f"{rate}: with 95 % confidence the true rate is below {poisson_upper(seen) / hours:.3g} per hour{rule}."
-    if seen == 0 and not confirmed and target > 0:
-        text += f" To confirm {target:g} per hour at least {poisson_upper(0) / target:.3g} h without one are needed."
-    elif not confirmed:
-        text += f" That does not confirm {target:g} per hour."
-    return text

@@ -17,7 +17,8 @@ from shrinkfit.report.table import number, plain_table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from shrinkfit.audio.figures import Choice, DetCurve, StreamFigures
+    from shrinkfit.audio.choose import Choice, WordThresholds
+    from shrinkfit.audio.figures import DetCurve, StreamFigures
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 LINES = ("-", "--", "-.", ":")
@@ -123,7 +124,7 @@ def _curve(axes: Axes, label: str, curve: DetCurve, colour: str, line: str, poin
     axes.annotate(text, (rates[point], deviates[point]), fontsize=9, **place)
 
 
-def stream_table(figures: StreamFigures, choice: Choice | None = None) -> Table:
+def stream_table(figures: StreamFigures, choice: Choice | WordThresholds | None = None) -> Table:
     """What a detector did on a stream, a line per figure, with how sure each is.
 
     Args:
@@ -133,11 +134,12 @@ def stream_table(figures: StreamFigures, choice: Choice | None = None) -> Table:
     rate, most = figures.false_accepts_per_hour, figures.false_accepts_per_hour_below
     table = plain_table(
         f"{figures.words:,} hotwords in {figures.seconds / 3600:.3g} h of constructed sound",
-        caption=None if choice is None else f"the threshold was chosen on another stream: {choice.note}",
+        caption=None if choice is None else f"how the threshold was chosen: {choice.note}",
     )
-    table.add_column("")
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("", style="dim")
+    table.show_header = False
+    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim")
     table.add_row("false accepts per hour", f"{rate:.2g}", f"{figures.false_accepts} counted; below {most:.3g}, 95 %")
     share = number(figures.false_reject_share, "%")
     table.add_row(

@@ -10,17 +10,7 @@ import pytest
 from shrinkfit.audio.confidence import poisson_upper, wilson_interval
 from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import AudioError
-from shrinkfit.audio.figures import (
-    Choice,
-    DetCurve,
-    Outputs,
-    best_checkpoint,
-    choose_threshold,
-    det_curve,
-    measure,
-    run_over,
-    with_threshold,
-)
+from shrinkfit.audio.figures import Outputs, det_curve, measure, run_over
 from shrinkfit.audio.stream import Stream, Word
 
 RATE, STEP = 1_000, 100
@@ -103,14 +93,14 @@ def random_case(seed):
     return stream(words), Outputs(scores, STEP * np.arange(1, 1_000))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("smoothing", "refractory"), [(1, 0), (3, 5)])
 def test_the_curve_is_what_each_threshold_gives(seed, smoothing, refractory):
     made, given = random_case(seed)
     detector = replace(DETECTOR, smoothing=smoothing, refractory=refractory)
     curve = det_curve(made, given, detector)
     assert len(curve.threshold) > 100 and list(curve.threshold) == sorted(set(curve.threshold))
-    for point in range(0, len(curve.threshold), 17):
+    for point in range(0, len(curve.threshold), 31):
         figures = measure(made, given, replace(detector, threshold=(curve.threshold[point],)))
         errors = (figures.false_accepts, figures.false_rejects)
         assert errors == (curve.false_accepts[point], curve.false_rejects[point])
@@ -132,82 +122,6 @@ def test_the_last_threshold_is_above_all_scores_where_there_is_one():
     assert (quiet.false_accepts[-1], quiet.false_rejects[-1]) == (0, 3)
     full = det_curve(stream(WORDS), outputs([(10.5, 0, 255), (50.0, 0, 255)]), DETECTOR)
     assert (full.false_accepts[-1], full.false_rejects[-1], full.threshold[-1]) == (1, 2, 255 / 256)
-
-
-def curve(accepts, rejects, hours=2.0):
-    return DetCurve(hours, 100, tuple(0.1 * (i + 1) for i in range(len(accepts))), tuple(accepts), tuple(rejects))
-
-
-@pytest.mark.parametrize(
-    ("accepts", "rejects", "target", "point"),
-    [
-        ([9, 5, 1, 0, 0], [0, 1, 2, 3, 8], 0.5, 2),
-        ([9, 5, 2, 0, 0], [0, 1, 2, 3, 8], 0.5, 3),
-        ([9, 5, 0, 0, 0], [0, 1, 2, 2, 2], 0.5, 3),
-        ([9, 1, 0, 0, 0], [0, 2, 2, 2, 9], 0.5, 3),
-        ([9, 9, 9, 9, 9], [0, 1, 1, 1, 9], 10.0, 0),
-        ([9, 1, 4, 0, 0], [0, 3, 4, 8, 9], 2.0, 1),
-    ],
-)
-def test_the_threshold_for_a_rate(accepts, rejects, target, point):
-    choice = choose_threshold(curve(accepts, rejects), target)
-    assert choice.point == point
-    assert choice.threshold == pytest.approx(0.1 * (point + 1))
-    assert choice.false_accepts_per_hour == accepts[point] / 2.0 <= target
-    assert choice.false_reject_share == rejects[point] / 100
-
-
-def test_the_confidence_is_stated():
-    short, long = (choose_threshold(curve([5, 0], [0, 1], hours), 0.5) for hours in (1.0, 7.0))
-    assert not short.confirmed and long.confirmed
-    assert short.false_accepts_per_hour_below == pytest.approx(2.996, abs=1e-3)
-    assert "0 false accepts in 1 h" in short.note and "below 3 per hour by the rule of three" in short.note.replace(
-        ",", ""
-    )
-    assert "To confirm 0.5 per hour at least 5.99 h without one" in short.note
-    assert choose_threshold(curve([3, 2], [0, 1]), 1.0).note.endswith("That does not confirm 1 per hour.")
-    assert "confirm" not in long.note and long.note.endswith("below 0.428 per hour, by the rule of three.")
-
-
-def test_a_target_out_of_reach():
-    choice = choose_threshold(curve([9, 4, 3], [0, 1, 2]), 0.5)
-    assert choice.threshold is None and choice.point == 2 and not choice.confirmed
-    assert choice.note.startswith("No threshold keeps to 0.5 false accepts per hour: at best there were 3")
-    with pytest.raises(AudioError, match="No threshold keeps to 0.5.*Train longer"):
-        with_threshold(DETECTOR, choice)
-
-
-def test_the_chosen_threshold_goes_into_the_detector():
-    made, given = random_case(7)
-    found = det_curve(made, given, DETECTOR)
-    choice = choose_threshold(found, 60.0)
-    assert isinstance(choice, Choice) and choice.to_dict()["point"] == choice.point
-    figures = measure(made, given, with_threshold(DETECTOR, choice))
-    assert figures.false_accepts_per_hour == pytest.approx(choice.false_accepts_per_hour) and choice.threshold
-    assert figures.false_reject_share == choice.false_reject_share
-
-
-def figures(accepts_per_hour, reject_share, latency=100.0):
-    base = measure(stream(WORDS), outputs([]), DETECTOR)
-    return replace(
-        base, false_accepts_per_hour=accepts_per_hour, false_reject_share=reject_share, latency_median_ms=latency
-    )
-
-
-@pytest.mark.parametrize(
-    ("candidates", "best"),
-    [
-        ([(0.6, 0.01), (0.4, 0.20), (0.5, 0.10)], 2),
-        ([(0.4, 0.10), (0.1, 0.10)], 1),
-        ([(0.4, 0.10, 90.0), (0.4, 0.10, 80.0)], 1),
-        ([(0.4, 0.10, None), (0.4, 0.10)], 1),
-        ([(0.4, 0.10), (0.4, 0.10)], 0),
-        ([(3.0, 0.00), (2.0, 0.90)], 1),
-        ([(2.0, 0.90), (2.0, 0.80)], 1),
-    ],
-)
-def test_first_the_rate_then_recall(candidates, best):
-    assert best_checkpoint([figures(*one) for one in candidates], 0.5) == best
 
 
 # Garwood's limits, as tables of the Poisson distribution have them.
@@ -249,7 +163,3 @@ def test_what_cannot_be_is_refused():
         Outputs(np.zeros((3, 2), np.int8), np.array([0, 2, 1]))
     with pytest.raises(AudioError, match="no output over the stream"):
         det_curve(stream(WORDS), outputs([], steps=0), DETECTOR)
-    with pytest.raises(AudioError, match="no checkpoint"):
-        best_checkpoint([], 0.5)
-    with pytest.raises(AudioError, match="max_false_accepts_per_hour is nan"):
-        choose_threshold(curve([1], [1]), float("nan"))

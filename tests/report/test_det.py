@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from rich.console import Console
 
-from shrinkfit.audio.figures import DetCurve, StreamFigures, choose_threshold
+from shrinkfit.audio.choose import choose_threshold
+from shrinkfit.audio.figures import DetCurve, StreamFigures
 from shrinkfit.report import det
 from shrinkfit.report.det import plot_det, stream_table
 
@@ -116,7 +117,7 @@ def test_table_of_figures():
     assert cells["false accepts per hour"] == ["2.2", "2 counted; below 7, 95 %"]
     assert cells["false rejects"] == ["7.0 %", "14 counted; 4.2 to 11.4 %, 95 %"]
     assert cells["latency, median"][0] == "126 ms" and cells["latency, 90 %"][0] == "?"
-    assert "200 hotwords in 1 h" in text and "chosen on another stream: " in text and "yes" not in text
+    assert "200 hotwords in 1 h" in text and "how the threshold was chosen: " in text and "yes" not in text
 
 
 def test_table_of_several_words():
