@@ -136,26 +136,27 @@ def price(
     model: Model,
     device: PartName = "efm32",
     optimize: Goal = "balanced",
-    streaming: Streaming = False,
-    frames_per_call: FramesPerCall = None,
     all_devices: Annotated[
         bool, typer.Option("--all-devices", help="One line per known part: does the model fit it?")
     ] = False,
+    streaming: Streaming = False,
+    frames_per_call: FramesPerCall = None,
     as_json: AsJson = False,
 ) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
     """
+    how = {"optimize": optimize, "streaming": streaming or frames_per_call is not None}
+    how["frames_per_call"] = frames_per_call
     if all_devices:
-        _price_all(model, optimize, as_json)
+        _price_all(model, how, as_json)
     from shrinkfit.report.table import price_report
 
     part = shrinkfit.get_device(device)
     budget = part.budget()
     with _native_silence():
-        how = {"streaming": streaming or frames_per_call is not None, "frames_per_call": frames_per_call}
-        cost = shrinkfit.price(model, device=part, optimize=optimize, **how)
+        cost = shrinkfit.price(model, device=part, **how)
     held = not cost.over(budget)
     if as_json:
         _print_json({"device": part.name, "limits": budget, "held": held, "cost": cost})
@@ -164,11 +165,11 @@ def price(
     raise typer.Exit(HELD if held else FAILED)
 
 
-def _price_all(model: Path, optimize: str, as_json: bool) -> None:
+def _price_all(model: Path, how: dict[str, Any], as_json: bool) -> None:
     from shrinkfit.report.table import parts_table
 
     with _native_silence():
-        parts = [part.as_dict() for part in shrinkfit.price_all(model, optimize=optimize)]
+        parts = [part.as_dict() for part in shrinkfit.price_all(model, **how)]
     if as_json:
         _print_json(parts)
     else:

@@ -106,9 +106,7 @@ class Listener:
             ShrinkfitError: the model cannot be read, or does not go with this listener.
         """
         part = optimized_for(get_device(device), optimize)
-        graph, stream = streamed_graph(
-            model, optimize, streaming=streaming, frames_per_call=frames_per_call or self.hop_frames
-        )
+        graph, stream = streamed_graph(model, optimize, streaming, frames_per_call or self.hop_frames)
         listening = self.of(graph, stream)
         layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))))
         return price_listener(listening, layout, graph, part, price_graph(graph, part))

@@ -136,17 +136,19 @@ def price(
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    graph = priced_graph(model, optimize, streaming=streaming, frames_per_call=frames_per_call)
+    graph = priced_graph(model, optimize, streaming, frames_per_call)
     return price_graph(graph, optimized_for(get_device(device), optimize))
 
 
-def priced_graph(model: Any, optimize: bool | str = True, **how: Any) -> Graph:
+def priced_graph(
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> Graph:
     """The graph whose cost `price` tells; arguments and errors are its own."""
-    return streamed_graph(model, optimize, **how)[0]
+    return streamed_graph(model, optimize, streaming, frames_per_call)[0]
 
 
 def streamed_graph(
-    model: Any, optimize: bool | str = True, *, streaming: bool = False, frames_per_call: int | None = None
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
 ) -> tuple[Graph, StreamReport | None]:
     """The same, with what is known of a streamed one."""
     graph = read_source(model, shapes_only=True)
