@@ -73,117 +73,15 @@ static inline void sf_put_band(const sf_features *f, const sf_bands *out, int32_
 
 #if SF_USE_DSP && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
 
-/* sf_find_some for features that are the bands, every bin. */
-SF_NOINLINE static uint32_t sf_find_dense(const sf_features *f, sf_stretch *s,
-                                          const sf_bands *bands, int32_t from, int32_t to,
-                                          uint32_t rise) {
+/* sf_find_some for features that are the bands themselves, made of every second bin: from the
+ * second stretch to the last. */
+SF_NOINLINE static void sf_find_even(const sf_features *f, const sf_stretch *s,
+                                     const sf_bands *bands, uint32_t rise) {
     const uint32_t *p = s->power;
     const uint16_t *w = s->weights;
-    const int32_t *l = f->levels + from - 1;
-    int8_t *out = bands->frame + from - 1;
-    const int8_t *const end = bands->frame + to - 1;
-    const int32_t offset = f->offset - bands->shifted * f->gain;
-    uint32_t lo, hi, whole, n, t, v;
-    __asm volatile(
-        "1:\n\t"
-        "ldrh %[n], [%[w]], #2\n\t"
-        "mov %[lo], #0\n\t"
-        "mov %[hi], #0\n\t"
-        "mov %[whole], #0\n\t"
-        "2:\n\t"
-        "cmp %[n], #8\n\t"
-        "bls 3f\n\t"
-        "ldr %[t], [%[p]], #4\n\t"
-        "ldrh %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add %[whole], %[whole], %[t]\n\t"
-        "sub %[n], %[n], #1\n\t"
-        "b 2b\n\t"
-        "3:\n\t"
-        "tbb [pc, %[n]]\n\t"
-        "4:\n\t"
-        ".byte (20f - 4b) / 2, (21f - 4b) / 2, (22f - 4b) / 2, (23f - 4b) / 2, (24f - 4b) / 2, "
-        "(25f - 4b) / 2, (26f - 4b) / 2, (27f - 4b) / 2, (28f - 4b) / 2\n\t"
-        ".balign 2\n\t"
-        "28:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "27:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "26:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "25:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "24:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "23:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "22:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "21:\n\t"
-        "ldr.w %[t], [%[p]], #4\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
-        "umlal %[lo], %[hi], %[t], %[v]\n\t"
-        "add.w %[whole], %[whole], %[t]\n\t"
-        "20:\n\t"
-        "lsr %[lo], %[lo], #15\n\t"
-        "orr %[lo], %[lo], %[hi], lsl #17\n\t"
-        "add %[whole], %[rise], %[whole], lsl #1\n\t"
-        "sub %[whole], %[whole], %[lo]\n\t"
-        "mov %[rise], %[lo]\n\t"
-        "clz %[n], %[whole]\n\t"
-        "lsl %[whole], %[whole], %[n]\n\t"
-        "ubfx %[whole], %[whole], #23, #8\n\t"
-        "ldrh %[whole], [%[log], %[whole], lsl #1]\n\t"
-        "ldr %[t], [%[l]], #4\n\t"
-        "ldr %[lo], %[offset]\n\t"
-        "rsb %[n], %[n], #31\n\t"
-        "add %[whole], %[whole], %[n], lsl #10\n\t"
-        "add %[whole], %[whole], %[t]\n\t"
-        "mla %[whole], %[whole], %[gain], %[lo]\n\t"
-        "ssat %[whole], #8, %[whole], asr #20\n\t"
-        "strb %[whole], [%[out]], #1\n\t"
-        "ldr %[t], %[end]\n\t"
-        "cmp %[out], %[t]\n\t"
-        "bne 1b\n\t"
-        : [p] "+r"(p), [w] "+r"(w), [l] "+r"(l), [out] "+r"(out), [rise] "+r"(rise), [lo] "=&r"(lo),
-          [hi] "=&r"(hi), [whole] "=&r"(whole), [n] "=&r"(n), [t] "=&r"(t), [v] "=&r"(v)
-        : [log] "r"(f->log2), [gain] "r"(f->gain), [offset] "m"(offset), [end] "m"(end)
-        : "memory", "cc");
-    s->power = p;
-    s->weights = w;
-    return rise;
-}
-
-/* sf_find_some for features that are the bands, every second bin. */
-SF_NOINLINE static uint32_t sf_find_sparse(const sf_features *f, sf_stretch *s,
-                                           const sf_bands *bands, int32_t from, int32_t to,
-                                           uint32_t rise) {
-    const uint32_t *p = s->power;
-    const uint16_t *w = s->weights;
-    const int32_t *l = f->levels + from - 1;
-    int8_t *out = bands->frame + from - 1;
-    const int8_t *const end = bands->frame + to - 1;
+    const int32_t *l = f->levels;
+    int8_t *out = bands->frame;
+    const int8_t *const end = bands->frame + f->bands;
     const int32_t offset = f->offset - bands->shifted * f->gain;
     uint32_t lo, hi, whole, n, t, v;
     __asm volatile(
@@ -272,26 +170,17 @@ SF_NOINLINE static uint32_t sf_find_sparse(const sf_features *f, sf_stretch *s,
           [hi] "=&r"(hi), [whole] "=&r"(whole), [n] "=&r"(n), [t] "=&r"(t), [v] "=&r"(v)
         : [log] "r"(f->log2), [gain] "r"(f->gain), [offset] "m"(offset), [end] "m"(end)
         : "memory", "cc");
-    s->power = p;
-    s->weights = w;
-    return rise;
 }
 
 #endif
 
-/* The stretches from `from` up to `to`, of which each gives the band before it its sum: that one
- * falls there, and has what the rising band has not. rise: what it has already. */
+/* The stretches from `from` on, of which each gives the band before it its sum: that one falls
+ * there, and has what the rising band has not. rise: what it has already. */
 static inline uint32_t sf_find_some(const sf_features *f, sf_stretch *s, const sf_bands *out,
-                                    int32_t from, int32_t to, int32_t step, uint32_t rise) {
-#if SF_USE_DSP && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
-    if (!out->levels && from > 0 && from < to) {
-        return step == 1 ? sf_find_dense(f, s, out, from, to, rise)
-                         : sf_find_sparse(f, s, out, from, to, rise);
-    }
-#endif
+                                    int32_t from, int32_t to, uint32_t rise) {
     for (int32_t i = from; i < to; i++) {
         const uint32_t before = rise;
-        sf_sum_stretch(s, step);
+        sf_sum_stretch(s, f->bin_step);
         rise = (uint32_t)(s->rising >> 15);
         if (i > 0) {
             sf_put_band(f, out, i - 1, before + 2 * s->whole - rise);
@@ -301,18 +190,14 @@ static inline uint32_t sf_find_some(const sf_features *f, sf_stretch *s, const s
 }
 
 static void sf_find_bands(const sf_features *f, const uint32_t *power, const sf_bands *out) {
-    const int32_t dense = f->dense;
     sf_stretch s = {power + f->first_bin, f->weights, 0, 0};
-    uint32_t rise = 0;
-    if (dense > 0) {
-        rise = sf_find_some(f, &s, out, 0, 1, 1, 0);
-        rise = sf_find_some(f, &s, out, 1, dense, 1, rise);
+#if SF_USE_DSP && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP
+    if (!out->levels && f->bin_step == 2) {
+        sf_find_even(f, &s, out, sf_find_some(f, &s, out, 0, 1, 0));
+        return;
     }
-    s.power += (s.power - power) & 1;
-    if (dense == 0) {
-        rise = sf_find_some(f, &s, out, 0, 1, 2, 0);
-    }
-    sf_find_some(f, &s, out, sf_max(dense, 1), f->bands + 1, 2, rise);
+#endif
+    sf_find_some(f, &s, out, 0, f->bands + 1, 0);
 }
 
 #endif

@@ -27,20 +27,20 @@ typedef struct sf_noise_params {
 /* Constants and tables, which the exporter writes: flash. All tables are aligned to 4 bytes.
  * fft_size: 128, 256, 512 or 1024. blocks: hops that a window touches.
  * spare_samples: how far the window may move before its samples are moved down.
- * first_bin: where the bands begin. weights: of each of the bands + 1 stretches from one band edge
- * to the next how many bins are taken, and for each of them, Q16, how much of it belongs to the
- * band that rises there; the band that falls has the rest. In the first `dense` stretches all bins
- * are taken, in those behind the even ones.
+ * first_bin: where the bands begin; bin_step: from bin to bin, 1 or 2. weights: of each of the
+ * bands + 1 stretches from one band edge to the next how many bins are taken, and for each of them,
+ * Q16, how much of it belongs to the band that rises there; the band that falls has the rest.
  * opening: for each two neighbouring points of the first pass the window's values for the samples
  * fft_size / 8 apart that there are, in the order 0, 4, 2, 6, 1, 5, 3, 7, two in a word; then the
- * cosines and sines, Q15, that the two points of the sequences 2, 1 and 3 are multiplied with.
+ * cosines and sines, Q15, that the two points of the sequences 2, 1 and 3 are multiplied with; only
+ * of 2 where odd bins are not used.
  * passes, split: those of all further passes, and of the bins 4 t.
  * log2: [256], Q10. levels: [bands], Q10. gain, offset: from a level to int8 steps, Q20.
  * cosines: [width][bands], Q15; null where the features are the bands themselves.
  * noise: null where no noise is estimated. */
 typedef struct sf_features {
     uint16_t window_samples, hop_samples, fft_size, blocks;
-    uint16_t bands, width, first_bin, dense, spare_samples;
+    uint16_t bands, width, first_bin, bin_step, spare_samples;
     int32_t state_bytes, scratch_bytes;
     int32_t gain, offset;
     const int16_t *opening, *passes, *split;

@@ -89,9 +89,10 @@ static void load(const sf_features *f, const int16_t *samples, int32_t shift, in
 
 /* Eight real samples -> point j of four sequences. Sequence 0 is real: its points j and j + points,
  * as halves of the complex ones that the other passes see; a quarter of their sums. Sequence q:
- * bins 8 r + q, a quarter too. twiddles: of the sequences 2, 1 and 3, with the neighbour's. */
+ * bins 8 r + q, a quarter too. twiddles: of the sequences 2, 1 and 3, with the neighbour's; 1
+ * and 3 are left out where odd bins are not used. */
 static void first_butterfly(const int32_t v[8], const point *twiddles, int32_t points, int32_t j,
-                            point *out) {
+                            int32_t odd, point *out) {
     int16_t *real = (int16_t *)(void *)out;
     int32_t s[4], d[4];
     for (int32_t m = 0; m < 4; m++) {
@@ -103,6 +104,9 @@ static void first_butterfly(const int32_t v[8], const point *twiddles, int32_t p
     real[j] = (int16_t)((s[0] + s[2]) >> 1);
     real[j + points] = (int16_t)((s[1] + s[3]) >> 1);
     out[2 * points + j] = times(make(s[0] - s[2], s[1] - s[3]), twiddles[0]);
+    if (!odd) {
+        return;
+    }
     out[points + j] = times(make(d[0] + e, d[2] + g), twiddles[2]);
     out[3 * points + j] = times(make(d[0] - e, g - d[2]), twiddles[4]);
 }
@@ -110,15 +114,16 @@ static void first_butterfly(const int32_t v[8], const point *twiddles, int32_t p
 static void first_pass(const sf_features *f, const int16_t *samples, int32_t shift, point *out) {
     const int32_t points = f->fft_size / 8;
     const int16_t *table = f->opening;
+    const int32_t odd = f->bin_step == 1;
     for (int32_t j = 0; j < points; j += 2) {
         const int32_t inputs = (f->window_samples - j + points - 1) / points;
         const point *twiddles = (const point *)(const void *)(table + 2 * sf_max(inputs, 0));
         for (int32_t k = 0; k < 2; k++) {
             int32_t v[8];
             load(f, samples, shift, j + k, table + k, v);
-            first_butterfly(v, twiddles + k, points, j + k, out);
+            first_butterfly(v, twiddles + k, points, j + k, odd, out);
         }
-        table = (const int16_t *)(const void *)(twiddles + 6);
+        table = (const int16_t *)(const void *)(twiddles + (odd ? 6 : 2));
     }
 }
 
@@ -183,6 +188,17 @@ static void last_pass(point *x, const point *end, int32_t radix) {
     }
 }
 
+static void transform(const sf_features *f, point *x) {
+    const int32_t points = f->fft_size / 8;
+    const point *twiddles = (const point *)(const void *)f->passes;
+    int32_t n = points;
+    for (; n > 8; twiddles += 7 * n) {
+        n >>= 3;
+        middle_pass(x, x + points, twiddles, n);
+    }
+    last_pass(x, x + points, n);
+}
+
 /* Where the passes leave point r: its digits to the base of 8, the first pass's lowest, turned
  * round. */
 static int32_t place_of(int32_t r, int32_t points) {
@@ -208,22 +224,17 @@ static void real_bins(const point *x, const point *split, int32_t points, uint32
 void sf_power_spectrum_s16(const sf_features *features, const int16_t *samples, int32_t shift,
                            void *scratch) {
     const int32_t points = features->fft_size / 8;
-    const point *twiddles = (const point *)(const void *)features->passes;
     point *x = (point *)scratch;
     uint32_t *power = (uint32_t *)scratch + 4 * points;
-    int32_t n = points;
     first_pass(features, samples, shift, x);
-    for (; n > 8; twiddles += 7 * n) {
-        n >>= 3;
-        middle_pass(x, x + 4 * points, twiddles, n);
-    }
-    last_pass(x, x + 4 * points, n);
-    for (int32_t q = 1; q <= 3; q++) {
+    for (int32_t q = features->bin_step; q <= 3; q += features->bin_step) {
+        transform(features, x + q * points);
         for (int32_t r = 0; r < points; r++) {
             const int32_t bin = 8 * r + q;
             const point y = x[q * points + place_of(r, points)];
             power[bin <= 4 * points ? bin : 8 * points - bin] = power_of(y);
         }
     }
+    transform(features, x);
     real_bins(x, (const point *)(const void *)features->split, points, power);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passes of an FFT of 512 real numbers in assembly: all 13 registers that there are hold what a
- * butterfly needs, which no compiler manages. What they compute is in sf_spectrum_dsp.c and
+/* The even bins of an FFT of 512 real numbers in assembly: all 13 registers that there are hold
+ * what a butterfly needs, which no compiler manages. What it computes is in sf_spectrum_dsp.c and
  * sf_spectrum.c, which other sizes and other cores use. Private to sf_spectrum_dsp.c.
  *
- * Four sequences of 64 points follow one another. Sequence 0 holds real numbers: point k has those
- * of 2 k and 2 k + 1, and lies at word 2 k, the points from 32 on between them. */
+ * Sequences 0 and 2, of 64 points each, follow one another. Sequence 0 holds real numbers: point k
+ * has those of 2 k and 2 k + 1, and lies at word 2 k; the points from 32 on lie between them. */
 #ifndef SF_SPECTRUM_512_H
 #define SF_SPECTRUM_512_H
 
@@ -17,7 +17,7 @@
  * temporaries. The count of what is left is in s above the shift's byte. */
 static inline const uint32_t *sf_512_first_6(const uint32_t *x, const uint32_t *table,
                                              uint32_t *out, int32_t shift, int32_t count) {
-    uint32_t a, b, c, d, e, f, g, h;
+    uint32_t a, b, c, d, e, f, g;
     int32_t s = shift + (count - 1) * 256;
     __asm volatile(
         "1:\n\t"
@@ -35,8 +35,7 @@ static inline const uint32_t *sf_512_first_6(const uint32_t *x, const uint32_t *
         "lsl %[e], %[e], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
         "pkhtb %[b], %[b], %[e], asr #16\n\t"
-        "shadd16 %[c], %[a], %[b]\n\t"
-        "shsub16 %[a], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
         "ldr %[b], [%[x], #252]\n\t"
         "ldr %[d], [%[p]], #4\n\t"
         "smulbb %[e], %[b], %[d]\n\t"
@@ -45,91 +44,53 @@ static inline const uint32_t *sf_512_first_6(const uint32_t *x, const uint32_t *
         "lsl %[b], %[b], %[s]\n\t"
         "pkhtb %[b], %[b], %[e], asr #16\n\t"
         "mov %[d], #0\n\t"
-        "shadd16 %[e], %[b], %[d]\n\t"
-        "ssub16 %[f], %[c], %[e]\n\t"
-        "shadd16 %[c], %[c], %[e]\n\t"
-        "str %[c], [%[out]], #8\n\t"
-        "ldr %[b], [%[x], #124]\n\t"
-        "ldr %[c], [%[x], #636]\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[c], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out]], #8\n\t"
+        "ldr %[a], [%[x], #124]\n\t"
+        "ldr %[b], [%[x], #636]\n\t"
         "ldr %[d], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[d]\n\t"
-        "smultt %[b], %[b], %[d]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
+        "ldr %[e], [%[p]], #4\n\t"
+        "smulbb %[f], %[a], %[d]\n\t"
+        "smultt %[a], %[a], %[d]\n\t"
+        "lsl %[f], %[f], %[s]\n\t"
+        "lsl %[a], %[a], %[s]\n\t"
+        "pkhtb %[a], %[a], %[f], asr #16\n\t"
+        "smulbb %[f], %[b], %[e]\n\t"
+        "smultt %[b], %[b], %[e]\n\t"
+        "lsl %[f], %[f], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "smulbb %[h], %[c], %[g]\n\t"
-        "smultt %[c], %[c], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
-        "lsl %[c], %[c], %[s]\n\t"
-        "pkhtb %[c], %[c], %[h], asr #16\n\t"
-        "shadd16 %[d], %[b], %[c]\n\t"
-        "ssub16 %[c], %[b], %[c]\n\t"
+        "pkhtb %[b], %[b], %[f], asr #16\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
         "ldr %[b], [%[x], #380]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[g]\n\t"
-        "smultt %[b], %[b], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
+        "ldr %[d], [%[p]], #4\n\t"
+        "smulbb %[e], %[b], %[d]\n\t"
+        "smultt %[b], %[b], %[d]\n\t"
+        "lsl %[e], %[e], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "mov %[g], #0\n\t"
-        "shadd16 %[g], %[b], %[g]\n\t"
-        "ssub16 %[h], %[d], %[g]\n\t"
-        "shadd16 %[d], %[d], %[g]\n\t"
-        "str %[d], [%[out], #-4]\n\t"
-        "pkhbt %[d], %[f], %[h], lsl #16\n\t"
-        "pkhtb %[f], %[h], %[f], asr #16\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[g], %[round]\n\t"
-        "smladx %[d], %[d], %[g], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #504]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[g], %[round]\n\t"
-        "smladx %[f], %[f], %[g], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #508]\n\t"
-        "ssub16 %[f], %[c], %[b]\n\t"
-        "sadd16 %[c], %[c], %[b]\n\t"
-        "movw %[b], #23170\n\t"
-        "smlabb %[d], %[f], %[b], %[round]\n\t"
-        "smlatb %[f], %[f], %[b], %[round]\n\t"
-        "pkhtb %[f], %[f], %[d], asr #16\n\t"
-        "smlabb %[d], %[c], %[b], %[round]\n\t"
-        "smlatb %[c], %[c], %[b], %[round]\n\t"
-        "pkhtb %[c], %[c], %[d], asr #16\n\t"
-        "sadd16 %[b], %[a], %[f]\n\t"
-        "ssub16 %[f], %[a], %[f]\n\t"
-        "sadd16 %[a], %[e], %[c]\n\t"
-        "ssub16 %[c], %[c], %[e]\n\t"
-        "pkhbt %[d], %[b], %[a], lsl #16\n\t"
-        "pkhtb %[b], %[a], %[b], asr #16\n\t"
-        "pkhbt %[e], %[f], %[c], lsl #16\n\t"
-        "pkhtb %[f], %[c], %[f], asr #16\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
+        "pkhtb %[b], %[b], %[e], asr #16\n\t"
+        "mov %[d], #0\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[d], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out], #-4]\n\t"
+        "pkhbt %[a], %[c], %[d], lsl #16\n\t"
+        "pkhtb %[b], %[d], %[c], asr #16\n\t"
         "ldr %[c], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[a], %[round]\n\t"
-        "smladx %[d], %[d], %[a], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #248]\n\t"
-        "smlsd %[h], %[b], %[c], %[round]\n\t"
-        "smladx %[b], %[b], %[c], %[round]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
+        "ldr %[d], [%[p]], #4\n\t"
+        "smlsd %[e], %[a], %[c], %[round]\n\t"
+        "smladx %[a], %[a], %[c], %[round]\n\t"
+        "pkhtb %[a], %[a], %[e], asr #16\n\t"
+        "str %[a], [%[out], #248]\n\t"
+        "smlsd %[e], %[b], %[d], %[round]\n\t"
+        "smladx %[b], %[b], %[d], %[round]\n\t"
+        "pkhtb %[b], %[b], %[e], asr #16\n\t"
         "str %[b], [%[out], #252]\n\t"
-        "smlsd %[h], %[e], %[g], %[round]\n\t"
-        "smladx %[e], %[e], %[g], %[round]\n\t"
-        "pkhtb %[e], %[e], %[h], asr #16\n\t"
-        "str %[e], [%[out], #760]\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[a], %[round]\n\t"
-        "smladx %[f], %[f], %[a], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #764]\n\t"
         "subs %[s], %[s], #256\n\t"
         "bpl 1b\n\t"
         : [x] "+r"(x), [p] "+r"(table), [out] "+r"(out), [s] "+r"(s), [a] "=&r"(a), [b] "=&r"(b),
-          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h)
+          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g)
         : [round] "r"(1 << 15)
         : "memory", "cc");
     return table;
@@ -137,7 +98,7 @@ static inline const uint32_t *sf_512_first_6(const uint32_t *x, const uint32_t *
 
 static inline const uint32_t *sf_512_first_7(const uint32_t *x, const uint32_t *table,
                                              uint32_t *out, int32_t shift, int32_t count) {
-    uint32_t a, b, c, d, e, f, g, h;
+    uint32_t a, b, c, d, e, f, g;
     int32_t s = shift + (count - 1) * 256;
     __asm volatile(
         "1:\n\t"
@@ -155,8 +116,7 @@ static inline const uint32_t *sf_512_first_7(const uint32_t *x, const uint32_t *
         "lsl %[e], %[e], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
         "pkhtb %[b], %[b], %[e], asr #16\n\t"
-        "shadd16 %[c], %[a], %[b]\n\t"
-        "shsub16 %[a], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
         "ldr %[b], [%[x], #252]\n\t"
         "ldr %[d], [%[x], #764]\n\t"
         "ldr %[e], [%[p]], #4\n\t"
@@ -171,92 +131,53 @@ static inline const uint32_t *sf_512_first_7(const uint32_t *x, const uint32_t *
         "lsl %[g], %[g], %[s]\n\t"
         "lsl %[d], %[d], %[s]\n\t"
         "pkhtb %[d], %[d], %[g], asr #16\n\t"
-        "shadd16 %[g], %[b], %[d]\n\t"
-        "shsub16 %[e], %[b], %[d]\n\t"
-        "ssub16 %[f], %[c], %[g]\n\t"
-        "shadd16 %[c], %[c], %[g]\n\t"
-        "str %[c], [%[out]], #8\n\t"
-        "ldr %[b], [%[x], #124]\n\t"
-        "ldr %[c], [%[x], #636]\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[c], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out]], #8\n\t"
+        "ldr %[a], [%[x], #124]\n\t"
+        "ldr %[b], [%[x], #636]\n\t"
         "ldr %[d], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[d]\n\t"
-        "smultt %[b], %[b], %[d]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
+        "ldr %[e], [%[p]], #4\n\t"
+        "smulbb %[f], %[a], %[d]\n\t"
+        "smultt %[a], %[a], %[d]\n\t"
+        "lsl %[f], %[f], %[s]\n\t"
+        "lsl %[a], %[a], %[s]\n\t"
+        "pkhtb %[a], %[a], %[f], asr #16\n\t"
+        "smulbb %[f], %[b], %[e]\n\t"
+        "smultt %[b], %[b], %[e]\n\t"
+        "lsl %[f], %[f], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "smulbb %[h], %[c], %[g]\n\t"
-        "smultt %[c], %[c], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
-        "lsl %[c], %[c], %[s]\n\t"
-        "pkhtb %[c], %[c], %[h], asr #16\n\t"
-        "shadd16 %[d], %[b], %[c]\n\t"
-        "ssub16 %[c], %[b], %[c]\n\t"
+        "pkhtb %[b], %[b], %[f], asr #16\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
         "ldr %[b], [%[x], #380]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[g]\n\t"
-        "smultt %[b], %[b], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
+        "ldr %[d], [%[p]], #4\n\t"
+        "smulbb %[e], %[b], %[d]\n\t"
+        "smultt %[b], %[b], %[d]\n\t"
+        "lsl %[e], %[e], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "mov %[g], #0\n\t"
-        "shadd16 %[g], %[b], %[g]\n\t"
-        "ssub16 %[h], %[d], %[g]\n\t"
-        "shadd16 %[d], %[d], %[g]\n\t"
-        "str %[d], [%[out], #-4]\n\t"
-        "pkhbt %[d], %[f], %[h], lsl #16\n\t"
-        "pkhtb %[f], %[h], %[f], asr #16\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[g], %[round]\n\t"
-        "smladx %[d], %[d], %[g], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #504]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[g], %[round]\n\t"
-        "smladx %[f], %[f], %[g], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #508]\n\t"
-        "ssub16 %[f], %[c], %[b]\n\t"
-        "sadd16 %[c], %[c], %[b]\n\t"
-        "movw %[b], #23170\n\t"
-        "smlabb %[d], %[f], %[b], %[round]\n\t"
-        "smlatb %[f], %[f], %[b], %[round]\n\t"
-        "pkhtb %[f], %[f], %[d], asr #16\n\t"
-        "smlabb %[d], %[c], %[b], %[round]\n\t"
-        "smlatb %[c], %[c], %[b], %[round]\n\t"
-        "pkhtb %[c], %[c], %[d], asr #16\n\t"
-        "sadd16 %[b], %[a], %[f]\n\t"
-        "ssub16 %[f], %[a], %[f]\n\t"
-        "sadd16 %[a], %[e], %[c]\n\t"
-        "ssub16 %[c], %[c], %[e]\n\t"
-        "pkhbt %[d], %[b], %[a], lsl #16\n\t"
-        "pkhtb %[b], %[a], %[b], asr #16\n\t"
-        "pkhbt %[e], %[f], %[c], lsl #16\n\t"
-        "pkhtb %[f], %[c], %[f], asr #16\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
+        "pkhtb %[b], %[b], %[e], asr #16\n\t"
+        "mov %[d], #0\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[d], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out], #-4]\n\t"
+        "pkhbt %[a], %[c], %[d], lsl #16\n\t"
+        "pkhtb %[b], %[d], %[c], asr #16\n\t"
         "ldr %[c], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[a], %[round]\n\t"
-        "smladx %[d], %[d], %[a], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #248]\n\t"
-        "smlsd %[h], %[b], %[c], %[round]\n\t"
-        "smladx %[b], %[b], %[c], %[round]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
+        "ldr %[d], [%[p]], #4\n\t"
+        "smlsd %[e], %[a], %[c], %[round]\n\t"
+        "smladx %[a], %[a], %[c], %[round]\n\t"
+        "pkhtb %[a], %[a], %[e], asr #16\n\t"
+        "str %[a], [%[out], #248]\n\t"
+        "smlsd %[e], %[b], %[d], %[round]\n\t"
+        "smladx %[b], %[b], %[d], %[round]\n\t"
+        "pkhtb %[b], %[b], %[e], asr #16\n\t"
         "str %[b], [%[out], #252]\n\t"
-        "smlsd %[h], %[e], %[g], %[round]\n\t"
-        "smladx %[e], %[e], %[g], %[round]\n\t"
-        "pkhtb %[e], %[e], %[h], asr #16\n\t"
-        "str %[e], [%[out], #760]\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[a], %[round]\n\t"
-        "smladx %[f], %[f], %[a], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #764]\n\t"
         "subs %[s], %[s], #256\n\t"
         "bpl 1b\n\t"
         : [x] "+r"(x), [p] "+r"(table), [out] "+r"(out), [s] "+r"(s), [a] "=&r"(a), [b] "=&r"(b),
-          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h)
+          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g)
         : [round] "r"(1 << 15)
         : "memory", "cc");
     return table;
@@ -264,7 +185,7 @@ static inline const uint32_t *sf_512_first_7(const uint32_t *x, const uint32_t *
 
 static inline const uint32_t *sf_512_first_8(const uint32_t *x, const uint32_t *table,
                                              uint32_t *out, int32_t shift, int32_t count) {
-    uint32_t a, b, c, d, e, f, g, h;
+    uint32_t a, b, c, d, e, f, g;
     int32_t s = shift + (count - 1) * 256;
     __asm volatile(
         "1:\n\t"
@@ -282,8 +203,7 @@ static inline const uint32_t *sf_512_first_8(const uint32_t *x, const uint32_t *
         "lsl %[e], %[e], %[s]\n\t"
         "lsl %[b], %[b], %[s]\n\t"
         "pkhtb %[b], %[b], %[e], asr #16\n\t"
-        "shadd16 %[c], %[a], %[b]\n\t"
-        "shsub16 %[a], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
         "ldr %[b], [%[x], #252]\n\t"
         "ldr %[d], [%[x], #764]\n\t"
         "ldr %[e], [%[p]], #4\n\t"
@@ -298,101 +218,59 @@ static inline const uint32_t *sf_512_first_8(const uint32_t *x, const uint32_t *
         "lsl %[g], %[g], %[s]\n\t"
         "lsl %[d], %[d], %[s]\n\t"
         "pkhtb %[d], %[d], %[g], asr #16\n\t"
-        "shadd16 %[g], %[b], %[d]\n\t"
-        "shsub16 %[e], %[b], %[d]\n\t"
-        "ssub16 %[f], %[c], %[g]\n\t"
-        "shadd16 %[c], %[c], %[g]\n\t"
-        "str %[c], [%[out]], #8\n\t"
-        "ldr %[b], [%[x], #124]\n\t"
-        "ldr %[c], [%[x], #636]\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[c], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out]], #8\n\t"
+        "ldr %[a], [%[x], #124]\n\t"
+        "ldr %[b], [%[x], #636]\n\t"
         "ldr %[d], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[d]\n\t"
-        "smultt %[b], %[b], %[d]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
-        "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "smulbb %[h], %[c], %[g]\n\t"
-        "smultt %[c], %[c], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
-        "lsl %[c], %[c], %[s]\n\t"
-        "pkhtb %[c], %[c], %[h], asr #16\n\t"
-        "shadd16 %[d], %[b], %[c]\n\t"
-        "ssub16 %[c], %[b], %[c]\n\t"
-        "str %[f], [%[out], #504]\n\t"
-        "ldr %[b], [%[x], #380]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[b], %[g]\n\t"
-        "smultt %[b], %[b], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
-        "lsl %[b], %[b], %[s]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
-        "ldr %[f], [%[x], #892]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smulbb %[h], %[f], %[g]\n\t"
-        "smultt %[f], %[f], %[g]\n\t"
-        "lsl %[h], %[h], %[s]\n\t"
+        "ldr %[e], [%[p]], #4\n\t"
+        "smulbb %[f], %[a], %[d]\n\t"
+        "smultt %[a], %[a], %[d]\n\t"
         "lsl %[f], %[f], %[s]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "shadd16 %[g], %[b], %[f]\n\t"
-        "ssub16 %[b], %[b], %[f]\n\t"
-        "ldr %[f], [%[out], #504]\n\t"
-        "ssub16 %[h], %[d], %[g]\n\t"
-        "shadd16 %[d], %[d], %[g]\n\t"
-        "str %[d], [%[out], #-4]\n\t"
-        "pkhbt %[d], %[f], %[h], lsl #16\n\t"
-        "pkhtb %[f], %[h], %[f], asr #16\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[g], %[round]\n\t"
-        "smladx %[d], %[d], %[g], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #504]\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[g], %[round]\n\t"
-        "smladx %[f], %[f], %[g], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #508]\n\t"
-        "ssub16 %[f], %[c], %[b]\n\t"
-        "sadd16 %[c], %[c], %[b]\n\t"
-        "movw %[b], #23170\n\t"
-        "smlabb %[d], %[f], %[b], %[round]\n\t"
-        "smlatb %[f], %[f], %[b], %[round]\n\t"
-        "pkhtb %[f], %[f], %[d], asr #16\n\t"
-        "smlabb %[d], %[c], %[b], %[round]\n\t"
-        "smlatb %[c], %[c], %[b], %[round]\n\t"
-        "pkhtb %[c], %[c], %[d], asr #16\n\t"
-        "sadd16 %[b], %[a], %[f]\n\t"
-        "ssub16 %[f], %[a], %[f]\n\t"
-        "sadd16 %[a], %[e], %[c]\n\t"
-        "ssub16 %[c], %[c], %[e]\n\t"
-        "pkhbt %[d], %[b], %[a], lsl #16\n\t"
-        "pkhtb %[b], %[a], %[b], asr #16\n\t"
-        "pkhbt %[e], %[f], %[c], lsl #16\n\t"
-        "pkhtb %[f], %[c], %[f], asr #16\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
+        "lsl %[a], %[a], %[s]\n\t"
+        "pkhtb %[a], %[a], %[f], asr #16\n\t"
+        "smulbb %[f], %[b], %[e]\n\t"
+        "smultt %[b], %[b], %[e]\n\t"
+        "lsl %[f], %[f], %[s]\n\t"
+        "lsl %[b], %[b], %[s]\n\t"
+        "pkhtb %[b], %[b], %[f], asr #16\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "ldr %[b], [%[x], #380]\n\t"
+        "ldr %[d], [%[x], #892]\n\t"
+        "ldr %[e], [%[p]], #4\n\t"
+        "ldr %[f], [%[p]], #4\n\t"
+        "smulbb %[g], %[b], %[e]\n\t"
+        "smultt %[b], %[b], %[e]\n\t"
+        "lsl %[g], %[g], %[s]\n\t"
+        "lsl %[b], %[b], %[s]\n\t"
+        "pkhtb %[b], %[b], %[g], asr #16\n\t"
+        "smulbb %[g], %[d], %[f]\n\t"
+        "smultt %[d], %[d], %[f]\n\t"
+        "lsl %[g], %[g], %[s]\n\t"
+        "lsl %[d], %[d], %[s]\n\t"
+        "pkhtb %[d], %[d], %[g], asr #16\n\t"
+        "shadd16 %[b], %[b], %[d]\n\t"
+        "ssub16 %[d], %[a], %[b]\n\t"
+        "shadd16 %[a], %[a], %[b]\n\t"
+        "str %[a], [%[out], #-4]\n\t"
+        "pkhbt %[a], %[c], %[d], lsl #16\n\t"
+        "pkhtb %[b], %[d], %[c], asr #16\n\t"
         "ldr %[c], [%[p]], #4\n\t"
-        "ldr %[g], [%[p]], #4\n\t"
-        "smlsd %[h], %[d], %[a], %[round]\n\t"
-        "smladx %[d], %[d], %[a], %[round]\n\t"
-        "pkhtb %[d], %[d], %[h], asr #16\n\t"
-        "str %[d], [%[out], #248]\n\t"
-        "smlsd %[h], %[b], %[c], %[round]\n\t"
-        "smladx %[b], %[b], %[c], %[round]\n\t"
-        "pkhtb %[b], %[b], %[h], asr #16\n\t"
+        "ldr %[d], [%[p]], #4\n\t"
+        "smlsd %[e], %[a], %[c], %[round]\n\t"
+        "smladx %[a], %[a], %[c], %[round]\n\t"
+        "pkhtb %[a], %[a], %[e], asr #16\n\t"
+        "str %[a], [%[out], #248]\n\t"
+        "smlsd %[e], %[b], %[d], %[round]\n\t"
+        "smladx %[b], %[b], %[d], %[round]\n\t"
+        "pkhtb %[b], %[b], %[e], asr #16\n\t"
         "str %[b], [%[out], #252]\n\t"
-        "smlsd %[h], %[e], %[g], %[round]\n\t"
-        "smladx %[e], %[e], %[g], %[round]\n\t"
-        "pkhtb %[e], %[e], %[h], asr #16\n\t"
-        "str %[e], [%[out], #760]\n\t"
-        "ldr %[a], [%[p]], #4\n\t"
-        "smlsd %[h], %[f], %[a], %[round]\n\t"
-        "smladx %[f], %[f], %[a], %[round]\n\t"
-        "pkhtb %[f], %[f], %[h], asr #16\n\t"
-        "str %[f], [%[out], #764]\n\t"
         "subs %[s], %[s], #256\n\t"
         "bpl 1b\n\t"
         : [x] "+r"(x), [p] "+r"(table), [out] "+r"(out), [s] "+r"(s), [a] "=&r"(a), [b] "=&r"(b),
-          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h)
+          [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g)
         : [round] "r"(1 << 15)
         : "memory", "cc");
     return table;
@@ -595,15 +473,14 @@ static inline const uint32_t *sf_512_middle_real_butterfly(uint32_t *x, const ui
 }
 
 SF_NOINLINE static void sf_512_middle(uint32_t *x, const uint32_t *twiddles) {
-    const uint32_t *w = twiddles, *end = x + 256;
+    const uint32_t *w = twiddles;
     for (const uint32_t *stop = x + 16; x < stop; x += 2) {
         w = sf_512_middle_real_butterfly(x, w);
     }
-    for (x += 48; x < end; x += 56) {
-        w = twiddles;
-        for (const uint32_t *stop = x + 8; x < stop; x++) {
-            w = sf_512_middle_butterfly(x, w);
-        }
+    x += 48;
+    w = twiddles;
+    for (const uint32_t *stop = x + 8; x < stop; x++) {
+        w = sf_512_middle_butterfly(x, w);
     }
 }
 
@@ -733,85 +610,53 @@ static inline void sf_512_last_points(const uint32_t *x, uint32_t *out) {
                    : "memory");
 }
 
-/* Of one of the sequences 1 and 3 only the powers below bin 32: of eight DFTs the first output of
- * the first four, the last of the others. */
-static inline void sf_512_last_low(const uint32_t *x, uint32_t *up, uint32_t *down) {
-    uint32_t a, b, c, d, e, f, g, h, u;
-    for (const uint32_t *stop = x + 32; x < stop; x += 8) {
-        __asm volatile("ldr %[a], [%[x]]\n\t"
-                       "ldr %[b], [%[x], #4]\n\t"
-                       "ldr %[c], [%[x], #8]\n\t"
-                       "ldr %[d], [%[x], #12]\n\t"
-                       "ldr %[e], [%[x], #16]\n\t"
-                       "ldr %[f], [%[x], #20]\n\t"
-                       "ldr %[g], [%[x], #24]\n\t"
-                       "ldr %[h], [%[x], #28]\n\t"
-                       "shadd16 %[a], %[a], %[e]\n\t"
-                       "shadd16 %[b], %[b], %[f]\n\t"
-                       "shadd16 %[c], %[c], %[g]\n\t"
-                       "shadd16 %[d], %[d], %[h]\n\t"
-                       "shadd16 %[a], %[a], %[c]\n\t"
-                       "shadd16 %[b], %[b], %[d]\n\t"
-                       "mov %[u], #0x00010001\n\t"
-                       "sadd16 %[a], %[a], %[u]\n\t"
-                       "sadd16 %[a], %[a], %[b]\n\t"
-                       "smuad %[a], %[a], %[a]\n\t"
-                       "str %[a], [%[up]], #32\n\t"
-                       : [up] "+r"(up), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),
-                         [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h), [u] "=&r"(u)
-                       : [x] "r"(x)
-                       : "memory");
+/* The powers of the bins 8 r + 2 and of those that mirror them; the points of sequence 0 in their
+ * order behind sequence 2, and the first again behind the last. */
+SF_NOINLINE static void sf_512_last(uint32_t *x, uint32_t *power) {
+    uint32_t *up = power + 2, *down = power + 62;
+    for (int32_t m = 0; m < 8; m++) {
+        sf_512_last_points(x + 16 * (m & 3) + (m >> 2), x + 128 + m);
     }
-    for (const uint32_t *stop = x + 32; x < stop; x += 8) {
-        __asm volatile("ldr %[a], [%[x]]\n\t"
-                       "ldr %[b], [%[x], #4]\n\t"
-                       "ldr %[c], [%[x], #8]\n\t"
-                       "ldr %[d], [%[x], #12]\n\t"
-                       "ldr %[e], [%[x], #16]\n\t"
-                       "ldr %[f], [%[x], #20]\n\t"
-                       "ldr %[g], [%[x], #24]\n\t"
-                       "ldr %[h], [%[x], #28]\n\t"
-                       "shsub16 %[a], %[a], %[e]\n\t"
-                       "shsub16 %[b], %[b], %[f]\n\t"
-                       "shsub16 %[c], %[c], %[g]\n\t"
-                       "shsub16 %[d], %[d], %[h]\n\t"
-                       "shsax %[a], %[a], %[c]\n\t"
-                       "ssax %[b], %[b], %[d]\n\t"
-                       "movw %[u], #0x5A82\n\t"
-                       "movt %[u], #0x5A82\n\t"
-                       "smlsd %[f], %[b], %[u], %[round]\n\t"
-                       "smlad %[b], %[b], %[u], %[round]\n\t"
-                       "pkhtb %[b], %[b], %[f], asr #16\n\t"
-                       "ssax %[a], %[a], %[b]\n\t"
-                       "smuad %[a], %[a], %[a]\n\t"
-                       "str %[a], [%[down]], #-32\n\t"
-                       : [down] "+r"(down), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),
-                         [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h), [u] "=&r"(u)
-                       : [x] "r"(x), [round] "r"(1 << 15)
-                       : "memory");
+    x[192] = x[128];
+    x += 64;
+    for (const uint32_t *stop = x + 64; x < stop; x += 8, up += 8, down -= 8) {
+        sf_512_last_powers(x, up, down);
     }
 }
 
-/* The powers of the bins 8 r + q and of those that mirror them; the points of sequence 0 in their
- * order over sequence 1, and the first again behind the last. even: odd bins from 32 on are not
- * needed. */
-SF_NOINLINE static void sf_512_last(uint32_t *x, uint32_t *power, int32_t even) {
-    const uint32_t *in = x + 64;
-    for (int32_t q = 1; q <= 3; q++) {
-        uint32_t *up = power + q, *down = power + 64 - q;
-        const uint32_t *stop = in + 64;
-        if (even && q != 2) {
-            sf_512_last_low(in, up, down - 32);
-            in = stop;
-        }
-        for (; in < stop; in += 8, up += 8, down -= 8) {
-            sf_512_last_powers(in, up, down);
-        }
-    }
-    for (int32_t m = 0; m < 8; m++) {
-        sf_512_last_points(x + 16 * (m & 3) + (m >> 2), x + 64 + m);
-    }
-    x[128] = x[64];
+/* The bins 4 t from the points of sequence 0 in their order. */
+SF_NOINLINE static void sf_512_real_bins(const uint32_t *x, const uint32_t *split,
+                                         uint32_t *power) {
+    const uint32_t *y = x + 64;
+    uint32_t *up = power, *down = power + 256;
+    uint32_t a, b, m, w, z;
+    int32_t n = 33;
+    __asm volatile(
+        "1:\n\t"
+        "ldr %[z], [%[x]], #4\n\t"
+        "ldr %[m], [%[y]], #-4\n\t"
+        "ldr %[w], [%[split]], #4\n\t"
+        "shadd16 %[a], %[z], %[m]\n\t"
+        "shsub16 %[b], %[z], %[m]\n\t"
+        "pkhbt %[a], %[a], %[b]\n\t"
+        "ssub16 %[b], %[z], %[m]\n\t"
+        "sadd16 %[z], %[z], %[m]\n\t"
+        "pkhbt %[b], %[b], %[z]\n\t"
+        "smlsd %[z], %[b], %[w], %[round]\n\t"
+        "smladx %[b], %[b], %[w], %[round]\n\t"
+        "pkhtb %[b], %[b], %[z], asr #16\n\t"
+        "ssub16 %[z], %[a], %[b]\n\t"
+        "sadd16 %[a], %[a], %[b]\n\t"
+        "smuad %[z], %[z], %[z]\n\t"
+        "smuad %[a], %[a], %[a]\n\t"
+        "str %[z], [%[down]], #-16\n\t"
+        "str %[a], [%[up]], #16\n\t"
+        "subs %[n], %[n], #1\n\t"
+        "bne 1b\n\t"
+        : [x] "+r"(x), [y] "+r"(y), [split] "+r"(split), [up] "+r"(up), [down] "+r"(down),
+          [n] "+r"(n), [a] "=&r"(a), [b] "=&r"(b), [m] "=&r"(m), [w] "=&r"(w), [z] "=&r"(z)
+        : [round] "r"(1 << 15)
+        : "memory", "cc");
 }
 
 #else

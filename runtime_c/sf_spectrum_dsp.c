@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sf_spectrum.c for cores with DSP instructions, two numbers in a word. FFTs of 512 points, which
- * are the usual ones, have loops of their own in sf_spectrum_512.h. */
+/* sf_spectrum.c for cores with DSP instructions, two numbers in a word. The usual size, 512 with
+ * even bins only, has loops of its own in sf_spectrum_512.h. */
 #include "sf_features.h"
 #include "sf_points.h"
 #include "sf_spectrum_512.h"
@@ -63,21 +63,25 @@ static inline uint32_t scaled(uint32_t a) {
                           (uint32_t)sf_smlatb(a, SQRT_HALF, ROUND));
 }
 
-/* Two neighbouring points of four sequences, n words apart, from two neighbouring samples each. */
-static void first_butterfly(const uint32_t v[8], const uint32_t *t, int32_t n, uint32_t *real,
-                            uint32_t *out) {
+/* Two neighbouring points of four sequences, n words apart, from two neighbouring samples each; of
+ * the sequences 0 and 2 only where odd bins are not used. */
+static void first_butterfly(const uint32_t v[8], const uint32_t *t, int32_t n, int32_t odd,
+                            uint32_t *real, uint32_t *out) {
     const uint32_t s0 = sf_shadd16(v[0], v[4]), d0 = sf_shsub16(v[0], v[4]);
     const uint32_t s2 = sf_shadd16(v[2], v[6]), d2 = sf_shsub16(v[2], v[6]);
     const uint32_t s1 = sf_shadd16(v[1], v[5]), d1 = sf_ssub16(v[1], v[5]);
     const uint32_t s3 = sf_shadd16(v[3], v[7]), d3 = sf_ssub16(v[3], v[7]);
-    const uint32_t e = scaled(sf_ssub16(d1, d3)), g = scaled(sf_sadd16(d1, d3));
-    const uint32_t re1 = sf_sadd16(d0, e), im1 = sf_sadd16(d2, g);
     const uint32_t re2 = sf_ssub16(s0, s2), im2 = sf_ssub16(s1, s3);
-    const uint32_t re3 = sf_ssub16(d0, e), im3 = sf_ssub16(g, d2);
     real[0] = sf_shadd16(s0, s2);
     real[n / 2] = sf_shadd16(s1, s3);
     out[2 * n] = times(sf_low_halves(re2, im2), t[0]);
     out[2 * n + 1] = times(sf_high_halves(re2, im2), t[1]);
+    if (!odd) {
+        return;
+    }
+    const uint32_t e = scaled(sf_ssub16(d1, d3)), g = scaled(sf_sadd16(d1, d3));
+    const uint32_t re1 = sf_sadd16(d0, e), im1 = sf_sadd16(d2, g);
+    const uint32_t re3 = sf_ssub16(d0, e), im3 = sf_ssub16(g, d2);
     out[n] = times(sf_low_halves(re1, im1), t[2]);
     out[n + 1] = times(sf_high_halves(re1, im1), t[3]);
     out[3 * n] = times(sf_low_halves(re3, im3), t[4]);
@@ -88,7 +92,7 @@ static void first_pass(const sf_features *f, const uint32_t *samples, int32_t sh
                        uint32_t *out) {
     static const uint8_t order[8] = {0, 4, 2, 6, 1, 5, 3, 7};
     const int32_t points = f->fft_size / 8, stride = points / 2;
-    const int32_t words = (f->window_samples + 1) / 2;
+    const int32_t words = (f->window_samples + 1) / 2, odd = f->bin_step == 1;
     const uint32_t *table = (const uint32_t *)(const void *)f->opening;
     for (int32_t j = 0; j < stride; j++) {
         uint32_t v[8];
@@ -99,8 +103,8 @@ static void first_pass(const sf_features *f, const uint32_t *samples, int32_t sh
                 v[order[i]] = windowed(samples[word], *table++, shift);
             }
         }
-        first_butterfly(v, table, points, out + j, out + 2 * j);
-        table += 6;
+        first_butterfly(v, table, points, odd, out + j, out + 2 * j);
+        table += odd ? 6 : 2;
     }
 }
 
@@ -189,21 +193,27 @@ static inline void real_bins(uint32_t z, uint32_t mirror, uint32_t twiddle, uint
     *lower = sf_smuad(low, low);
 }
 
-static void any_size(const sf_features *f, const uint32_t *samples, int32_t shift, uint32_t *x) {
+static void transform(const sf_features *f, uint32_t *x) {
     const int32_t points = f->fft_size / 8;
     const uint32_t *twiddles = (const uint32_t *)(const void *)f->passes;
-    const uint32_t *split = (const uint32_t *)(const void *)f->split;
-    uint32_t *power = x + 4 * points;
     int32_t n = points;
-    first_pass(f, samples, shift, x);
     for (; n > 8; twiddles += 7 * n) {
         n >>= 3;
-        middle_pass(x, x + 4 * points, twiddles, n);
+        middle_pass(x, x + points, twiddles, n);
     }
-    last_pass(x, x + 4 * points, n);
-    for (int32_t q = 1; q <= 3; q++) {
+    last_pass(x, x + points, n);
+}
+
+static void any_size(const sf_features *f, const uint32_t *samples, int32_t shift, uint32_t *x) {
+    const int32_t points = f->fft_size / 8;
+    const uint32_t *split = (const uint32_t *)(const void *)f->split;
+    uint32_t *power = x + 4 * points;
+    first_pass(f, samples, shift, x);
+    for (int32_t q = f->bin_step; q <= 3; q += f->bin_step) {
+        transform(f, x + q * points);
         sequence_bins(x + q * points, points, power + q, power + 8 - q);
     }
+    transform(f, x);
     for (int32_t t = 0; t <= points / 2; t++) {
         const uint32_t mirror = x[place_of(-t & (points - 1), points)];
         real_bins(x[place_of(t, points)], mirror, split[t], power + 4 * (points - t),
@@ -220,11 +230,8 @@ static void size_512(const sf_features *f, const uint32_t *samples, int32_t shif
     table = sf_512_first(samples, table, x, shift, rest, full + 1);
     sf_512_first(samples + rest, table, x + 2 * rest, shift, 32 - rest, full);
     sf_512_middle(x, (const uint32_t *)(const void *)f->passes);
-    sf_512_last(x, power, f->dense <= f->bands);
-    /* The points of sequence 0 are in their order now, with the first again behind the last. */
-    for (int32_t t = 0; t <= 32; t++) {
-        real_bins(x[64 + t], x[128 - t], split[t], power + 256 - 4 * t, power + 4 * t);
-    }
+    sf_512_last(x, power);
+    sf_512_real_bins(x + 128, split, power);
 }
 #endif
 
@@ -232,7 +239,7 @@ void sf_power_spectrum_s16_dsp(const sf_features *features, const int16_t *sampl
                                void *scratch) {
     const uint32_t *words = (const uint32_t *)(const void *)samples;
 #if SF_HAS_512
-    if (features->fft_size == 512 && features->window_samples >= 2 * 32 * 6) {
+    if (features->fft_size == 512 && features->bin_step == 2 && features->window_samples >= 384) {
         size_512(features, words, shift, (uint32_t *)scratch);
         return;
     }

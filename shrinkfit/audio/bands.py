@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from shrinkfit.audio.config import FeatureConfig
-from shrinkfit.audio.tables import GAIN_BITS, LOG2_BITS, MFCC_SHIFT, NOISE_BITS, NOISE_GAINS, Tables, bins_of
+from shrinkfit.audio.tables import GAIN_BITS, LOG2_BITS, MFCC_SHIFT, NOISE_BITS, NOISE_GAINS, Tables
 
 FINE_BITS = 7  # that the cosine transform's inputs have more than an int8 feature
 
@@ -21,7 +21,7 @@ def band_sums(power: np.ndarray, t: Tables) -> np.ndarray:
         uint32 values as int64 [bands, frames].
     """
     # Products of 28 or 30 bits with 16 are whole in float64's 53 bits, and so are their sums over a segment.
-    power = power[bins_of(t)].astype(np.float64)
+    power = power[t.bins].astype(np.float64)
     starts = np.concatenate([[0], np.cumsum(t.counts)]).astype(int)
     shape = (len(t.counts), power.shape[1])
     rising, whole = np.empty(shape, np.int64), np.empty(shape, np.int64)

@@ -24,13 +24,15 @@ class FeatureConfig:
         sample_rate_hz: samples per second.
         window_samples, hop_samples: length of a frame and distance between frames.
         fft_size: 128, 256, 512 or 1024, at least window_samples.
-        bands: mel bands between low_hz and high_hz, no narrower than one bin of the FFT to each side.
+        bands: mel bands between low_hz and high_hz, to each side no narrower than the bins that they are made of.
         floor_log2, ceiling_log2: log2 of a band's mean power (in squared int16 steps) that become -1 and 1.
         kind: "log_mel", or "mfcc" for a cosine transform of it.
         coefficients: how many of the cosine transform are kept; for "mfcc" only.
         noise_reduction: share of each band's estimated noise power that is taken off; 0 is off, below 1.
         gain_normalization: share of each band's noise level (in log2) that is taken off, so that what a microphone
             or a room does to all sound counts less; 0 is off, 1 brings all noise to one level.
+        fine: make the bands of all bins of the FFT. Without it they are made of every second one, which lie
+            2 * sample_rate_hz / fft_size apart and cost much less; a window's peak is several bins wide anyhow.
         noise_rise_s, noise_fall_s: how quickly the estimate of the noise follows, upwards and downwards.
 
     Raises:
@@ -50,6 +52,7 @@ class FeatureConfig:
     coefficients: int = 13
     noise_reduction: float = 0.0
     gain_normalization: float = 0.0
+    fine: bool = False
     noise_rise_s: float = 2.0
     noise_fall_s: float = 0.1
 
@@ -61,11 +64,11 @@ class FeatureConfig:
                 f"{self.bands} bands from {self.low_hz} to {self.high_hz} Hz do not lie between 0 and "
                 f"{self.sample_rate_hz / 2:g} Hz, half the sample rate"
             )
-        bins = (self.high_hz - self.low_hz) * self.fft_size / self.sample_rate_hz
+        bins = (self.high_hz - self.low_hz) * self.fft_size / self.sample_rate_hz / self.bin_step
         if self.bands + 1 > bins:
             raise AudioError(
                 f"{self.bands} bands from {self.low_hz} to {self.high_hz} Hz do not fit in {bins:.1f} bins of an FFT "
-                f"of {self.fft_size}; take at most {max(1, int(bins) - 1)} bands, or a larger fft_size"
+                f"of {self.fft_size}; take at most {max(1, int(bins) - 1)} bands, a larger fft_size, or fine=True"
             )
         if self.kind not in KINDS:
             raise AudioError(f"kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
@@ -112,6 +115,11 @@ class FeatureConfig:
     @property
     def zero_point(self) -> int:
         return 0
+
+    @property
+    def bin_step(self) -> int:
+        """From one bin that the bands are made of to the next."""
+        return 1 if self.fine else 2
 
     @property
     def tracks_noise(self) -> bool:

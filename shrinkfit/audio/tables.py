@@ -17,8 +17,6 @@ NOISE_BITS = 6  # that the noise estimate has more than a level
 NOISE_GAINS = 64  # of 1/8 in log2
 MFCC_GAIN = 3  # coefficients behind the first are some times smaller than it; below 4 for the sum in int32
 MFCC_SHIFT = 22
-# Above bin DENSE_BINS every second bin does where edges are WIDE_BINS or more apart; for sizes where it spares work.
-DENSE_BINS, WIDE_BINS, THINNED = 32, 3, (256, 512)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +30,7 @@ class Tables:
         passes: for each further radix-8 pass over n * 8 points int16 [n, 7, 2], of 2 pi j q / (8 n), q = 1 .. 7.
         last: radix of the pass behind them: 2, 4 or 8.
         split: int16 [fft_size / 16 + 1, 2], sin and -cos of 8 pi t / fft_size.
-        first_bin: first bin with a weight.
-        dense: so many of the stretches between edges have all bins, those behind them the even ones.
+        bins: int [sum of counts], those that the bands are made of, one after the other.
         counts: uint16 [bands + 1], bins taken from one band edge to the next.
         weights: uint16 [sum of counts], Q16, how much of a bin belongs to the band whose middle is the next edge.
         log2: uint16 [256], log2(1 + i / 256) in the middle of the step, Q10.
@@ -52,8 +49,7 @@ class Tables:
     passes: tuple[np.ndarray, ...]
     last: int
     split: np.ndarray
-    first_bin: int
-    dense: int
+    bins: np.ndarray
     counts: np.ndarray
     weights: np.ndarray
     log2: np.ndarray
@@ -73,7 +69,7 @@ def tables(config: FeatureConfig) -> Tables:
     """All tables of a config; computed in double precision and rounded to the nearest."""
     points = config.fft_size // 8
     window = _window(config)
-    bins, dense, counts, weights = _segments(config)
+    bins, counts, weights = _segments(config)
     passes, last = _passes(points)
     half = (config.ceiling_log2 - config.floor_log2) / 2
     middle = (config.ceiling_log2 + config.floor_log2) / 2
@@ -85,12 +81,11 @@ def tables(config: FeatureConfig) -> Tables:
     return Tables(
         window=window,
         first=first,
-        opening=_opening(window, first),
+        opening=_opening(window, first, (1, 0, 2) if config.fine else (1,)),
         passes=passes,
         last=last,
         split=_q15(np.stack([np.sin(theta), -np.cos(theta)], -1)),
-        first_bin=int(bins[0]),
-        dense=dense,
+        bins=bins,
         counts=counts,
         weights=weights,
         log2=np.rint(np.log2(1 + fraction) * 2**LOG2_BITS).astype(np.uint16),
@@ -117,13 +112,13 @@ def _window(config: FeatureConfig) -> np.ndarray:
     return np.pad(hann, (0, len(hann) % 2))
 
 
-def _opening(window: np.ndarray, first: np.ndarray) -> np.ndarray:
+def _opening(window: np.ndarray, first: np.ndarray, sequences: tuple[int, ...]) -> np.ndarray:
     """For each two neighbouring points: the window of the inputs that there are, the even ones first, then twiddles."""
     stride, found = len(first) // 2, []
     pairs = window.reshape(-1, 2)
     for i in range(stride):
         found += [pairs[i + m * stride] for m in (0, 4, 2, 6, 1, 5, 3, 7) if i + m * stride < len(pairs)]
-        found += [first[2 * i + k, q] for q in (1, 0, 2) for k in (0, 1)]
+        found += [first[2 * i + k, q] for q in sequences for k in (0, 1)]
     return np.concatenate(found)
 
 
@@ -140,46 +135,28 @@ def _passes(points: int) -> tuple[tuple[np.ndarray, ...], int]:
 def mel_edges(config: FeatureConfig) -> np.ndarray:
     """Edges of the bands in bins, float64 [bands + 2].
 
-    Even steps on the mel scale 2595 log10(1 + f / 700) (O'Shaughnessy); where they would be below one bin they are
-    one bin, and the mel steps begin behind, so that no band is empty.
+    Even steps on the mel scale 2595 log10(1 + f / 700) (O'Shaughnessy); where they would be below the step between the
+    bins that are used they are that, and the mel steps begin behind, so that no band is empty.
     """
-    bin_hz = config.sample_rate_hz / config.fft_size
+    bin_hz, step = config.sample_rate_hz / config.fft_size, config.bin_step
     for linear in range(config.bands + 1):
-        start_hz = config.low_hz + linear * bin_hz
+        start_hz = config.low_hz + linear * step * bin_hz
         low, high = (2595 * np.log10(1 + hz / 700) for hz in (start_hz, config.high_hz))
         mel = 700 * (10 ** (np.linspace(low, high, config.bands + 2 - linear) / 2595) - 1) / bin_hz
-        if mel[1] - mel[0] >= 1:
+        if mel[1] - mel[0] >= step:
             break
-    return np.concatenate([config.low_hz / bin_hz + np.arange(linear), mel])
+    return np.concatenate([config.low_hz / bin_hz + step * np.arange(linear), mel])
 
 
-def _segments(config: FeatureConfig) -> tuple[np.ndarray, int, np.ndarray, np.ndarray]:
-    """Bins that are used, dense, counts and weights.
-
-    Where bands are wide their power is that of every second bin: what the others would add is what sound has in common
-    with itself fft_size / 2 samples later, and a window of that distance to itself has little of it.
-    """
+def _segments(config: FeatureConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bins, counts and weights."""
     edges = mel_edges(config)
-    bins = np.arange(config.fft_size // 2 + 1)
+    bins = np.arange(0, config.fft_size // 2 + 1, config.bin_step)
     bins = bins[(bins >= edges[0]) & (bins < edges[-1])]
     segment = np.searchsorted(edges, bins, side="right") - 1
-    dense = config.bands + 1
-    if config.fft_size in THINNED and np.diff(edges)[edges[1:] > DENSE_BINS].min(initial=np.inf) >= WIDE_BINS:
-        dense = int(np.sum(edges[1:] <= DENSE_BINS))
-    taken = (segment < dense) | (bins % 2 == 0)
-    bins, segment = bins[taken], segment[taken]
     rising = (bins - edges[segment]) / (edges[segment + 1] - edges[segment])
     weights = np.minimum(np.rint(rising * 2**16), 2**16 - 1).astype(np.uint16)
-    return bins, dense, np.bincount(segment, minlength=config.bands + 1).astype(np.uint16), weights
-
-
-def bins_of(t: Tables) -> np.ndarray:
-    """The bins that the weights are for, int [n]."""
-    ends = np.cumsum(t.counts.astype(int))
-    dense = int(ends[t.dense - 1]) if t.dense else 0
-    start = t.first_bin + dense
-    sparse = start + start % 2 + 2 * np.arange(int(ends[-1]) - dense)
-    return np.concatenate([t.first_bin + np.arange(dense), sparse])
+    return bins, np.bincount(segment, minlength=config.bands + 1).astype(np.uint16), weights
 
 
 def _levels(config: FeatureConfig, window, bins, counts, weights) -> np.ndarray:
