@@ -34,27 +34,43 @@ MOST_BYTES = 16_384
 
 PLAIN = FeatureConfig(window_samples=400, hop_samples=160)
 NOISY = replace(PLAIN, noise_reduction=0.5)
-# Those to fit, and those to test the fit with.
+FINE = replace(PLAIN, fine=True)
+SLOW = {"sample_rate_hz": 8_000, "high_hz": 3_800}
+# Those to fit, and those to test the fit with. Each size of FFT, fine or not, wants two windows at least.
 CONFIGS = {
     FITTED: [
         PLAIN, NOISY, FeatureConfig(), replace(PLAIN, bands=20), replace(NOISY, bands=20, hop_samples=320),
-        replace(PLAIN, kind="mfcc"), replace(PLAIN, kind="mfcc", coefficients=20, bands=30),
+        replace(NOISY, bands=30, window_samples=480, gain_normalization=0.5), replace(PLAIN, window_samples=480),
+        replace(PLAIN, kind="mfcc", coefficients=8), replace(PLAIN, kind="mfcc", coefficients=20, bands=40),
+        replace(NOISY, kind="mfcc", bands=24), replace(PLAIN, kind="mfcc"),
+        replace(PLAIN, kind="mfcc", coefficients=20, bands=30),
         replace(PLAIN, window_samples=500, hop_samples=250, high_hz=5_000, bands=24),
         replace(PLAIN, window_samples=320, hop_samples=320, low_hz=300, bands=30),
+        replace(PLAIN, window_samples=256, hop_samples=128, bands=24),
+        FINE, replace(FINE, window_samples=480, hop_samples=320), replace(FINE, window_samples=300, bands=24),
         replace(PLAIN, fft_size=1024, window_samples=1000, hop_samples=500, bands=64),
         replace(PLAIN, fft_size=1024, window_samples=640, hop_samples=200),
         replace(NOISY, fft_size=1024, window_samples=800, bands=30),
+        replace(FINE, fft_size=1024, window_samples=1000, hop_samples=500, bands=64),
+        replace(FINE, fft_size=1024, window_samples=600, hop_samples=240),
         replace(PLAIN, fft_size=256, window_samples=256, hop_samples=128, bands=20),
-        replace(PLAIN, fft_size=256, window_samples=200, hop_samples=80, sample_rate_hz=8_000, high_hz=3_800),
+        replace(PLAIN, fft_size=256, window_samples=200, hop_samples=80, bands=24, **SLOW),
         replace(NOISY, fft_size=256, window_samples=240, hop_samples=160, bands=16),
+        replace(FINE, fft_size=256, window_samples=256, hop_samples=128, bands=20),
+        replace(FINE, fft_size=256, window_samples=160, hop_samples=80, **SLOW),
         replace(PLAIN, fft_size=128, window_samples=128, hop_samples=64, bands=12),
-        replace(PLAIN, fft_size=128, window_samples=100, hop_samples=100, bands=8),
+        replace(PLAIN, fft_size=128, window_samples=90, hop_samples=100, bands=8),
+        replace(FINE, fft_size=128, window_samples=128, hop_samples=64, bands=12),
+        replace(FINE, fft_size=128, window_samples=80, hop_samples=80, bands=16),
     ],
     HELD_OUT: [
         replace(PLAIN, window_samples=480, bands=32), replace(NOISY, kind="mfcc", coefficients=10),
         replace(PLAIN, fft_size=1024, window_samples=960, hop_samples=320, bands=48),
         replace(NOISY, fft_size=256, window_samples=250, hop_samples=100, bands=24),
         replace(PLAIN, fft_size=128, window_samples=120, hop_samples=50, bands=10),
+        replace(PLAIN, window_samples=300, hop_samples=100, bands=24),
+        replace(FINE, window_samples=450, hop_samples=150, bands=32),
+        replace(FINE, fft_size=256, window_samples=200, hop_samples=100, bands=24),
     ],
 }  # fmt: skip
 # (width, frames, through a table)

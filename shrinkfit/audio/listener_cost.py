@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # sizeof sf_frames and sf_detector on a 32-bit core; a label is an address and a string.
 FRAMES_STRUCT_BYTES, DETECTOR_STRUCT_BYTES, LABEL_BYTES, TABLE_BYTES = 12, 28, 4, 256
+# Below that the FFT of 512 has no loops of its own (sf_spectrum_dsp.c).
+SHORT_WINDOW = 384
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,25 @@ def hearing_of(config: FeatureConfig, frames: int, has_table: bool, hotwords: in
     return Hearing(
         window_samples=config.window_samples,
         hop_samples=config.hop_samples,
-        fft_size=config.fft_size,
+        kind=_kind(config),
+        moved_samples=max(0, config.window_samples - config.hop_samples) / (2 if config.spare_samples else 1),
         bands=config.bands,
         bins=tables(config).weights.size,
-        products=config.bands * config.width if config.kind == "mfcc" else 0,
+        coefficients=config.width if config.kind == "mfcc" else 0,
         tracks_noise=config.tracks_noise,
         width=config.width,
         frames=frames,
         has_table=has_table,
         hotwords=hotwords,
     )
+
+
+def _kind(config: FeatureConfig) -> str:
+    """As sf_power_spectrum_s16_dsp tells them apart."""
+    if config.fine:
+        return f"{config.fft_size}_fine"
+    is_short = config.fft_size == 512 and config.window_samples < SHORT_WINDOW
+    return f"{config.fft_size}{'_short' if is_short else ''}"
 
 
 def energy_source(device: Device) -> str:

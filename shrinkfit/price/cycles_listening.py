@@ -20,9 +20,11 @@ class Hearing:
     """What the cycles around a network depend on.
 
     Args:
-        window_samples, hop_samples, fft_size, bands: of a frame.
+        window_samples, hop_samples, bands: of a frame.
+        kind: of the FFT: its size, and what else makes its code another one.
+        moved_samples: of a window's that make room for the next hop, for each frame.
         bins: of the FFT that the bands take in.
-        products: of the cosine transform; 0 where there is none.
+        coefficients: of the cosine transform; 0 where there is none.
         tracks_noise: whether each band's noise is estimated.
         width: bytes of a frame; frames: of a run.
         has_table: whether a frame's bytes go through a table.
@@ -31,21 +33,25 @@ class Hearing:
 
     window_samples: int
     hop_samples: int
-    fft_size: int
+    kind: str
+    moved_samples: float
     bands: int
     bins: int
-    products: int
+    coefficients: int
     tracks_noise: bool
     width: int
     frames: int
     has_table: bool
     hotwords: int
 
-    def of_a_frame(self) -> dict[str, int]:
-        """sf_features_take, all its calls until a frame is there; each size of FFT has code of its own shape."""
-        counts = {f"fft_{self.fft_size}": 1, "hop": self.hop_samples, "window": self.window_samples}
-        counts |= {"bins": self.bins, "bands": self.bands, "products": self.products}
-        return counts | {"noise": self.bands if self.tracks_noise else 0}
+    def of_a_frame(self) -> dict[str, float]:
+        """sf_features_take, all its calls until a frame is there."""
+        counts = {f"fft_{self.kind}": 1, f"window_{self.kind}": self.window_samples, "hop": self.hop_samples}
+        counts |= {"moved": self.moved_samples, "bins": self.bins, "bands": self.bands}
+        counts |= {"noise": self.bands if self.tracks_noise else 0}
+        cosines = {"coefficients": self.coefficients, "products": self.bands * self.coefficients}
+        # Bands that are no features yet when their levels are there.
+        return counts | cosines | {"apart": self.bands if self.coefficients or self.tracks_noise else 0}
 
     def of_keeping(self) -> dict[str, int]:
         """sf_frames_take, of a frame after which the network does not run."""
@@ -79,7 +85,7 @@ def second_of_sound(hearing: Hearing, device: Device, frames_per_second: float, 
     """
     table = load(variant(device))
 
-    def cycles(symbol: str, *parts: tuple[Mapping[str, int], float]) -> int | None:
+    def cycles(symbol: str, *parts: tuple[Mapping[str, float], float]) -> int | None:
         each = [(table[symbol].of(dict(counts)), times) for counts, times in parts] if symbol in table else []
         return round(sum(n * times for n, times in each)) if each and None not in dict(each) else None
 
