@@ -40,6 +40,7 @@ Ram = Annotated[
     str | None, typer.Option(help="smallest: layers around the peak run in stripes of rows.", metavar="smallest")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
+Wav = Annotated[Path | None, typer.Option(help="A recording for the listener: wav, FLAC and others.", metavar="FILE")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
 PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
 
@@ -108,6 +109,17 @@ def _array(path: Path | None) -> Any:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise ShrinkfitError(f"'{path}' cannot be read as an .npy file: {error}") from error
+
+
+def _sound(folder: Path, path: Path) -> Any:
+    """int16 [n] at the rate of a folder's listener; what had to be changed in the file is said on stderr."""
+    from shrinkfit.audio.listen import listening_of
+    from shrinkfit.audio.sound import read_sound
+
+    sound = read_sound(path, listening_of(folder).features.sample_rate_hz)
+    for note in sound.notes:
+        print(f"{path}: {note}", file=sys.stderr)
+    return sound.samples
 
 
 @app.command()
@@ -233,17 +245,24 @@ def check(
     trace: Annotated[
         bool, typer.Option("--trace", help="Compare layer by layer and name the first tensor that differs.")
     ] = False,
+    wav: Wav = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a folder, run it, compare every byte.
 
     The outputs on the host, an emulated Cortex-M4 core or a whole emulated board have to equal the simulator's.
     With --trace what every layer writes is compared, in C on the host, or in LiteRT for a .tflite file.
+    With --wav the folder's listener hears a recording: every score and every detection has to be the Python twin's.
     """
     if not folder.is_dir() and not (trace and folder.is_file()):
         raise ShrinkfitError(f"'{folder}' is no folder; expected one that `shrinkfit export` wrote")
+    if wav is not None and (trace or inputs is not None):
+        raise ShrinkfitError("--wav takes neither --inputs nor --trace: it checks the listener around the model")
     with _native_silence():
-        report = shrinkfit.check(folder, inputs=inputs, on=on, trace=trace)
+        if wav is not None:
+            report = shrinkfit.check_sound(folder, _sound(folder, wav), on)
+        else:
+            report = shrinkfit.check(folder, inputs=inputs, on=on, trace=trace)
     _finish(report, as_json)
 
 
@@ -254,11 +273,13 @@ def profile(
         Path | None, typer.Option(help=".npy with inputs, .npz for several; one random run where it is left out.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw it, into this .png file.", metavar="FILE.png")] = None,
+    wav: Wav = None,
     as_json: AsJson = False,
 ) -> None:
     """Count what an inference costs, layer by layer.
 
-    The built image runs on an emulated core: instructions, a Cortex-M4's cycles, flash by function, RAM and stack.
+    The built image runs on an emulated core: instructions, a Cortex-M4's cycles, flash by function, RAM and stack. Of a
+    folder with a listener also what a second of sound costs, of noise where no recording is given.
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise ShrinkfitError(f"--plot is '{plot}', expected a file name that ends in .png")
@@ -272,14 +293,30 @@ def profile(
             plot_profile(plot, result)
         except OSError as error:
             raise ShrinkfitError(f"--plot '{plot}' cannot be written: {error.strerror or error}") from error
+    heard, record = _listening_profile(folder, wav)
     if as_json:
-        _print_json(result.as_dict())
+        _print_json(result.as_dict() | ({} if heard is None else {"listening": heard.as_dict()}))
     else:
         from shrinkfit.report.profile import profile_report
 
         console = _console()
         console.print(profile_report(result, wide=console.width >= 100))
-    raise typer.Exit(HELD if result.held else FAILED)
+        if heard is not None:
+            from shrinkfit.report.listening import listening_report
+
+            console.print("", listening_report(heard, record), sep="\n")
+    within = heard is None or heard.stack_bytes <= record["cost"]["listen_stack_bytes"]
+    raise typer.Exit(HELD if result.held and within else FAILED)
+
+
+def _listening_profile(folder: Path, wav: Path | None) -> tuple[Any, Any]:
+    """(what was heard, what report.json says of the listener); both None for a folder without one."""
+    record = json.loads((folder / "report.json").read_text(encoding="utf-8")).get("listener")
+    if record is None and wav is None:
+        return None, None
+    from shrinkfit.audio.listen import profile_sound
+
+    return profile_sound(folder, None if wav is None else _sound(folder, wav)), record
 
 
 @app.command()

@@ -12,6 +12,7 @@ from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, is_free, roots
@@ -151,12 +152,20 @@ def priced_graph(
     model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
 ) -> Graph:
     """The graph whose cost `price` tells where layers run in one piece; arguments and errors are its own."""
+    return streamed_graph(model, optimize, streaming, frames_per_call)[0]
+
+
+def streamed_graph(
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> tuple[Graph, StreamReport | None]:
+    """The same, with what is known of a streamed one."""
     graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    if streaming:
-        graph = to_streaming(graph, frames_per_call).graph
-    return graph
+    if not streaming:
+        return graph, None
+    made = to_streaming(graph, frames_per_call)
+    return made.graph, made.report
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:

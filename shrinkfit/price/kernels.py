@@ -103,18 +103,18 @@ def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
 
 def linked_code_bytes(graph: ir.Graph, device: Device) -> int:
     """Flash of the linked image without the layers' constants: start-up, main, kernels, the model's functions."""
-    return _sizes(device).flash_bytes(_symbols(graph, device)) + _model_code_bytes(graph, device)
+    return _sizes(device).flash_bytes(linked_symbols(graph, device)) + _model_code_bytes(graph, device)
 
 
 def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
     """.data and .bss of the linked image, without the arena."""
-    return _sizes(device).ram_bytes(_symbols(graph, device))
+    return _sizes(device).ram_bytes(linked_symbols(graph, device))
 
 
 def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
     """The deepest stack below a call of the model's run function."""
     sizes = _sizes(device)
-    return run_frame_bytes(graph) + max((sizes.stack_bytes(s) for s in _symbols(graph, device)), default=0)
+    return run_frame_bytes(graph) + max((sizes.stack_bytes(s) for s in linked_symbols(graph, device)), default=0)
 
 
 def run_frame_bytes(graph: ir.Graph) -> int:
@@ -138,7 +138,8 @@ def _sizes(device: Device) -> CodeSizes:
     return load(variant(device.core, bool(device.dsp), bool(device.fpu)))
 
 
-def _symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
+def linked_symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
+    """The runtime's functions that the model's own call."""
     kernels = (kernel_for(op, graph, Choice.of(device)) for op in graph.ops)
     return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 

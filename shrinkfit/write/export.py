@@ -38,6 +38,7 @@ from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import makefile
 from shrinkfit.write.c import render
+from shrinkfit.write.extra import Around, Extra
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
@@ -57,6 +58,8 @@ _SPOKEN = {
     "energy_uj": "µJ an inference",
 }
 BUILD = "build"
+# Programs that a model without its surroundings has no use for.
+PORTS_OF_EXTRAS = ("ports/listen/",)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class ExportReport:
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
         streaming: what a streamed model computes; None for others.
+        more: lines about what was written around the model.
     """
 
     name: str
@@ -80,6 +84,7 @@ class ExportReport:
     limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
     streaming: StreamReport | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -101,7 +106,7 @@ class ExportReport:
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
         lines += [] if self.streaming is None else [str(self.streaming)]
         lines += [f"  {striping}" for striping in self.cost.stripes]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.more])
 
 
 def _figure(value: float) -> str:
@@ -121,6 +126,7 @@ def export(
     frames_per_call: int | None = None,
     ram: str | None = None,
     selftest: Any = None,
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -136,11 +142,13 @@ def export(
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
         streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
             needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
-        frames_per_call: how many, with streaming; None for the fewest that the model's strides allow.
+        frames_per_call: how many, with streaming; None for the listener's hop_frames, or the fewest that the model's
+            strides allow.
         ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
             cycles, which the report shows. None: all layers in one piece.
         selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
             as `check` takes them; a model that keeps state takes them one after the other.
+        listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
 
     Returns:
         The report, also written as report.json.
@@ -162,7 +170,7 @@ def export(
     stream = None
     if getattr(source, "streaming", False) if streaming is None else streaming:
         frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
-        made = to_streaming(graph, frames_per_call, calibration)
+        made = to_streaming(graph, frames_per_call or getattr(listener, "hop_frames", None), calibration)
         graph, stream = made.graph, made.report
     cut, stripes = with_ram(graph, device, ram)
     return write_folder(
@@ -178,6 +186,7 @@ def export(
         uncut=graph,
         stripes=stripes,
         selftest=selftest,
+        listener=listener,
     )
 
 
@@ -205,6 +214,7 @@ def write_folder(
     uncut: Graph | None = None,
     stripes: tuple[Striping, ...] = (),
     selftest: Any = None,
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
@@ -216,9 +226,11 @@ def write_folder(
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
+    labels = listener.labels_of(graph) if listener is not None and labels is None else labels
     model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
     cost = price_graph(graph, part, stripes)
-    files = _files(model, part, cost)
+    extra = None if listener is None else listener.extra(model, part, cost)
+    files = _files(model, part, cost, extra)
     tflite, missing = _tflite(graph if uncut is None else uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
@@ -227,11 +239,13 @@ def write_folder(
     details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
     details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
+    details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
     details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
     files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, limits, details, stream)
+    more = () if extra is None else extra.lines
+    return ExportReport(name, place, part.name, cost, limits, details, stream, more)
 
 
 def format_version() -> int:
@@ -288,18 +302,20 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
     return tuple(layers)
 
 
-def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
+def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dict[str, bytes]:
     """Relative path -> content, of everything but the report and the .tflite."""
-    texts = render(model)
-    needed = {source for layer in model.layers for source in layer.kernel.sources}
+    texts, extra = render(model), extra or Extra({}, (), "", {})
+    needed = {source for layer in model.layers for source in layer.kernel.sources} | set(extra.runtime)
     needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
     headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
     files = {file: (runtime / file).read_bytes() for file in headers + needed}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
-    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    return files | {file: text.encode() for file, text in texts.items()}
+    if not extra.files:
+        files = {file: content for file, content in files.items() if not file.startswith(PORTS_OF_EXTRAS)}
+    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes) + extra.makefile
+    return files | {file: text.encode() for file, text in texts.items()} | extra.files
 
 
 def _tflite(graph: Graph) -> tuple[bytes | None, str]:
