@@ -5,7 +5,8 @@
     python benchmarks/features.py --clips ../shared/speech_commands     # besides: C against Python on 1,000 clips
 
 Exits with status 1 where a promise is missed: under 1.2 M cycles per second, 12 KB of code and tables and 4 KB of RAM
-for the first row, every byte equal, 10,000 clips of a second in under 60 s of two processors.
+for the first row, every byte equal, 10,000 clips of a second in under 120 s of processor time, which two processors
+that do nothing else give in 60 s.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ PROMISED = next(iter(SETTINGS))
 MOST_CYCLES, MOST_FLASH, MOST_RAM = 1_200_000, 12 * 1024, 4 * 1024
 CORES = {"cortex-m4": Target("cortex-m4", fpu=False), "cortex-m3": Target("cortex-m3", fpu=False)}
 COUNTED_FRAMES = 12  # an even number: where there is room for one hop more samples move every second time
-CLIPS, TIMED_CLIPS, MOST_SECONDS = 1_000, 500, 60
+CLIPS, TIMED_CLIPS, MOST_SECONDS = 1_000, 500, 120
 
 
 def on_core(config: FeatureConfig, target: Target) -> tuple[OnCore, float]:
@@ -71,14 +72,15 @@ def cost_table() -> tuple[Table, list[str]]:
     return table, missed
 
 
-def seconds_for_10_000() -> float:
-    """Of the twin in Python, for clips of a second, on all processors that there are."""
+def seconds_for_10_000() -> tuple[float, float]:
+    """Of the twin in Python, for clips of a second: on the clock, and of processors."""
     clips = np.random.default_rng(1).normal(0, 3000, (TIMED_CLIPS, 16_000)).astype(np.int16)
     config = FeatureConfig(**SETTINGS[PROMISED])
     features(clips[:8], config)
-    started = time.perf_counter()
+    clock, processor = time.perf_counter(), time.process_time()
     features(clips, config)
-    return (time.perf_counter() - started) * 10_000 / TIMED_CLIPS
+    spent = (time.perf_counter() - clock, time.process_time() - processor)
+    return tuple(seconds * 10_000 / TIMED_CLIPS for seconds in spent)
 
 
 def compare_clips(folder: Path) -> int:
@@ -97,9 +99,9 @@ def main() -> int:
     console = Console(width=120)
     table, missed = cost_table()
     console.print(table)
-    seconds = seconds_for_10_000()
-    console.print(f"10,000 clips of a second in Python: {seconds:.1f} s")
-    missed += ["10,000 clips in Python"] if seconds > MOST_SECONDS else []
+    clock, processor = seconds_for_10_000()
+    console.print(f"10,000 clips of a second in Python: {clock:.1f} s, {processor:.1f} s of processor time")
+    missed += ["10,000 clips in Python"] if processor > MOST_SECONDS else []
     if args.clips:
         different = compare_clips(args.clips)
         console.print(f"{CLIPS:,} recordings, emulated Cortex-M4 against Python: {different} bytes differ")
