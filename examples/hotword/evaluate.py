@@ -13,7 +13,6 @@ from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.features import AudioError, FeatureConfig, log_mel
 from shrinkfit.audio.spoken import sounds
 from shrinkfit.check.exported import Exported
-from shrinkfit.graph.simulate import dequantize
 
 FALSE_ACCEPTS = (0.01, 0.005, 0.001)
 HOP_SAMPLES = 1_280  # a longer recording is listened to in windows of a second, this far apart
@@ -83,7 +82,7 @@ def score_clips(firmware, clips, hotwords, title):
         ran = shrinkfit.check(firmware, inputs=log_mel(every[start : start + CLIPS_AT_ONCE], config))
         if ran.differences:
             raise AudioError(f"{firmware} differs from its simulator in {ran.differences} bytes: export it again")
-        outputs = dequantize(tensor, ran.outputs).reshape(len(ran.outputs), -1)
+        outputs = (ran.outputs.reshape(len(ran.outputs), -1).astype(float) - tensor.zero_point) * tensor.scale
         scores.append(outputs[:, :hotwords].max(axis=1))
     best = np.zeros(len(cut))
     np.maximum.at(best, owner, np.concatenate(scores))

@@ -42,8 +42,8 @@ QUICK = {"steps": 25, "baseline": 8, "tuning": 4, "fit": 8, "clips": 1_500}
 SYNTHETIC_CLIPS = 9_000
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 CYCLE_CLIPS = 4  # cycles hardly depend on what was said
-WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only. It misses about one real voice \
-in five, more in noise. What helps most, in this order:
+WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only. It misses about one \
+real voice in five, more in noise. What helps most, in this order:
   1. 50 recordings of the hotword by as many people as you can find, where it will be used: --positives FOLDER
   2. ten minutes of the noise there, without the hotword: --noise FOLDER
   3. a few hundred recordings of other words and of talk, above all what it mistakes for the hotword: --negatives FOLDER
@@ -166,7 +166,7 @@ def fit_to_device(model, speech, args):
     Of the epochs that fit, the one that hears most at FALSE_ACCEPTS is kept.
     """
     console.rule(f"Fitting it to {DEVICE}")
-    teacher = keras.models.clone_model(model)
+    teacher = build_model(FRAMES, speech.scenes.config.bands, len(speech.labels))
     teacher.set_weights(model.get_weights())
     batches = SceneBatches(speech.scenes, len(speech.labels), args.steps, seed=args.seed + 1, teacher=teacher)
     compile_model(model, args.steps * args.epochs, 1e-3, len(args.hotwords))

@@ -48,6 +48,7 @@ def smoothed(labels, classes):
     return np.eye(classes, dtype="float32")[labels] * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
 
 
+@keras.saving.register_keras_serializable("hotword")
 class Recall(keras.metrics.Metric):
     """Share of the hotwords that are heard when FALSE_ACCEPTS of everything else is taken for one.
 
@@ -57,10 +58,13 @@ class Recall(keras.metrics.Metric):
 
     BINS = 1024
 
-    def __init__(self, hotwords, name="recall"):
-        super().__init__(name=name)
+    def __init__(self, hotwords, name="recall", **others):
+        super().__init__(name=name, **others)
         self.hotwords = hotwords
         self.counts = self.add_weight(shape=(2, self.BINS), initializer="zeros", name="counts")
+
+    def get_config(self):
+        return {**super().get_config(), "hotwords": self.hotwords}
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Count scores: of the right hotword where one is said, of the likeliest one where none is."""
