@@ -26,7 +26,8 @@ ACCENTS = (
     *("en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
 )
 FLITE_SHARE = 0.4  # a few people's voices only, but of another kind than espeak-ng's formants
-RANDOM_VOICES = 400
+RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
+ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
 PEAK = 20_000
 
@@ -97,27 +98,35 @@ def draw_utterance(
 
 def random_voice_names() -> list[str]:
     """What `random_voices` makes."""
-    return [f"random{i}" for i in range(RANDOM_VOICES)]
+    return [f"{RANDOM}{i}" for i in range(RANDOM_VOICES)]
 
 
 @contextmanager
 def random_voices() -> Iterator[Path]:
-    """A folder for espeak-ng's --path with its own data and RANDOM_VOICES random voices beside its variants."""
+    """A folder of folders for espeak-ng's --path, with its own English data and VOICES_A_FOLDER random voices each.
+
+    espeak-ng 1.51 knows 349 voices at most, falls back to its default voice behind that, and reads them all each time.
+    """
     version = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True).stdout
     data = Path(version.partition("Data at:")[2].strip())
-    if not (data / "voices" / "!v").is_dir():
-        raise AudioError(f"espeak-ng's voices are not where it says, in '{data}'; expected a folder voices/!v there")
+    languages = [*data.glob("lang/*/en*"), *data.glob("voices/en*")]
+    if not languages or not (data / "en_dict").is_file():
+        raise AudioError(f"espeak-ng's English voice is not where it says, in '{data}'; expected lang/gmw/en there")
     with tempfile.TemporaryDirectory(prefix="shrinkfit-voices-") as home:
-        base = Path(home) / "espeak-ng-data"
-        own = base / "voices" / "!v"
-        own.mkdir(parents=True)
-        for source in (data, data / "voices", data / "voices" / "!v"):
-            for path in source.iterdir():
-                if path.name not in ("voices", "!v"):
-                    (base / path.relative_to(data)).symlink_to(path)
         for number, name in enumerate(random_voice_names()):
-            (own / name).write_text(_random_voice(name, np.random.default_rng(number)))
+            base = _folder_of(name, Path(home)) / "espeak-ng-data"
+            if not base.is_dir():
+                (base / "voices" / "!v").mkdir(parents=True)
+                for path in [*(data / part for part in ENGLISH_DATA), *languages]:
+                    link = base / path.relative_to(data)
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(path)
+            (base / "voices" / "!v" / name).write_text(_random_voice(name, np.random.default_rng(number)))
         yield Path(home)
+
+
+def _folder_of(voice: str, home: Path) -> Path:
+    return home / str(int(voice.removeprefix(RANDOM)) // VOICES_A_FOLDER)
 
 
 def _random_voice(name: str, rng: np.random.Generator) -> str:
@@ -184,7 +193,7 @@ def _command(u: Utterance, home: Path | None) -> list[str]:
         ]
         settings = [part for option in options for part in ("--setf", option)]
         return ["flite", "-voice", u.voice.removeprefix("flite:"), *settings, "-t", u.text, "-o", "/dev/stdout"]
-    path = [] if home is None else [f"--path={home}"]
+    path = [f"--path={_folder_of(u.voice, home)}"] if home is not None and u.voice.startswith(RANDOM) else []
     settings = ["-v", f"{u.accent}+{u.voice}", "-s", str(u.words_per_minute), "-p", str(u.pitch)]
     return ["espeak-ng", *path, *settings, "--stdout", u.text]
 
