@@ -37,9 +37,9 @@ HERE = Path(__file__).parent
 DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
-BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 60, 8, 24
-QUICK = {"steps": 25, "baseline": 8, "tuning": 4, "fit": 8, "clips": 1_500}
-SYNTHETIC_CLIPS = 9_000
+BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 120, 12, 20
+QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000}
+SYNTHETIC_CLIPS = 10_000
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 CYCLE_CLIPS = 4  # cycles hardly depend on what was said
 WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only. It misses about one \
@@ -104,13 +104,14 @@ def parse_arguments(argv):
     add("--cache", default="build/speech", help="where synthetic speech is kept, and what was learned from it alone")
     add("--clips", type=int, default=SYNTHETIC_CLIPS, help="how many to synthesize (%(default)s)")
     add("--epochs", type=int, default=FIT_EPOCHS, help="of the fit (%(default)s)")
+    add("--steps", type=int, default=STEPS, help="batches of an epoch (%(default)s)")
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
     args.hotwords = [word.strip() for word in args.hotwords.split(",") if word.strip()]
-    args.steps, args.baseline_epochs, args.tuning_epochs = STEPS, BASELINE_EPOCHS, TUNING_EPOCHS
+    args.baseline_epochs, args.tuning_epochs = BASELINE_EPOCHS, TUNING_EPOCHS
     if args.quick:
-        args.steps, args.baseline_epochs, args.tuning_epochs = QUICK["steps"], QUICK["baseline"], QUICK["tuning"]
+        args.baseline_epochs, args.tuning_epochs = QUICK["baseline"], QUICK["tuning"]
         args.epochs, args.clips = min(args.epochs, QUICK["fit"]), min(args.clips, QUICK["clips"])
     return args
 
@@ -126,7 +127,7 @@ def get_speech(args):
         recorded = with_recordings(speech, spoken, noise, args.positives, args.negatives, args.seed)
     # What is learned from synthetic speech is the same whatever recordings come later.
     code = [(HERE / name).read_text() for name in ("model.py", "recipe.py", "speech.py")]
-    key = digest(code, args.hotwords, args.clips, args.seed, args.quick, args.noise, keras.__version__)
+    key = digest(code, args.hotwords, args.clips, args.seed, args.quick, args.steps, args.noise, keras.__version__)
     cached = Path(args.cache) / f"baseline-{key}.keras"
     if cached.is_file():
         console.print(f"the float baseline is in the cache: {cached}", soft_wrap=True)
