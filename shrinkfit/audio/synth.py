@@ -109,16 +109,17 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
             words that sound like the halves.
         far: all other words.
     """
-    wanted = [sounds for (sounds,) in (phonemes(word) for word in hotwords)]
     spoken = dict(zip(WORDS, phonemes(*WORDS), strict=True))
-    distance = {word: min(_distance(sounds, w) for w in wanted) for word, sounds in spoken.items()}
-    ranked = sorted((word for word in WORDS if distance[word] > 0), key=lambda word: (distance[word], word))
-    near = ranked[:NEAR_WORDS]
+    wanted = [sounds for (sounds,) in (phonemes(word) for word in hotwords)]
+    others = [word for word in WORDS if min(_distance(spoken[word], sounds) for sounds in wanted) > 0]
+    near, more = {}, []  # a dictionary keeps the order, and each word once
     for sounds in wanted:
+        ranked = sorted(others, key=lambda word: (_distance(spoken[word], sounds), word))
+        near.update(dict.fromkeys(ranked[:NEAR_WORDS]))
         if len(sounds) >= 4:
             halves = sounds[: len(sounds) // 2], sounds[len(sounds) // 2 :]
-            near += [f"[[{''.join(half)}]]" for half in halves] + _near_phrases(halves, sounds, spoken, ranked)
-    return near, ranked[NEAR_WORDS:]
+            more += [f"[[{''.join(half)}]]" for half in halves] + _near_phrases(halves, sounds, spoken, others)
+    return [*near, *more], [word for word in others if word not in near]
 
 
 def _near_phrases(halves, whole: list[str], spoken: dict[str, list[str]], words: list[str]) -> list[str]:
