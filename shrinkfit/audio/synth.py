@@ -35,6 +35,7 @@ FEWEST_CLIPS = 200
 FEWEST_SILENCES = 60  # so that each split gets some
 NEAR_SHARE = 0.35  # of the single words that are no hotword
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
+SAME_BELOW = 0.25  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 6
 CROWD_WORDS = 500
 
@@ -126,7 +127,7 @@ def _near_phrases(halves, whole: list[str], spoken: dict[str, list[str]], words:
     first, second = (
         sorted(words, key=lambda word: (_distance(spoken[word], half), word))[:NEAR_HALVES] for half in halves
     )
-    pairs = [(a, b) for a in first for b in second if _distance(spoken[a] + spoken[b], whole) > 0]
+    pairs = [(a, b) for a in first for b in second if _distance(spoken[a] + spoken[b], whole) >= SAME_BELOW]
     pairs.sort(key=lambda pair: (_distance(spoken[pair[0]] + spoken[pair[1]], whole), pair))
     return [" ".join(pair) for pair in pairs[:NEAR_PHRASES]]
 
