@@ -10,8 +10,8 @@ from rich.progress import track
 import shrinkfit
 from shrinkfit.audio.augment import mix_noise
 from shrinkfit.audio.dataset import fit_length
-from shrinkfit.audio.features import AudioError, FeatureConfig, log_mel
-from shrinkfit.audio.spoken import sounds
+from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
+from shrinkfit.audio.sound import read_folder
 from shrinkfit.check.exported import Exported
 
 FALSE_ACCEPTS = (0.01, 0.005, 0.001)
@@ -34,10 +34,10 @@ def evaluate(out, positives, negatives, noise=None, snr_db=10.0, seed=0):
         raise AudioError(f"'{out}' has no report.json; expected what a run of hotword.py left there")
     report = json.loads(report.read_text())
     rng = np.random.default_rng(seed)
-    noises = [sound for sound in sounds(noise)[1] if len(sound)] if noise else []
+    noises = [sound for sound in read_folder(noise).samples if len(sound)] if noise else []
     scores = []
     for folder in (positives, negatives):
-        clips = [noisy(clip, noises, snr_db, rng) for clip in sounds(folder)[1]]
+        clips = [noisy(clip, noises, snr_db, rng) for clip in read_folder(folder).samples]
         scores.append(score_clips(Path(out) / "firmware", clips, len(report["hotwords"]), folder))
     rows = []
     for share in FALSE_ACCEPTS:
@@ -79,7 +79,7 @@ def score_clips(firmware, clips, hotwords, title):
     graph = Exported.read(firmware).graph()
     tensor = graph.tensors[graph.outputs[0]]
     for start in track(range(0, len(every), CLIPS_AT_ONCE), f"Listening to {title}"):
-        ran = shrinkfit.check(firmware, inputs=log_mel(every[start : start + CLIPS_AT_ONCE], config))
+        ran = shrinkfit.check(firmware, inputs=as_float(features(every[start : start + CLIPS_AT_ONCE], config)))
         if ran.differences:
             raise AudioError(f"{firmware} differs from its simulator in {ran.differences} bytes: export it again")
         outputs = (ran.outputs.reshape(len(ran.outputs), -1).astype(float) - tensor.zero_point) * tensor.scale

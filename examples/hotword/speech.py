@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.audio.dataset import SILENCE, UNKNOWN, class_labels, load, split_of
-from shrinkfit.audio.features import AudioError, FeatureConfig, log_mel
+from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, load, split_of
+from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
+from shrinkfit.audio.sound import read_folder
 from shrinkfit.audio.spoken import (
     NOT_A_WORD,
     Spoken,
@@ -19,7 +20,6 @@ from shrinkfit.audio.spoken import (
     read_recordings,
     read_synthesized,
     render,
-    sounds,
 )
 from shrinkfit.audio.synth import synthesize
 
@@ -71,7 +71,7 @@ def from_folder(folder, hotwords, seed, quick):
     silence = [clip for clip, label in zip(data.train.samples, data.train.labels, strict=True) if label > len(hotwords)]
     noise = noise_levels([*data.noise, *silence])
     scenes = Scenes([voices], noise, len(hotwords), FRAMES, mix=SceneMix(hotwords=0.75), config=CONFIG)
-    judged = [(log_mel(clips.samples, CONFIG), clips.labels) for clips in (data.validation, data.test)]
+    judged = [(as_float(features(clips.samples, CONFIG)), clips.labels) for clips in (data.validation, data.test)]
     sources = f"{folder}: {len(data.train):,} clips to learn from, {len(data.test):,} to be judged by"
     return Speech(data.labels, scenes, *judged, words=0, recorded=True, sources=sources)
 
@@ -82,8 +82,8 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
     said = read_synthesized(folder, hotwords)
     apart = np.array([split_of(speaker, 8, 0) == "validation" for speaker in said.speakers])
     words = sorted(set(said.words) - {NOT_A_WORD})
-    noise = noise_levels(read_noise(folder))
-    own = noise_levels(sounds(noise_folder)[1]) if noise_folder else []
+    noise = noise_levels(read_folder(Path(folder) / NOISE_FOLDER).samples)
+    own = noise_levels(read_folder(noise_folder).samples) if noise_folder else []
     noise += own * max(1, len(noise) // max(1, len(own)))  # half of all noise
     copies = 1 if quick else COPIES["synthetic"]
     parts = []
@@ -125,11 +125,6 @@ def recordings_of(folder, hotwords):
     if missing:
         raise AudioError(f"'{folder}' has no folder for {', '.join(missing)}; expected one for each hotword")
     return merged([read_recordings(Path(folder) / word, i, word) for i, word in enumerate(hotwords)])
-
-
-def read_noise(folder):
-    """The noise that was made along with the speech."""
-    return sounds(Path(folder) / "_background_noise_")[1]
 
 
 def noise_levels(sounds_of):

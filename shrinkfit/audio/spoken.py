@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ import numpy as np
 from shrinkfit.audio.dataset import (
     SAMPLE_RATE_HZ,
     UNKNOWN_FOLDER,
-    read_wav,
     speaker_of,
 )
-from shrinkfit.audio.features import AudioError, FeatureConfig, log_mel
+from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.rooms import recorded, room_response
+from shrinkfit.audio.sound import read_folder, read_sound
 
 SPACE_SAMPLES = 25_920  # what is said and what is around it: 1.6 s, so that a window of a second can move about
 ROOMS = 300
@@ -77,35 +77,29 @@ def read_synthesized(folder: str | Path, hotwords: list[str]) -> Spoken:
     if not entries:
         raise AudioError(f"'{folder}' holds no synthesized speech; expected folders {hotwords} and {UNKNOWN_FOLDER}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        samples = tuple(pool.map(lambda entry: read_wav(entry[0]), entries))
+        samples = tuple(pool.map(lambda entry: read_sound(entry[0]).samples, entries))
     speakers = tuple(speaker_of(path) for path, _, _ in entries)
     return Spoken(samples, np.array([label for _, label, _ in entries]), tuple(e[2] for e in entries), speakers)
 
 
-def read_recordings(folder: str | Path, label: int, word: str = NOT_A_WORD) -> Spoken:
+def read_recordings(
+    folder: str | Path, label: int, word: str = NOT_A_WORD, tell: Callable[[str], None] = print
+) -> Spoken:
     """Read all sound files below a folder of recordings, each cut to what is said in it and some room around it.
 
     Args:
         label: index into the hotwords, or their count for what is none.
         word: what is said, where it is the same everywhere.
+        tell: called with what had to be changed, and which files were left out.
     Raises:
         AudioError: there is no such folder, or nothing in it.
     """
-    paths, samples = sounds(folder)
-    cut = tuple(cut_to_speech(clip) for clip in samples)
+    read = read_folder(folder)
+    for note in read.notes:
+        tell(note)
+    cut = tuple(cut_to_speech(clip) for clip in read.samples)
     count = len(cut)
-    return Spoken(cut, np.full(count, label), (word,) * count, tuple(speaker_of(path) for path in paths))
-
-
-def sounds(folder: str | Path) -> tuple[list[Path], list[np.ndarray]]:
-    """Paths and int16 samples of the sound files below a folder, in the order of their paths."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise AudioError(f"'{folder}' is no folder; expected one with sound files")
-    paths = sorted(folder.rglob("*.wav"))
-    if not paths:
-        raise AudioError(f"'{folder}' has no sound file; expected .wav files in it or in folders below it")
-    return paths, [read_wav(path) for path in paths]
+    return Spoken(cut, np.full(count, label), (word,) * count, tuple(speaker_of(path) for path in read.paths))
 
 
 def cut_to_speech(clip: np.ndarray, length: int = SPACE_SAMPLES) -> np.ndarray:
@@ -180,13 +174,13 @@ def levels(clips: np.ndarray, config: FeatureConfig | None = None) -> np.ndarray
         float16 [n, frames, bands].
     """
     config = config or FeatureConfig()
-    return from_features(log_mel(clips, config), config).astype(np.float16)
+    return from_features(as_float(features(clips, config, threads=1)), config).astype(np.float16)
 
 
-def from_features(features: np.ndarray, config: FeatureConfig) -> np.ndarray:
+def from_features(values: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """Levels in log2 of features in [-1, 1]."""
     half = (config.ceiling_log2 - config.floor_log2) / 2
-    return (features + np.float32(1)) * np.float32(half) + np.float32(config.floor_log2)
+    return (values + np.float32(1)) * np.float32(half) + np.float32(config.floor_log2)
 
 
 def to_features(levels: np.ndarray, config: FeatureConfig) -> np.ndarray:
