@@ -106,7 +106,7 @@ def test_recordings_are_cut_around_what_is_said(start, length):
     assert abs((loud[0] + loud[-1]) / 2 - len(cut) / 2) < 800
 
 
-@pytest.mark.parametrize(("name", "says"), [("nowhere", "is no folder"), ("empty", "no sound file")])
+@pytest.mark.parametrize(("name", "says"), [("nowhere", "is no folder"), ("empty", "no usable sound file")])
 def test_a_folder_without_recordings_is_refused(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AudioError, match=says):
