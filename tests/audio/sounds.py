@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shrinkfit.audio.dataset import fit_length, read_wav
+from shrinkfit.audio.dataset import fit_length
+from shrinkfit.audio.sound import read_sound
 
 SHARED = Path(os.environ.get("SHRINKFIT_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
@@ -55,4 +56,4 @@ def speech(count):
         pytest.skip("needs recordings in ../shared/speech_commands, or in SHRINKFIT_SHARED")
     words = [sorted(word.glob("*.wav")) for word in sorted(folder.iterdir()) if word.is_dir()]
     files = [word[i] for i in range(max(map(len, words))) for word in words if i < len(word)]
-    return np.stack([fit_length(read_wav(path)) for path in files[:count]])
+    return np.stack([fit_length(read_sound(path).samples) for path in files[:count]])
