@@ -20,9 +20,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from shrinkfit.audio.dataset import fit_length, read_wav
+from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.features import FeatureConfig, features
 from shrinkfit.audio.on_core import OnCore, run_on_core
+from shrinkfit.audio.sound import read_sound
 from shrinkfit.check.build import Target
 
 SETTINGS = {
@@ -87,7 +88,7 @@ def compare_clips(folder: Path) -> int:
     """Bytes that differ between the C on the emulated core and Python, over CLIPS recordings in one stream."""
     files = sorted(folder.glob("*/*.wav"))
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, CLIPS).astype(int)]
-    sound = np.concatenate([fit_length(read_wav(path)) for path in chosen])
+    sound = np.concatenate([fit_length(read_sound(path).samples) for path in chosen])
     config = FeatureConfig(**SETTINGS[PROMISED])
     return int(np.sum(run_on_core(sound, config, CORES["cortex-m4"]).frames != features(sound, config)))
 

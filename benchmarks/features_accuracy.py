@@ -23,8 +23,9 @@ from keras import layers
 from rich.console import Console
 from rich.table import Table
 
-from shrinkfit.audio.dataset import fit_length, read_wav, speaker_of
+from shrinkfit.audio.dataset import fit_length, speaker_of
 from shrinkfit.audio.features import FeatureConfig, as_float, features
+from shrinkfit.audio.sound import read_sound
 from shrinkfit.audio.tables import mel_edges
 
 WINDOW_HOP = {"window_samples": 400, "hop_samples": 320}
@@ -63,7 +64,7 @@ def load(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Samples int16 [n, 16000], classes, folds; a speaker's clips share a fold."""
     words = sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "_background_noise_")
     files = [(label, path) for label, word in enumerate(words) for path in sorted(word.glob("*.wav"))]
-    samples = np.stack([fit_length(read_wav(path)) for _, path in files])
+    samples = np.stack([fit_length(read_sound(path).samples) for _, path in files])
     digests = [hashlib.sha1(speaker_of(path).encode()).digest()[0] for _, path in files]
     return samples, np.array([label for label, _ in files]), np.array(digests)
 
