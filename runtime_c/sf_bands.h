@@ -81,8 +81,11 @@ SF_NOINLINE static void sf_find_even(const sf_features *f, const sf_stretch *s,
     const uint16_t *w = s->weights;
     const int32_t *l = f->levels;
     int8_t *out = bands->frame;
-    const int8_t *const end = bands->frame + f->bands;
-    const int32_t offset = f->offset - bands->shifted * f->gain;
+    /* offset, gain, and where the frame ends */
+    uint32_t line[3];
+    line[0] = (uint32_t)(f->offset - bands->shifted * f->gain);
+    line[1] = (uint32_t)f->gain;
+    line[2] = (uint32_t)(uintptr_t)(bands->frame + f->bands);
     uint32_t lo, hi, whole, n, t, v;
     __asm volatile(
         "1:\n\t"
@@ -106,43 +109,43 @@ SF_NOINLINE static void sf_find_even(const sf_features *f, const sf_stretch *s,
         "(25f - 4b) / 2, (26f - 4b) / 2, (27f - 4b) / 2, (28f - 4b) / 2\n\t"
         ".balign 2\n\t"
         "28:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "27:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "26:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "25:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "24:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "23:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "22:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "21:\n\t"
-        "ldr.w %[t], [%[p]], #8\n\t"
-        "ldrh.w %[v], [%[w]], #2\n\t"
+        "ldr %[t], [%[p]], #8\n\t"
+        "ldrh %[v], [%[w]], #2\n\t"
         "umlal %[lo], %[hi], %[t], %[v]\n\t"
         "add.w %[whole], %[whole], %[t]\n\t"
         "20:\n\t"
@@ -156,19 +159,20 @@ SF_NOINLINE static void sf_find_even(const sf_features *f, const sf_stretch *s,
         "ubfx %[whole], %[whole], #23, #8\n\t"
         "ldrh %[whole], [%[log], %[whole], lsl #1]\n\t"
         "ldr %[t], [%[l]], #4\n\t"
-        "ldr %[lo], %[offset]\n\t"
+        "ldr %[lo], [%[line]]\n\t"
+        "ldr %[hi], [%[line], #4]\n\t"
         "rsb %[n], %[n], #31\n\t"
         "add %[whole], %[whole], %[n], lsl #10\n\t"
         "add %[whole], %[whole], %[t]\n\t"
-        "mla %[whole], %[whole], %[gain], %[lo]\n\t"
+        "mla %[whole], %[whole], %[hi], %[lo]\n\t"
         "ssat %[whole], #8, %[whole], asr #20\n\t"
         "strb %[whole], [%[out]], #1\n\t"
-        "ldr %[t], %[end]\n\t"
+        "ldr %[t], [%[line], #8]\n\t"
         "cmp %[out], %[t]\n\t"
         "bne 1b\n\t"
         : [p] "+r"(p), [w] "+r"(w), [l] "+r"(l), [out] "+r"(out), [rise] "+r"(rise), [lo] "=&r"(lo),
           [hi] "=&r"(hi), [whole] "=&r"(whole), [n] "=&r"(n), [t] "=&r"(t), [v] "=&r"(v)
-        : [log] "r"(f->log2), [gain] "r"(f->gain), [offset] "m"(offset), [end] "m"(end)
+        : [log] "r"(f->log2), [line] "r"(line)
         : "memory", "cc");
 }
 

@@ -23,19 +23,20 @@ def power_spectrum(v: np.ndarray, t: Tables) -> np.ndarray:
         v: int32 [fft_size, frames], windowed, within +-2^14.
         t: tables of the config.
     Returns:
-        int32 [fft_size / 2 + 1, frames], |DFT(v) * 4 / fft_size|^2.
+        int32 [fft_size / 2 + 1, frames], |DFT(v) * 4 / fft_size|^2; 0 for bins that the config does not use.
     """
-    re, im = _first_pass(v, t.first)
+    sequences = range(0, 4, t.bin_step)
+    re, im = _first_pass(v, t.first, sequences)
     re, im = re[:, None], im[:, None]  # [sequence, blocks, points, frames]
     for twiddles in t.passes:
         re, im = _split(re, 8), _split(im, 8)
         re, im = _radix8(re, im, halve_first=True)
         re, im = _twiddled(re, im, twiddles)
-        re, im = (x.reshape(4, -1, *x.shape[3:]) for x in (re, im))
+        re, im = (x.reshape(len(x), -1, *x.shape[3:]) for x in (re, im))
     re, im = _split(re, t.last), _split(im, t.last)
     re, im = _LAST[t.last](re, im)
     re, im = (_in_order(x[:, :, :, 0], len(t.passes)) for x in (re, im))
-    return _powers(re, im, t.split, len(v))
+    return _powers(re, im, t.split, len(v), sequences)
 
 
 def _half(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -63,22 +64,26 @@ def _times(re, im, c, s) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
-def _first_pass(v: np.ndarray, twiddles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Real radix-8 pass: four complex sequences of fft_size / 8 points, [4, points, frames].
+def _first_pass(v: np.ndarray, twiddles: np.ndarray, sequences: range) -> tuple[np.ndarray, np.ndarray]:
+    """Real radix-8 pass: complex sequences of fft_size / 8 points, [len(sequences), points, frames].
 
     The first is the real sequence of the bins 4 t, two points of it in each complex one; sequence q has bins 8 r + q.
     """
     x = v.reshape(8, len(v) // 8, -1)
     s = _half(x[:4], x[4:])
-    d0, d2 = _half_less(x[0], x[4]), _half_less(x[2], x[6])
-    d1, d3 = x[1] - x[5], x[3] - x[7]
-    e = ((d1 - d3) * SQRT_HALF + ROUND) >> 16
-    f = ((d1 + d3) * SQRT_HALF + ROUND) >> 16
     real = np.concatenate([_half(s[0], s[2]), _half(s[1], s[3])])
-    re, im = np.stack([d0 + e, s[0] - s[2], d0 - e]), np.stack([d2 + f, s[1] - s[3], f - d2])
-    c, s = (twiddles[:, :, part].T[:, :, None].astype(np.int32) for part in (0, 1))
-    re, im = _times(re, im, c, s)
-    return np.concatenate([real[None, 0::2], re]), np.concatenate([real[None, 1::2], im])
+    points = {2: (s[0] - s[2], s[1] - s[3])}
+    if 1 in sequences:
+        d0, d2 = _half_less(x[0], x[4]), _half_less(x[2], x[6])
+        d1, d3 = x[1] - x[5], x[3] - x[7]
+        e = ((d1 - d3) * SQRT_HALF + ROUND) >> 16
+        f = ((d1 + d3) * SQRT_HALF + ROUND) >> 16
+        points |= {1: (d0 + e, d2 + f), 3: (d0 - e, f - d2)}
+    parts = [(real[0::2], real[1::2])]
+    for q in sequences[1:]:
+        c, s = (twiddles[:, q - 1, part, None].astype(np.int32) for part in (0, 1))
+        parts.append(_times(*points[q], c, s))
+    return tuple(np.stack(part) for part in zip(*parts, strict=True))
 
 
 def _split(x: np.ndarray, radix: int) -> np.ndarray:
@@ -142,18 +147,18 @@ _LAST = {2: _last2, 4: _last4, 8: _last8}
 
 
 def _in_order(x: np.ndarray, passes: int) -> np.ndarray:
-    """[4, blocks, radix, frames], blocks with the passes' digits, the last fastest -> [4, points, frames]."""
-    blocks = x.reshape(4, *[8] * passes, x.shape[2], x.shape[3])
+    """[n, blocks, radix, frames], blocks with the passes' digits, the last fastest -> [n, points, frames]."""
+    blocks = x.reshape(len(x), *[8] * passes, x.shape[2], x.shape[3])
     axes = (0, *range(passes + 1, 0, -1), passes + 2)
-    return blocks.transpose(axes).reshape(4, -1, x.shape[3])
+    return blocks.transpose(axes).reshape(len(x), -1, x.shape[3])
 
 
-def _powers(re, im, split: np.ndarray, size: int) -> np.ndarray:
+def _powers(re, im, split: np.ndarray, size: int, sequences: range) -> np.ndarray:
     points = size // 8
-    power = np.empty((size // 2 + 1, re.shape[-1]), np.int32)
-    for q in (1, 2, 3):
-        squares = re[q] * re[q]
-        squares += im[q] * im[q]
+    power = np.zeros((size // 2 + 1, re.shape[-1]), np.int32)
+    for i, q in enumerate(sequences[1:], 1):
+        squares = re[i] * re[i]
+        squares += im[i] * im[i]
         power[q::8] = squares[: points // 2]
         power[8 - q :: 8] = squares[: points // 2 - 1 : -1]
     power[0::4][points // 2 :], power[0::4][: points // 2 + 1] = _real_bins(re[0], im[0], split)

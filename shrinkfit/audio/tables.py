@@ -30,6 +30,7 @@ class Tables:
         passes: for each further radix-8 pass over n * 8 points int16 [n, 7, 2], of 2 pi j q / (8 n), q = 1 .. 7.
         last: radix of the pass behind them: 2, 4 or 8.
         split: int16 [fft_size / 16 + 1, 2], sin and -cos of 8 pi t / fft_size.
+        bin_step: from one bin that is used to the next, 1 or 2.
         bins: int [sum of counts], those that the bands are made of, one after the other.
         counts: uint16 [bands + 1], bins taken from one band edge to the next.
         weights: uint16 [sum of counts], Q16, how much of a bin belongs to the band whose middle is the next edge.
@@ -49,6 +50,7 @@ class Tables:
     passes: tuple[np.ndarray, ...]
     last: int
     split: np.ndarray
+    bin_step: int
     bins: np.ndarray
     counts: np.ndarray
     weights: np.ndarray
@@ -85,6 +87,7 @@ def tables(config: FeatureConfig) -> Tables:
         passes=passes,
         last=last,
         split=_q15(np.stack([np.sin(theta), -np.cos(theta)], -1)),
+        bin_step=config.bin_step,
         bins=bins,
         counts=counts,
         weights=weights,

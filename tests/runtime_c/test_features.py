@@ -18,13 +18,15 @@ SETTINGS = {
     "gaps": {"window_samples": 101, "hop_samples": 333, "fft_size": 128, "bands": 16},
     "odd": {"window_samples": 399, "hop_samples": 133, "bands": 23},
     "nearly each sample": {"window_samples": 127, "hop_samples": 31, "fft_size": 128, "bands": 8},
-    "whole window of 128": {"window_samples": 128, "hop_samples": 64, "fft_size": 128, "bands": 40},
+    "whole window of 128": {"window_samples": 128, "hop_samples": 64, "fft_size": 128, "bands": 40, "fine": True},
     "whole window of 512": {"window_samples": 512, "hop_samples": 256},
+    "fine": {"window_samples": 400, "hop_samples": 160, "fine": True},
     "large": {"window_samples": 1024, "hop_samples": 512, "fft_size": 1024, "bands": 64},
     "short window, large FFT": {"window_samples": 65, "hop_samples": 40, "fft_size": 1024, "bands": 64},
     "8 kHz": {"sample_rate_hz": 8000, "window_samples": 200, "hop_samples": 80, "fft_size": 256, "high_hz": 3800.0},
     "one band": {"bands": 1},
     "narrow bands": {"bands": 64, "low_hz": 0.0, "high_hz": 8000.0},
+    "narrowest bands": {"bands": 120, "low_hz": 0.0, "high_hz": 8000.0, "fine": True},
     "few levels": {"floor_log2": 10.0, "ceiling_log2": 18.0},
     "MFCC": {"kind": "mfcc"},
     "all coefficients": {"kind": "mfcc", "coefficients": 40, "floor_log2": -4.0},
@@ -34,9 +36,11 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module", params=SETTINGS)
+@pytest.fixture(scope="module", params=[(name, dsp) for name in SETTINGS for dsp in (False, True)], ids=str)
 def native(request, tmp_path_factory):
-    return NativeFeatures(tmp_path_factory.mktemp("features"), FeatureConfig(**SETTINGS[request.param]))
+    """The scalar files, and the portable twins of those for DSP instructions."""
+    name, dsp = request.param
+    return NativeFeatures(tmp_path_factory.mktemp("features"), FeatureConfig(**SETTINGS[name]), dsp=dsp)
 
 
 def test_hard_sounds(native):
@@ -87,19 +91,29 @@ int main(void) {{
 }}
 """
 SANITIZE = ("-std=c11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = [("odd", 0), ("odd", 1), ("gaps", 1), ("large", 0), ("fine", 1), ("all options", 0)]
 
 
-@pytest.mark.parametrize("setting", ["odd", "gaps", "large", "all options"])
-def test_sanitizers_find_nothing(tmp_path, setting):
+@pytest.mark.parametrize(("setting", "dsp"), SANITIZED)
+def test_sanitizers_find_nothing(tmp_path, setting, dsp):
     config = FeatureConfig(**SETTINGS[setting])
-    sound = np.concatenate(list(hard_sounds(1_100).values()))
+    sound = np.concatenate(list(hard_sounds(1_050).values()))
     expected = features(sound, config)
     sizes = {"state": config.state_bytes, "scratch": config.scratch_bytes, "samples": len(sound)}
     text = GLUE.format(tables=features_c(config, "t")) + MAIN.format(**sizes, bytes=expected.size)
     # A frame is done before more of it is written, so that the glue needs no byte behind the last one.
     (tmp_path / "main.c").write_text(text)
     files = [str(runtime_dir() / name) for name in feature_sources(config) if name.endswith(".c")]
-    command = ["gcc", *SANITIZE, f"-I{runtime_dir()}", str(tmp_path / "main.c"), *files, "-o", str(tmp_path / "run")]
+    command = [
+        "gcc",
+        *SANITIZE,
+        f"-DSF_USE_DSP={dsp}",
+        f"-I{runtime_dir()}",
+        str(tmp_path / "main.c"),
+        *files,
+        "-o",
+        str(tmp_path / "run"),
+    ]
     subprocess.run(command, check=True)
     done = subprocess.run([str(tmp_path / "run")], input=sound.tobytes(), capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
