@@ -194,9 +194,9 @@ def best_checkpoint(figures: Sequence[StreamFigures], max_false_accepts_per_hour
 
 
 def _confidence(seen: int, hours: float, target: float, met: bool, confirmed: bool) -> str:
-    rate = f"{seen} false accepts in {hours:.3g} h ({seen / hours:.3g} per hour)"
+    rate = f"{seen} false accept{'s' * (seen != 1)} in {hours:.3g} h ({seen / hours:.3g} per hour)"
     if not met:
-        return f"No threshold keeps to {target:g} false accepts per hour: at best there were {rate}."
+        return f"No threshold keeps to {target:g} false accepts per hour: the best had {rate}."
     rule = ", by the rule of three" if seen == 0 else ""
     text = f"{rate}: with 95 % confidence the true rate is below {poisson_upper(seen) / hours:.3g} per hour{rule}."
     if seen == 0 and not confirmed and target > 0:

@@ -117,7 +117,7 @@ def _curve(axes: Axes, label: str, curve: DetCurve, colour: str, line: str, poin
         return
     axes.plot(rates[point], deviates[point], marker="o", markersize=8, color=colour, markeredgecolor="white", zorder=5)
     accepts, missed = curve.false_accepts[point], curve.false_rejects[point] / curve.words
-    rate = f"{accepts} false accepts, {accepts / curve.hours:.2g} per hour" if accepts else "no false accept seen"
+    rate = f"{_counted(accepts)}, {accepts / curve.hours:.2g} per hour" if accepts else "no false accept seen"
     text = f"threshold {curve.threshold[point]:.3f}: {100 * missed:.1f} % missed,\n{rate}"
     paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     place = {"xytext": (10, 10), "textcoords": "offset points", "zorder": 4, "bbox": paper}
@@ -150,8 +150,12 @@ def stream_table(figures: StreamFigures, choice: Choice | WordThresholds | None 
     if len(figures.by_word) > 1:
         for word, one in figures.by_word.items():
             missed = f"{one['false_rejects']} of {one['words']} missed"
-            table.add_row(f"  {word}", missed, f"{one['false_accepts']} false accepts")
+            table.add_row(f"  {word}", missed, _counted(one["false_accepts"]))
     return table
+
+
+def _counted(accepts: int) -> str:
+    return f"{accepts} false accept{'s' * (accepts != 1)}"
 
 
 def _whole(value: float | None) -> int | None:
