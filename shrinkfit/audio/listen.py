@@ -20,6 +20,7 @@ from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.simulate import Session, run
 from shrinkfit.price.cost import energy_uj
 
+RUNS_AT_ONCE = 1024  # an hour of sound is a few GB of overlapping windows
 _PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
 
 
@@ -117,11 +118,13 @@ def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndar
     table, shape = listening.table(), graph.tensors[graph.inputs[0]].shape[1:]
     frames = frames if table is None else table[frames.astype(np.int16) + 128]
     starts = range(0, len(frames) - listening.frames + 1, listening.hop_frames)
-    if not starts:
-        return np.zeros((0, len(listening.detector.labels)), np.int8)
-    inputs = np.stack([frames[start : start + listening.frames] for start in starts]).reshape(-1, *shape)
-    outputs = Session(graph).run(inputs) if graph.variables else run(graph, inputs)
-    return outputs.reshape(len(inputs), -1)[listening.settle :]
+    session, outputs = Session(graph), [np.zeros((0, len(listening.detector.labels)), np.int8)]
+    for block in range(0, len(starts), RUNS_AT_ONCE):
+        windows = [frames[start : start + listening.frames] for start in starts[block : block + RUNS_AT_ONCE]]
+        inputs = np.stack(windows).reshape(-1, *shape)
+        made = session.run(inputs) if graph.variables else run(graph, inputs)
+        outputs.append(made.reshape(len(inputs), -1))
+    return np.concatenate(outputs)[listening.settle :]
 
 
 def check_sound(

@@ -4,6 +4,7 @@
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from shrinkfit import cli
 from shrinkfit.audio import listen
 from shrinkfit.audio.dataset import write_wav
-from shrinkfit.audio.heard import SoundCheck
+from shrinkfit.audio.heard import Heard, SoundCheck
 from tests.audio import listening
 
 needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
@@ -88,7 +89,22 @@ def test_profile_shows_a_second_of_sound(run, folder):
     assert status == 0
     for wanted in ("a second of sound on an emulated cortex-m4", "133.333 frames", "memory of the image that listens"):
         assert wanted in out
-    _, text, _ = run("profile", folder, "--json")
-    record, report = json.loads(text)["listening"], json.loads((folder / "report.json").read_text())["listener"]
-    assert record["ram_bytes"] == report["cost"]["ram_bytes"] and record["cost"]["cycles"] > 1e6
-    assert np.isclose(record["cost"]["counted_seconds"], 1, atol=0.01)
+
+
+def test_profile_as_json(run, folder, wav, monkeypatch):
+    asked, deepest = [], []
+
+    def double(folder, samples):
+        asked.append(samples)
+        scores = np.zeros((7, 4), np.int8)
+        return Heard("cortex-m4", 16_000, listening.LABELS, [(5, 1, 9)], scores, None, deepest.pop())
+
+    measured = SimpleNamespace(as_dict=lambda: {"name": "ear"}, held=True)
+    monkeypatch.setattr("shrinkfit.profile", lambda folder, inputs: measured)
+    monkeypatch.setattr(listen, "profile_sound", double)
+    bound = json.loads((folder / "report.json").read_text())["listener"]["cost"]["listen_stack_bytes"]
+    for stack_bytes, wanted in ((bound, 0), (bound + 1, 1)):
+        deepest.append(stack_bytes)
+        status, out, _ = run("profile", folder, "--wav", wav, "--json")
+        assert (status, json.loads(out)["name"], json.loads(out)["listening"]["runs"]) == (wanted, "ear", 7)
+    np.testing.assert_array_equal(asked[0], listening.sound(5_000))
