@@ -8,6 +8,7 @@ Pure and deterministic: the same graph gives the same plan.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import zip_longest
 
 from shrinkfit.graph.ir import Graph
@@ -96,14 +97,22 @@ def _buffers(
     graph: Graph, scratch: dict[str, int]
 ) -> tuple[dict[tuple[str, str], Overlap], list[Buffer], list[Buffer]]:
     """What may overlap; tensors that get a place; scratch."""
-    held = held_by_variables(graph)
-    tensors = [b for b in tensor_buffers(graph, tensor_roots(graph)) if b.name not in held]
+    rules, tensors = _tensors(graph)
     scratches = [
         Buffer(op.name, _aligned(scratch[op.name]), index, index)
         for index, op in enumerate(graph.ops)
         if scratch.get(op.name, 0) > 0
     ]
-    return overlaps(graph, tensors), tensors, scratches
+    return rules, list(tensors), scratches
+
+
+# An export plans one graph for every known part.
+@lru_cache(maxsize=2)
+def _tensors(graph: Graph) -> tuple[dict[tuple[str, str], Overlap], tuple[Buffer, ...]]:
+    """What may overlap; tensors that get a place."""
+    held = held_by_variables(graph)
+    tensors = [b for b in tensor_buffers(graph, tensor_roots(graph)) if b.name not in held]
+    return overlaps(graph, tensors), tuple(tensors)
 
 
 def _problem(rules: dict[tuple[str, str], Overlap], tensors: list[Buffer], scratches: list[Buffer]) -> Problem:

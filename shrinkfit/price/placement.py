@@ -131,6 +131,8 @@ class _Units:
             (first, last), (own_first, own_last) = self.spans[unit], problem.spans[i]
             self.spans[unit] = min(first, own_first), max(last, own_last)
         self.above = self._above()
+        # Of each unit those that live with it, how far they are from it when below, and when above.
+        self.sides = [[(v, self.above[v][u], gap) for v, gap in others.items()] for u, others in enumerate(self.above)]
 
     def _above(self) -> list[dict[int, int]]:
         """Unit -> unit that lives with it -> how far at least its offset is from the other's when above it."""
@@ -211,16 +213,18 @@ class _Units:
 
     def _in_order(self, order: list[int]) -> list[int]:
         """Each unit in turn at the lowest offset that those placed before it leave."""
-        places: dict[int, int] = {}
+        places = [-1] * self.count
         for u in order:
-            offset, others = 0, self.above[u]
-            taken = sorted((places[v] - self.above[v][u], places[v] + others[v]) for v in others if v in places)
+            offset = 0
+            taken = [(place - below, place + above) for v, below, above in self.sides[u] if (place := places[v]) >= 0]
+            taken.sort()
             for start, end in taken:
                 if offset <= start:
                     break
-                offset = max(offset, end)
+                if end > offset:
+                    offset = end
             places[u] = offset
-        return [places[u] for u in range(self.count)]
+        return places
 
 
 class _Search:
