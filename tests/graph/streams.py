@@ -128,6 +128,11 @@ def stretched(graph: ir.Graph, frames: int, until: str) -> ir.Graph:
             rest = int(np.prod([n for i, n in enumerate(op.shape) if i != axis]))
             shape[axis] = int(np.prod(tensors[op.inputs[0]].shape)) // rest
             op = replace(op, shape=tuple(shape))
+        if op.kind == "strided_slice":
+            axis = 2 if op.size[1] == 1 else 1
+            size, n = list(op.size), tensors[op.inputs[0]].shape[axis]
+            size[axis] = n - op.begin[axis]
+            op = replace(op, size=tuple(size))
         shape = op.output_shape(*(tensors[name].shape for name in op.inputs))
         tensors[op.outputs[0]] = replace(graph.tensors[op.outputs[0]], shape=shape)
         ops.append(op)
