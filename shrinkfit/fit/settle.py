@@ -12,6 +12,7 @@ Training saw none of it: the steps it trained with are so little off that it wou
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def settle(instruments: Instruments, topology: Topology, stages: tuple[Stage, ..
     for name, array in arrays.items():
         _bound(variables, name, array)
     batch = [arrays[name] for name in topology.inputs]
-    wanted = _Means(stages)
+    wanted = _Means(variables.corrections)
     with instruments.applied(phase=FLOAT, probe=wanted):
         generation(instruments.model).run(instruments.model, batch)
     with instruments.applied(probe=_Settling(variables, stages, wanted.means)):
@@ -63,11 +64,11 @@ def _bound(variables: FitVariables, name: str, array: np.ndarray) -> None:
 
 
 class _Means:
-    """Watches a float pass: the mean of each channel's sums."""
+    """Watches a pass: the mean of each channel's sums, by the name of the node that ends them."""
 
-    def __init__(self, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, nodes: Iterable[str]) -> None:
         self.means: dict[str, np.ndarray] = {}
-        self._nodes = {(stage.batch_norm or stage.head).name for stage in stages}
+        self._nodes = set(nodes)
 
     def computed(self, node: Node, value: Any) -> Any:
         if node.name in self._nodes:

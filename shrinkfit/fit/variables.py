@@ -124,7 +124,7 @@ class FitVariables:
         return {key: quantizer.range() for key, quantizer in self.activations.items()}
 
     def trained_weights(self) -> dict[str, dict[str, np.ndarray]]:
-        """Node name -> role -> canonical array; biases corrected, kernels on the int8 grid that training rounded them to.
+        """Node name -> role -> canonical array: biases corrected, kernels on the int8 grid that training rounded to.
 
         Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
         """

@@ -25,7 +25,7 @@ def fitted():
 
 def means(device, **settings):
     """Mean of each channel's sums, by node, on the inputs that were kept."""
-    instruments, found = device._instruments, _Means(device._pruner.stages)
+    instruments, found = device._instruments, _Means(device._instruments.variables.corrections)
     batch = list(instruments.variables.samples.arrays().values())
     with instruments.applied(probe=found, **settings):
         generation(instruments.model).run(instruments.model, batch)
@@ -75,7 +75,7 @@ def test_a_range_before_softmax_is_no_worse_than_the_learned_one(lowest):
     wanted /= wanted.sum(-1, keepdims=True)
     learned, chosen = (lowest, 12.0), softmax_range(logits, lowest, 12.0)
     before, after = (_divergence(wanted, _rounded(logits, *ends)) for ends in (learned, chosen))
-    assert after <= before and (after < before and chosen[0] > lowest) == (lowest < -12)
+    assert after <= before and (chosen[0] > lowest / 2) == (lowest < -12)
 
 
 @pytest.mark.parametrize("batch", [1, ROWS_A_STEP, 3 * ROWS_A_STEP])
