@@ -45,7 +45,7 @@ def test_means_of_sums_are_those_of_the_float_model(fitted):
     for name, value in kept.items():
         variables.corrections[name].assign(value)
     assert len(kept) == len(wanted) == 3
-    assert farthest(corrected, wanted) < 1e-4 < farthest(plain, wanted)
+    assert 5 * farthest(corrected, wanted) < farthest(plain, wanted)
 
 
 def test_corrections_are_in_the_graph_that_ships(fitted):
@@ -75,7 +75,7 @@ def test_a_range_before_softmax_is_no_worse_than_the_learned_one(lowest):
     wanted /= wanted.sum(-1, keepdims=True)
     learned, chosen = (lowest, 12.0), softmax_range(logits, lowest, 12.0)
     before, after = (_divergence(wanted, _rounded(logits, *ends)) for ends in (learned, chosen))
-    assert after <= before and (chosen[0] > lowest / 2) == (lowest < -12)
+    assert after <= before and (chosen[0] - lowest > 10) == (lowest < -12)
 
 
 @pytest.mark.parametrize("batch", [1, ROWS_A_STEP, 3 * ROWS_A_STEP])
