@@ -131,9 +131,6 @@ class Operators:
     def compact_conv(self) -> None:
         self.conv()
 
-    def compact_dense(self) -> None:
-        self.dense()
-
     def tiles(self) -> None:
         """Those that the kernel by tiles takes."""
         while True:
@@ -429,7 +426,6 @@ KINDS: dict[str, int] = {
     "wide_conv": 60,
     "tiles": 60,
     "compact_conv": 60,
-    "compact_dense": 50,
     "grouped": 60,
     "transposed": 60,
     "depthwise": 90,
@@ -462,7 +458,7 @@ KINDS: dict[str, int] = {
 }
 
 # Measured with other kernels than the balanced ones: what `optimize` has to be.
-GOALS = {"tiles": "speed", "compact_conv": "size", "compact_dense": "size"}
+GOALS = {"tiles": "speed", "compact_conv": "size"}
 
 
 def graph_of(kind: str, count: int, seed: int) -> ir.Graph:

@@ -17,7 +17,6 @@
 #if SF_USE_DSP
 #define sf_conv2d sf_conv2d_s8_dsp
 #define sf_conv2d_compact sf_conv2d_compact_s8_dsp
-#define sf_dense_compact sf_dense_compact_s8_dsp
 #define sf_conv2d_pairs sf_conv2d_pairs_s8_dsp
 #define sf_conv2d_3x3 sf_conv2d_3x3_s8_dsp
 #define sf_grouped_conv2d sf_grouped_conv2d_s8_dsp
@@ -34,7 +33,6 @@
 #else
 #define sf_conv2d sf_conv2d_s8
 #define sf_conv2d_compact sf_conv2d_s8
-#define sf_dense_compact sf_dense_s8
 #define sf_conv2d_pairs sf_conv2d_pairs_s8
 #define sf_conv2d_3x3 sf_conv2d_3x3_s8
 #define sf_grouped_conv2d sf_grouped_conv2d_s8

@@ -433,9 +433,6 @@ void sf_sparse_conv2d_s8(const sf_sparse_params *p, const int8_t *in, int8_t *ou
 void sf_sparse_conv2d_s8_dsp(const sf_sparse_params *p, const int8_t *in, int8_t *out,
                              void *scratch);
 
-/* sf_dense_s8 in little code. */
-void sf_dense_compact_s8_dsp(const sf_dense_params *p, const int8_t *in, int8_t *out);
-
 /* Padding takes no part in the largest value, nor in the average, which is rounded half away from
  * zero. Every window holds at least one input pixel. out may follow in. The _dsp kernels need at
  * least 4 channels. */

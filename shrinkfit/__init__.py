@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shrinkfit.fit.callback import FitDevice
     from shrinkfit.graph.simulate import run as simulate
     from shrinkfit.price.cost import price
+    from shrinkfit.price.parts import price_all
     from shrinkfit.read.keras_model import read_keras
     from shrinkfit.read.tflite import read_tflite
     from shrinkfit.report.fitted import plot_fit, summary
@@ -35,6 +36,7 @@ _HOMES = {
     "get_device": ("shrinkfit.device", "get_device"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
+    "price_all": ("shrinkfit.price.parts", "price_all"),
     "profile": ("shrinkfit.check.profile", "profile"),
     "read_keras": ("shrinkfit.read.keras_model", "read_keras"),
     "read_tflite": ("shrinkfit.read.tflite", "read_tflite"),
@@ -55,6 +57,7 @@ __all__ = [
     "get_device",
     "plot_fit",
     "price",
+    "price_all",
     "profile",
     "read_keras",
     "read_tflite",

@@ -114,11 +114,21 @@ def devices(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced", as_json: AsJson = False) -> None:
+def price(
+    model: Model,
+    device: PartName = "efm32",
+    optimize: Goal = "balanced",
+    all_devices: Annotated[
+        bool, typer.Option("--all-devices", help="One line per known part: does the model fit it?")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Count what a model costs, layer by layer.
 
     Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
     """
+    if all_devices:
+        _price_all(model, optimize, as_json)
     from shrinkfit.report.table import price_report
 
     part = shrinkfit.get_device(device)
@@ -131,6 +141,18 @@ def price(model: Model, device: PartName = "efm32", optimize: Goal = "balanced",
     else:
         _console().print(price_report(cost, part, budget))
     raise typer.Exit(HELD if held else FAILED)
+
+
+def _price_all(model: Path, optimize: str, as_json: bool) -> None:
+    from shrinkfit.report.table import parts_table
+
+    with _native_silence():
+        parts = [part.as_dict() for part in shrinkfit.price_all(model, optimize=optimize)]
+    if as_json:
+        _print_json(parts)
+    else:
+        _console().print(parts_table(parts))
+    raise typer.Exit(HELD if any(not part["over"] for part in parts) else FAILED)
 
 
 @app.command()
@@ -155,6 +177,8 @@ def export(
     The folder compiles by itself: weights, layers, the runtime files that they need, a Makefile.
     """
     part = None if device is None else shrinkfit.get_device(device)
+    if no_optimize and optimize != "balanced":
+        raise ShrinkfitError(f"--no-optimize takes the balanced kernels, and --optimize is '{optimize}': leave out one")
     with _native_silence():
         report = shrinkfit.export(
             model,

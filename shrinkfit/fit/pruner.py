@@ -22,7 +22,7 @@ from shrinkfit.price.cost import Cost
 from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import canonical_weights, read_topology
 
-# Widths that the kernels like: they read a kernel's inputs by fours and compute output channels by pairs.
+# Widths that the kernels like: they read a kernel's inputs and compute output channels by fours.
 KERNEL_WIDTH = 4
 # What to do about a resource that is over its limit.
 _ADVICE = {

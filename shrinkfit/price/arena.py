@@ -104,7 +104,6 @@ def _problem(graph: Graph, root_of: dict[str, str], tensors: list[Buffer], scrat
         else:
             gaps.append((index[source], index[target], _aligned(rule.distance)))
     buffers = tensors + scratches
-    # A graph without operators has its inputs alone.
     spans = tuple((b.first, b.last) for b in buffers)
     return Problem(tuple(b.size_bytes for b in buffers), spans, tuple(gaps), tuple(in_place))
 

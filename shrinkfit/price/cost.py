@@ -126,10 +126,15 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
     Raises:
         ShrinkfitError: the model cannot be read.
     """
-    part, graph = optimized_for(get_device(device), optimize), read_source(model, shapes_only=True)
+    return price_graph(priced_graph(model, optimize), optimized_for(get_device(device), optimize))
+
+
+def priced_graph(model: Any, optimize: bool | str = True) -> Graph:
+    """The graph whose cost `price` tells; arguments and errors are its own."""
+    graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    return price_graph(graph, part)
+    return graph
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:

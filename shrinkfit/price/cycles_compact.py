@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers that run on the kernels in little code (sf_compact_dsp.c): how often these pass each place, from shapes."""
+"""Layers that run on the kernels in little code (sf_fours.h): how often these pass each place, from shapes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def conv2d_compact(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     return gathered | _rows(w.pixels, w.taps * w.channels, w.out_channels) | {"out_rows": w.out[0]}
 
 
-def dense_compact(op: ir.Dense, graph: ir.Graph) -> Counts:
-    """sf_dense_compact_s8_dsp."""
+def dense_fours(op: ir.Dense, graph: ir.Graph) -> Counts:
+    """sf_dense_s8_dsp."""
     return _rows(prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape[1], op.channels)
 
 
 COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_conv2d_compact_s8_dsp": conv2d_compact,
-    "sf_dense_compact_s8_dsp": dense_compact,
+    "sf_dense_s8_dsp": dense_fours,
 }

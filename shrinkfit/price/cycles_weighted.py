@@ -112,20 +112,6 @@ def _reaching(at: int, stride: int, kernel: int, size: int) -> int:
     return max(0, -(-(min(at + 1, kernel) - first) // stride))
 
 
-def dense_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
-    """sf_dense_s8_dsp: four outputs at a time."""
-    rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
-    groups, tail = rows * -(-outputs // 4), inputs % 4
-    return {
-        "call": 1,
-        "rows": rows,
-        "groups": groups,
-        "words": groups * (inputs // 4),
-        "tails": groups * int(tail > 0),
-        "tail_bytes": groups * tail,
-    }
-
-
 def dense_pairs_dsp(op: ir.Dense, graph: ir.Graph) -> Counts:
     """sf_dense_pairs_s8_dsp: eight outputs at a time, what is left two by two."""
     rows, (outputs, inputs) = prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape
@@ -204,7 +190,6 @@ COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
     "sf_grouped_conv2d_s8_dsp": grouped_conv2d_dsp,
     "sf_grouped_conv2d_s8": conv2d,
     "sf_transpose_conv2d_s8": transpose_conv2d,
-    "sf_dense_s8_dsp": dense_dsp,
     "sf_dense_pairs_s8_dsp": dense_pairs_dsp,
     "sf_sparse_dense_s8_dsp": sparse_dsp,
     "sf_sparse_conv2d_s8_dsp": sparse_dsp,

@@ -9,6 +9,8 @@ from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 
 UINT16_MAX = 2**16 - 1
+# SF_GATHER_SLACK in sf_widen.h.
+GATHER_SLACK_BYTES = 4
 
 
 @dataclass(frozen=True)

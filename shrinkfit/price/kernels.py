@@ -20,12 +20,12 @@ from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kern
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_filled
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
-from shrinkfit.price.kernel import NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
+from shrinkfit.price.kernel import GATHER_SLACK_BYTES, NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
 from shrinkfit.price.plain import fits_pairs
 from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
 
-# SF_GATHER_SLACK in sf_widen.h.
-GATHER_SLACK_BYTES = 4
+# What the kernels in little code share.
+FOURS = ("sf_fours_dsp.c", "sf_fours.h")
 
 # The sum of that many exponentials, each at most 1 in Q12.19, still fits int32.
 SOFTMAX_MAX_DEPTH = 4095
@@ -254,21 +254,16 @@ def _conv2d_pairs(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int
 
 
 def _conv2d_compact(op: ir.Conv2D, graph: ir.Graph) -> Kernel:
-    """Grouped ones have no kernel in little code of their own but the scalar one."""
+    """Takes what the scalar kernel takes, which runs grouped ones itself."""
+    scalar = _conv2d(op, graph, False)
     if op.groups(graph.tensors[op.inputs[0]].shape) > 1:
-        return replace(_conv2d(op, graph, False), function="sf_grouped_conv2d_s8")
-    return _compact("sf_conv2d", op, op.channels * word(op.kernel[0].size), word(op.kernel[0].size))
-
-
-def _compact(name: str, op: ir.Weighted, weight_bytes: int, scratch_bytes: int | None) -> Kernel:
-    """Takes what the scalar kernel takes."""
-    scalar = _weighted(name, weight_bytes, scratch_bytes, op, False)
+        return replace(scalar, function="sf_grouped_conv2d_s8")
     return replace(
         scalar,
-        function=f"{name}_compact",
-        symbol=f"{name}_compact_s8_dsp",
-        sources=(*scalar.sources, "sf_compact_dsp.c", "sf_widen.h"),
-        scratch_bytes=scratch_bytes or 0,
+        function="sf_conv2d_compact",
+        symbol="sf_conv2d_compact_s8_dsp",
+        sources=(*scalar.sources, "sf_conv2d_compact_dsp.c", *FOURS),
+        scratch_bytes=word(op.kernel[0].size),
     )
 
 
@@ -310,7 +305,14 @@ def _dense(op: ir.Dense, graph: ir.Graph, dsp: bool) -> Kernel:
         return kernels_sparse.sparse(op)
     if dsp and kernels_dense.takes_pairs(op, source, target):
         return kernels_dense.dense_pairs(op, source, target)
-    return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
+    return (
+        _dense_fours(op, graph) if dsp else _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, dsp)
+    )
+
+
+def _dense_fours(op: ir.Dense, graph: ir.Graph) -> Kernel:
+    """Takes every layer, in less code than the one with weights in pairs."""
+    return _weighted("sf_dense", op.channels * word(op.kernel.shape[1]), None, op, True, FOURS)
 
 
 def _plain(function: str, params: str, source: str) -> Kernel:
@@ -343,7 +345,7 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
 _COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {
     "conv2d": _conv2d_compact,
     "depthwise_conv2d": _depthwise_planes,
-    "dense": lambda op, graph: _compact("sf_dense", op, op.channels * word(op.kernel.shape[1]), None),
+    "dense": _dense_fours,
 }
 
 _KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (

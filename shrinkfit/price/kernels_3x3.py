@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
-from shrinkfit.price.kernel import Kernel, word
-from shrinkfit.price.plain import LARGEST_INPUT, has_plain_sums, is_blank, magnitudes, short_scales
+from shrinkfit.price.kernel import GATHER_SLACK_BYTES, Kernel, word
+from shrinkfit.price.plain import LARGEST_INPUT, has_plain_sums, magnitudes, short_scales
 
 STRUCT_BYTES = {"sf_conv2d_3x3_params": 40}
 SOURCES = (
@@ -21,7 +21,7 @@ SOURCES = (
     "sf_tiles.h",
     "sf_widen.h",
 )
-RUNS, GROUP, RECORD_BYTES, SUM_BYTES, GATHER_SLACK_BYTES = 16, 4, 16, 4, 4
+RUNS, GROUP, RECORD_BYTES, SUM_BYTES = 16, 4, 16, 4
 TILES_INPUTS, TILES_OUTPUTS = 4 * 6, 2 * 4
 # Four times it fits int32.
 LARGEST_SUM = 2**29
@@ -60,8 +60,6 @@ def has_tiles(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
 
 def fits_tiles(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sums and requantization are exact: see sf_conv2d_3x3_params."""
-    if is_blank(op):
-        return True
     is_plain = has_plain_sums(op, short_scales(op, source, target)[1])
     return is_plain and bool(magnitudes(op).max() * LARGEST_INPUT < LARGEST_SUM)
 

@@ -9,7 +9,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.price.kernel import Kernel, word
-from shrinkfit.price.plain import is_blank
+from shrinkfit.price.plain import pair_fits
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_dense_pairs_params": 16}
@@ -43,30 +43,22 @@ def is_constant(largest: np.ndarray, multipliers: np.ndarray, shifts: np.ndarray
 def takes_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sf_dense_pairs is exact for this layer.
 
-    All but a few layers do: shapes alone (zero weights) always. Those that do not have a scale from 0.25 on, sums from
-    2**23 on, or a weight of -128 that meets a negative one in the other output of its pair.
+    All but a few layers do. Those that do not have a scale from 0.25 on, sums from 2**23 on, or a weight of -128 that
+    meets a negative one in the other output of its pair.
     """
-    if is_blank(op):
-        return True
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     largest = largest_sums(op, source.zero_point)
     fits = (shifts >= SHIFTS[0]) & (shifts <= SHIFTS[1]) | is_constant(largest, multipliers, shifts)
-    return bool(fits.all() and largest[::2].max() < FIRST_OF_PAIR_SUM and largest.max() < 2**31 and fits_pairs(op))
-
-
-def fits_pairs(op: ir.Weighted) -> bool:
-    """Whether 256 * A + B of every two output channels, the first axis, is an int16."""
-    a, b = op.kernel[::2], op.kernel[1::2]
-    return not np.any((a[: len(b)] == ir.INT8_MIN) & (b < 0))
+    return bool(
+        fits.all()
+        and largest[::2].max() < FIRST_OF_PAIR_SUM
+        and largest.max() < 2**31
+        and pair_fits(op.kernel[::2], op.kernel[1::2])
+    )
 
 
 def is_uniform(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> bool:
-    """Whether all outputs have one scale and one multiplier.
-
-    Of shapes alone only one output has: Keras models get a scale per channel.
-    """
-    if is_blank(op):
-        return op.channels == 1
+    """Whether all outputs have one scale and one multiplier, as LiteRT's converter makes them."""
     scales = op.effective_scales(source, target)
     return bool((scales == scales[0]).all() and np.ptp(dense_multipliers(op, source, target)[0]) == 0)
 

@@ -5,7 +5,7 @@ A block is BLOCK weights of one output along the inputs. The rule: skip where th
 than the dense kernel, by the rounded cycles below (benchmarks/cycle_costs.py has the fitted ones), and where it is
 exact. Fewer cycles also means less flash: a block that is kept takes five bytes instead of four, but its cycles are
 nearly twice those of a block of the dense kernels. Kernels with few zero blocks, which need not be there on purpose,
-and kernels of zeros alone, as graphs from shapes have, count as dense: their price depends on shapes only.
+and kernels of zeros alone count as dense.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales
 from shrinkfit.price.kernel import Kernel, word
 from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, largest_sums
+from shrinkfit.price.plain import PLAIN_SHIFTS, pair_fits
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_sparse_params": 20}
@@ -23,8 +24,6 @@ BLOCK = 4
 LEAST_ZERO_SHARE = 0.25
 # The numbers of a row's blocks are bytes.
 MAX_INPUTS = 256 * BLOCK
-# Double rounding in seven instructions: a right shift by 1 or more rounds.
-CONVOLUTION_SHIFTS = (-22, -1)
 LARGEST_SUM = 2**23
 # Cycles of one output and of one pair of blocks, of one row and of two pixels.
 ROW_OUTPUT, ROW_PAIR, PIXELS_OUTPUT, PIXELS_PAIR = 24.0, 18.3, 37.7, 28.0
@@ -79,11 +78,9 @@ def _is_faster(op: ir.Dense | ir.Conv2D, rows: np.ndarray) -> bool:
 def _is_exact(op: ir.Dense | ir.Conv2D, rows: np.ndarray, source: ir.Tensor, target: ir.Tensor) -> bool:
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     largest = largest_sums(op, source.zero_point)
-    low, high = SHIFTS if isinstance(op, ir.Dense) else CONVOLUTION_SHIFTS
+    low, high = SHIFTS if isinstance(op, ir.Dense) else PLAIN_SHIFTS
     fits = (shifts >= low) & (shifts <= high) | is_constant(largest, multipliers, shifts)
-    even, odd = rows[:, ::2], rows[:, 1::2]
-    too_low = (even[:, : odd.shape[1]] == ir.INT8_MIN) & (odd < 0)
-    return bool(fits.all() and largest.max() < LARGEST_SUM and not too_low.any())
+    return bool(fits.all() and largest.max() < LARGEST_SUM and pair_fits(rows.T[::2], rows.T[1::2]))
 
 
 def sparse(op: ir.Dense | ir.Conv2D) -> Kernel:

@@ -20,9 +20,9 @@ STILL = 0.25
 PAIR_SUM = 2**23
 
 
-def is_blank(op: ir.Weighted) -> bool:
-    """No weights and no biases: a graph made from shapes alone. Such sums are 0 on any scale."""
-    return not op.kernel.any() and not op.bias.any()
+def pair_fits(high: np.ndarray, low: np.ndarray) -> bool:
+    """Whether 256 * high + low is an int16 for all of these weights; of the last one `low` may lack."""
+    return not np.any((high[: len(low)] == ir.INT8_MIN) & (low < 0))
 
 
 def magnitudes(op: ir.Weighted) -> np.ndarray:
@@ -34,16 +34,14 @@ def magnitudes(op: ir.Weighted) -> np.ndarray:
 def short_scales(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Multipliers and shifts of the output channels, for kernels that round twice.
 
-    A channel whose sums never come near half a step of the output, as one that training has given up, would need a
-    shift beyond the short requantization's: it gets a multiplier of 0, which gives the same.
+    A channel whose sums never come near half a step of the output, as one that training has given up or one without
+    weights, may need a shift that is not the short requantization's: it gets a multiplier of 0, which gives the same.
     """
     scales = op.effective_scales(source, target)
     multipliers, shifts = split_scales(scales)
     low, high = PLAIN_SHIFTS
-    if is_blank(op):
-        return multipliers, np.clip(shifts, low, high)
     # The smallest scales are split into a multiplier of 0 and a shift of 0.
-    still = ((shifts < low) | (multipliers == 0)) & (_largest_sums(op) * scales < STILL)
+    still = ((shifts < low) | (shifts > high)) & (_largest_sums(op) * scales < STILL)
     return np.where(still, 0, multipliers), np.where(still, high, shifts)
 
 
@@ -63,9 +61,5 @@ def has_plain_sums(op: ir.Weighted, shifts: np.ndarray) -> bool:
 
 def fits_pairs(op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
     """Whether sf_conv2d_pairs is exact for a convolution: see sf_conv2d_pairs_params."""
-    if is_blank(op):
-        return True
-    even, odd = op.kernel[::2], op.kernel[1::2]
-    borrows = np.any((even[: len(odd)] == ir.INT8_MIN) & (odd < 0))
-    fits = magnitudes(op)[::2].max() * LARGEST_INPUT < PAIR_SUM
-    return bool(fits and not borrows and has_plain_sums(op, short_scales(op, source, target)[1]))
+    fits = magnitudes(op)[::2].max() * LARGEST_INPUT < PAIR_SUM and pair_fits(op.kernel[::2], op.kernel[1::2])
+    return bool(fits and has_plain_sums(op, short_scales(op, source, target)[1]))

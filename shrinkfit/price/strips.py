@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shrinkfit.graph import ir
-from shrinkfit.price.plain import has_plain_sums, is_blank, short_scales
+from shrinkfit.price.plain import has_plain_sums, short_scales
 
 # Bands are as high as their buffers fit these bytes; higher ones widen fewer rows twice.
 BAND_BYTES = 4096
@@ -38,11 +38,11 @@ class Strips:
 
 
 def has_strips(op: ir.DepthwiseConv2D, source: ir.Tensor, target: ir.Tensor) -> bool:
-    """Whether sf_depthwise_3x3 is exact for this operator; one without weights, from shapes alone, counts as usual."""
+    """Whether sf_depthwise_3x3 is exact for this operator."""
     if op.window != (3, 3) or op.dilation != (1, 1) or op.stride not in ((1, 1), (2, 2)):
         return False
     full_range = (op.activation_min, op.activation_max) == (ir.INT8_MIN, ir.INT8_MAX)
-    return is_blank(op) or (full_range and has_plain_sums(op, short_scales(op, source, target)[1]))
+    return full_range and has_plain_sums(op, short_scales(op, source, target)[1])
 
 
 def strips(op: ir.DepthwiseConv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> Strips:

@@ -24,10 +24,10 @@ def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     Raises:
         UnsupportedLayerError: the layer, or one of its settings, cannot be handled.
     """
-    reader = _READERS.get(call.kind)
+    reader = READERS.get(call.kind)
     if reader is None:
         raise UnsupportedLayerError(
-            f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(_READERS))}"
+            f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(READERS))}"
         )
     if getattr(call.layer, "data_format", None) == "channels_first":
         raise UnsupportedLayerError(f"layer '{call.name}': data_format is channels_first, expected channels_last")
@@ -253,7 +253,7 @@ def _concat(call, inputs) -> list[Node]:
     return [_node(call, "concat", inputs, {"axis": axis})]
 
 
-_READERS: dict[str, Callable] = {
+READERS: dict[str, Callable] = {
     "InputLayer": _plain("input"),
     "Conv1D": _conv,
     "Conv2D": _conv,

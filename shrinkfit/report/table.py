@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -199,3 +199,23 @@ def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
             style="dim",
         ),
     )
+
+
+def parts_table(parts: Iterable[Mapping[str, Any]]) -> Table:
+    """Which parts a model fits.
+
+    Args:
+        parts: of PartCost.as_dict().
+    """
+    table = plain_table(caption=f"{UNKNOWN}: not known; limits are those of the whole part")
+    table.add_column("part", style="bold", no_wrap=True)
+    for header in ("RAM", "of", "flash", "of", "ms", "µJ"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("")
+    for part in parts:
+        costs, limits = part["costs"], part["limits"]
+        sizes = (number(where.get(name)) for name in ("ram_bytes", "flash_bytes") for where in (costs, limits))
+        over = ", ".join(LIMIT_TITLES[name][0] for name in part["over"])
+        verdict = Text(f"over: {over}", "bold red") if over else Text("fits", "green")
+        table.add_row(part["device"], *sizes, *(number(costs.get(n)) for n in ("latency_ms", "energy_uj")), verdict)
+    return table

@@ -30,17 +30,19 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.read.source import read_source
+from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import cmake_lists, makefile
 from shrinkfit.write.c import render
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.records import memory_record, parts_record, training_record
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
 FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 3
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 _SPOKEN = {
     "ram_bytes": "bytes of RAM",
     "flash_bytes": "bytes of flash",
@@ -135,7 +137,16 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
-    return write_folder(graph, folder, name=name, device=device, labels=labels, budget=budget, rewrites=records)
+    return write_folder(
+        graph,
+        folder,
+        name=name,
+        device=device,
+        labels=labels,
+        budget=budget,
+        rewrites=records,
+        training=training_record(source),
+    )
 
 
 def to_graph(source: Any, calibration: Any = None) -> Graph:
@@ -157,10 +168,12 @@ def write_folder(
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
+    training: dict[str, Any] | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites and training
+    (of training_record) are reported too.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
@@ -172,8 +185,10 @@ def write_folder(
     tflite, missing = _tflite(graph)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
-    details = _details(model, part, cost, limits, sorted([*files, REPORT]))
+    details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
+    details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
+    files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
     return ExportReport(name, place, part.name, cost, limits, details)

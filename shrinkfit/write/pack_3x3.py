@@ -8,7 +8,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.price.plain import short_scales
 from shrinkfit.write.packed import Packed
-from shrinkfit.write.stages import fold_zero_point, window_fields
+from shrinkfit.write.stages import fold_zero_point, packed_conv2d
 
 GROUP = 4
 # Twice the weights of F(2, 3): Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308.
@@ -19,14 +19,8 @@ ROWS, SIGNS = (3, 2, 1, 0), (-1, -1, 1, 1)
 
 def pack_conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
     """Constants of sf_conv2d_3x3."""
-    source = sources[0]
-    window = window_fields(op.window, op.stride, op.dilation, op.padding, source, target)
-    fields = {"kernel": "kernel", "records": "records", "window": window}
-    fields |= {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
-    fields |= {"activation_min": op.activation_min, "activation_max": op.activation_max}
-    return Packed(
-        "sf_conv2d_3x3_params", {"kernel": tile_rows(op.kernel), "records": records(op, source, target)}, fields
-    )
+    arrays = {"kernel": tile_rows(op.kernel), "records": records(op, sources[0], target)}
+    return packed_conv2d("sf_conv2d_3x3_params", arrays, op, sources[0], target)
 
 
 def tile_rows(kernel: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.price.plain import short_scales
 from shrinkfit.write.packed import Packed
-from shrinkfit.write.stages import fold_zero_point, window_fields
+from shrinkfit.write.stages import fold_zero_point, packed_conv2d
 
 GROUP = 4
 RECORD_WORDS = 9
@@ -16,14 +16,8 @@ RECORD_WORDS = 9
 
 def pack_conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
     """Constants of sf_conv2d_pairs."""
-    source = sources[0]
-    window = window_fields(op.window, op.stride, op.dilation, op.padding, source, target)
-    fields = {"kernel": "kernel", "records": "records", "window": window}
-    fields |= {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
-    fields |= {"activation_min": op.activation_min, "activation_max": op.activation_max}
-    return Packed(
-        "sf_conv2d_pairs_params", {"kernel": pair_rows(op.kernel), "records": records(op, source, target)}, fields
-    )
+    arrays = {"kernel": pair_rows(op.kernel), "records": records(op, sources[0], target)}
+    return packed_conv2d("sf_conv2d_pairs_params", arrays, op, sources[0], target)
 
 
 def pair_rows(kernel: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import split_scales, wrap_int32
 from shrinkfit.price.kernels_dense import is_constant, largest_sums
-from shrinkfit.price.kernels_sparse import BLOCK, CONVOLUTION_SHIFTS, kept_blocks, kernel_rows
+from shrinkfit.price.kernels_sparse import BLOCK, kept_blocks, kernel_rows
+from shrinkfit.price.plain import PLAIN_SHIFTS
 from shrinkfit.write.pack_dense import DROPPED_BITS, MULTIPLIER_BITS, rounded_once
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point
@@ -55,7 +56,7 @@ def _requantization(op: ir.Dense | ir.Conv2D, source: ir.Tensor, target: ir.Tens
         return multipliers, MULTIPLIER_BITS - shifts - DROPPED_BITS
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     constant = is_constant(largest_sums(op, source.zero_point), multipliers, shifts)
-    return np.where(constant, 0, multipliers), -np.where(constant, CONVOLUTION_SHIFTS[1], shifts) - 1
+    return np.where(constant, 0, multipliers), -np.where(constant, PLAIN_SHIFTS[1], shifts) - 1
 
 
 def _words(row: np.ndarray) -> np.ndarray:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What packers of layers with weights share: the bias with the input's zero_point in it, the fields of a window."""
+"""What packers of layers with weights share: the bias with the input's zero_point in it, windows, whole structs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN
+from shrinkfit.write.packed import Packed
 
 
 def fold_zero_point(op: ir.Weighted, zero_point: int) -> np.ndarray:
@@ -36,3 +37,18 @@ def window_fields(
         | {"dilation_height": dilation[0], "dilation_width": dilation[1]}
         | {"pad_top": padding.top, "pad_left": padding.left}
     )
+
+
+def packed_conv2d(
+    params: str, arrays: dict[str, np.ndarray], op: ir.Conv2D, source: ir.Tensor, target: ir.Tensor
+) -> Packed:
+    """Of a convolution that keeps its requantization in records.
+
+    Args:
+        params: the C type of its struct.
+        arrays: kernel and records.
+    """
+    window = window_fields(op.window, op.stride, op.dilation, op.padding, source, target)
+    fields = {name: name for name in arrays} | {"window": window}
+    fields |= {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
+    return Packed(params, arrays, fields | {"activation_min": op.activation_min, "activation_max": op.activation_max})

@@ -12,8 +12,10 @@ import pytest
 
 import shrinkfit
 from shrinkfit import cli
+from shrinkfit.device import Device
 from shrinkfit.errors import CheckError
 from shrinkfit.graph import ir
+from shrinkfit.price import parts
 
 EXAMPLE_TENSORS = {"scale": 0.05, "zero_point": 3}
 
@@ -170,6 +172,29 @@ def test_size_is_priced_and_exported_with_less_code(run, tmp_path):
         _, out, _ = run("export", model, "-o", tmp_path / goal, "--name", "m", "--optimize", goal, "--json")
         assert json.loads(out)["code_bytes"] == code[goal]
     assert code["size"] < code["balanced"]
+
+
+def test_all_parts_in_one_table(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 40, 3)
+    status, out, _ = run("price", model, "--all-devices")
+    assert status == 0 and all(part.name in out for part in shrinkfit.devices())
+    priced = json.loads(run("price", model, "--all-devices", "--json")[1])
+    assert [part["device"] for part in priced] == [part.name for part in shrinkfit.devices()]
+    alone = shrinkfit.price(model, "nrf52832")
+    assert next(part for part in priced if part["device"] == "nrf52832")["costs"] == alone.as_costs()
+
+
+def test_no_part_is_enough(run, tmp_path, monkeypatch):
+    small = Device("small", core="cortex-m0plus", clock_hz=1_000_000, ram_bytes=64, flash_bytes=256)
+    monkeypatch.setattr(parts, "devices", lambda: (small,))
+    status, out, _ = run("price", dense_model(tmp_path / "m.tflite", 40, 3), "--all-devices")
+    assert status == 1 and "over: RAM, flash" in out
+
+
+def test_a_goal_without_rewrites_is_refused(run, tmp_path):
+    model = dense_model(tmp_path / "m.tflite", 40, 3)
+    status, _, err = run("export", model, "-o", tmp_path / "fw", "--name", "m", "--no-optimize", "--optimize", "size")
+    assert status != 0 and "leave out one" in err and not (tmp_path / "fw").exists()
 
 
 def test_a_goal_that_is_none_is_named(run, tmp_path):

@@ -70,8 +70,8 @@ def test_milliseconds_have_three_digits():
 
 
 @pytest.mark.parametrize(("sparsity", "said"), [({}, False), ({"a": {"blocks": 60, "zero": 45, "share": 0.75}}, True)])
-def test_zero_blocks_say_that_they_save_nothing_yet(sparsity, said):
-    assert ("45 of 60 in 1 layers; no kernel skips them yet" in text_of(sparsity=sparsity)) is said
+def test_zero_blocks_say_where_the_device_skips_them(sparsity, said):
+    assert ("45 of 60 in 1 layers; the device skips them in dense" in text_of(sparsity=sparsity)) is said
 
 
 def test_the_console_is_the_default_and_80_columns_are_enough(capsys, monkeypatch):

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An integer graph in, its cost on every known part out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shrinkfit.device import Device, devices
+from shrinkfit.graph.ir import Graph
+from shrinkfit.price.cost import Cost, optimized_for, price_graph, priced_graph
+
+
+@dataclass(frozen=True)
+class PartCost:
+    """What a model costs on one part.
+
+    Args:
+        device: the part.
+        cost: on it.
+        over: resource -> (cost, limit), of those over the part's own limits.
+    """
+
+    device: Device
+    cost: Cost
+    over: Mapping[str, tuple[float, float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Name, title, limits, costs and what is over, in plain values."""
+        return {
+            "device": self.device.name,
+            "title": self.device.title,
+            "limits": self.device.budget().limits(),
+            "costs": self.cost.as_costs(),
+            "over": list(self.over),
+        }
+
+
+def price_parts(graph: Graph, optimize: bool | str = True) -> tuple[PartCost, ...]:
+    """What a graph costs on each part of the catalogue, in the catalogue's order.
+
+    Args:
+        graph: as it will run; without rewrites.
+        optimize: as for `price`: what kernels are chosen for.
+    """
+    parts = (optimized_for(device, optimize) for device in devices())
+    costs = ((part, price_graph(graph, part)) for part in parts)
+    return tuple(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
+
+
+def price_all(model: Any, *, optimize: bool | str = True) -> tuple[PartCost, ...]:
+    """What a model costs on every part that `devices` lists, each against the part's own limits.
+
+    Args:
+        model: an integer graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
+        optimize: as for `export`.
+    Raises:
+        ShrinkfitError: the model cannot be read, or the runtime has no kernel for one of its operators.
+    """
+    return price_parts(priced_graph(model, optimize), optimize)

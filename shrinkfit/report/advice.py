@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exported model's records enter; what to change so that it fits a smaller part leaves, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shrinkfit.report.table import LIMIT_TITLES, number
+
+# Resource -> (key of a layer's share, whether the layers' shares add up).
+_SHARES = {
+    "ram_bytes": ("arena_live_bytes", False),
+    "flash_bytes": ("bytes", True),
+    "flops": ("flops", True),
+    "latency_ms": ("cycles", True),
+    "energy_uj": ("cycles", True),
+}
+_SMALLER = 3  # parts that advice is given for
+
+
+def advice(export: Mapping[str, Any]) -> list[str]:
+    """Sentences for the few parts that the model misses by least, the nearest first.
+
+    Args:
+        export: content of report.json, with "parts".
+    """
+    missed = [part for part in export.get("parts") or () if part["over"]]
+    missed.sort(key=lambda part: max(_excess(part, name) for name in part["over"]))
+    return [_sentence(export, part) for part in missed[:_SMALLER]]
+
+
+def _excess(part: Mapping[str, Any], name: str) -> float:
+    return part["costs"][name] / part["limits"][name]
+
+
+def _sentence(export: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    wants = []
+    for name in part["over"]:
+        title, unit = LIMIT_TITLES[name]
+        cost, limit = part["costs"][name], part["limits"][name]
+        wants.append(
+            f"{number(cost - limit, unit)} less {title} ({100 * (1 - limit / cost):.0f} %; {_where(export, name)})"
+        )
+    options = ", ".join(f"{name}={limit_text(part['limits'][name])}" for name in part["over"])
+    return f"{part['device']} wants {' and '.join(wants)}: FitDevice('{part['device']}') fits to it, or {options}"
+
+
+def limit_text(limit: float) -> str:
+    """A limit as Python takes it."""
+    return f"{limit:_.0f}" if float(limit).is_integer() else f"{limit:g}"
+
+
+def _where(export: Mapping[str, Any], name: str) -> str:
+    key, adds_up = _SHARES[name]
+    shares = {layer["name"]: layer[key] or 0 for layer in export["layers"]}
+    most = max(shares, key=shares.__getitem__, default="")
+    whole = sum(shares.values())
+    if not adds_up or not whole:
+        return f"its peak is in {most}"
+    return f"{100 * shares[most] / whole:.0f} % of it is {most}"

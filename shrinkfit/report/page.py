@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records enter, one HTML page leaves that needs nothing but itself: no script, no network, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from shrinkfit.report.advice import advice
+from shrinkfit.report.charts import bar, confusion, lines, memory, stack, table
+from shrinkfit.report.table import LIMIT_TITLES, number
+
+Record = Mapping[str, Any]
+LONGEST_LIST = 60  # layers drawn as bars; all of them are in the table
+
+
+def page(export: Record, run: Record | None = None) -> str:
+    """The report of one exported model.
+
+    Args:
+        export: content of an exported folder's report.json; with "fit" and "epochs" where a FitDevice was exported.
+        run: what a training script measured, all optional: accuracy (name -> share), confusion (labels, counts),
+            cycles (per inference, on the emulated core), det (false_accepts_per_hour, false_rejects, chosen),
+            notes (lines of text).
+    Returns:
+        HTML text; the same records give the same bytes.
+    """
+    run = run or {}
+    sections = [
+        _budget(export),
+        _accuracy(run),
+        _epochs(export.get("epochs") or ()),
+        _widths(export.get("fit")),
+        _memory(export),
+        _layers(export),
+        _confusion(run.get("confusion")),
+        _det(run.get("det")),
+        _parts(export),
+        _advice(export),
+    ]
+    title = escape(f"{export['name']} on {export['device']}")
+    body = "".join(f"<section>{section}</section>\n" for section in sections if section)
+    notes = "".join(f'<p class="note">{escape(line)}</p>' for line in run.get("notes", ()))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{title}</title><style>\n{_css()}</style></head><body>\n'
+        f"<h1>{title}</h1>{_verdict(export)}{notes}\n{body}</body></html>\n"
+    )
+
+
+@lru_cache
+def _css() -> str:
+    return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+
+def costs_of(export: Record) -> dict[str, float]:
+    """Resource -> cost, of those that are known, in the order of their titles."""
+    return {name: export[name] for name in LIMIT_TITLES if export.get(name) is not None}
+
+
+def _verdict(export: Record) -> str:
+    over = [name for name, cost in costs_of(export).items() if cost > export["limits"].get(name, cost)]
+    if not over:
+        return '<p class="verdict held">fits: every limit holds</p>'
+    return f'<p class="verdict over">does not fit: over in {", ".join(LIMIT_TITLES[name][0] for name in over)}</p>'
+
+
+def _budget(export: Record) -> str:
+    bars = []
+    for name, cost in costs_of(export).items():
+        title, unit = LIMIT_TITLES[name]
+        limit = export["limits"].get(name)
+        note = "no limit" if limit is None else f"of {number(limit, unit)}, {100 * cost / limit:.1f} %"
+        state = "" if limit is None else "held" if cost <= limit else "over"
+        bars.append(bar(title, cost, number(cost, unit), limit, note=note, state=state))
+    static = export["ram_bytes"] - export["arena_bytes"] - export["stack_bytes"]
+    ram = {"arena": export["arena_bytes"], "stack": export["stack_bytes"], "static data": static}
+    flash = {"weights": export["weight_bytes"], "code and start-up": export["code_bytes"]}
+    source = (
+        f'<p class="note">time and energy: {escape(export["cycles_source"])}</p>' if export["cycles_source"] else ""
+    )
+    return (
+        f"<h2>Limits</h2>{''.join(bars)}{source}"
+        f'<div class="columns"><div><h3>RAM</h3>{stack(ram)}</div><div><h3>Flash</h3>{stack(flash)}</div></div>'
+    )
+
+
+def _accuracy(run: Record) -> str:
+    reached = run.get("accuracy")
+    if not reached:
+        return ""
+    bars = (bar(name, share, number(share, "%"), 1.0) for name, share in reached.items() if share is not None)
+    return f"<h2>Accuracy</h2>{''.join(bars)}"
+
+
+def _epochs(epochs: Sequence[Record]) -> str:
+    """Accuracies, then each limited resource with its limit, over the epochs of the fit."""
+    if not epochs:
+        return ""
+    xs = [epoch["epoch"] + 1 for epoch in epochs]
+    metrics = {name: [epoch["metrics"].get(name) for epoch in epochs] for name in _metrics(epochs)}
+    charts = [("metrics", lines(metrics, xs, title="metrics over the epochs", x_label="epoch"))] if metrics else []
+    limited = [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
+    for name in limited:
+        title, unit = LIMIT_TITLES[name]
+        curves = {title: [e["costs"].get(name) for e in epochs], "limit": [e["limits"].get(name) for e in epochs]}
+        heading = f"{title} in {unit}" if unit else title
+        charts.append((heading, lines(curves, xs, title=heading, x_label="epoch", dashed=("limit",), low=0)))
+    drawn = "".join(f"<div><h3>{escape(heading)}</h3>{chart}</div>" for heading, chart in charts if chart)
+    return f'<h2>Epochs of the fit</h2><div class="columns">{drawn}</div>'
+
+
+def _metrics(epochs: Sequence[Record]) -> list[str]:
+    """Names of accuracies; of losses where there are none."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
+    accuracies = [name for name in names if "acc" in name]
+    return accuracies or [name for name in names if "loss" in name]
+
+
+def _widths(fit: Record | None) -> str:
+    layers = [layer for layer in (fit or {}).get("layers", ()) if layer["makes_channels"]]
+    if not layers:
+        return ""
+    most = max(layer["width_before"] for layer in layers)
+    bars = (
+        bar(layer["layer"], layer["width_after"], str(layer["width_after"]), most, note=f"of {layer['width_before']}")
+        for layer in layers
+    )
+    return f"<h2>Channels that are left</h2>{''.join(bars)}"
+
+
+def _memory(export: Record) -> str:
+    plan = export.get("memory")
+    if not plan or not plan["stays"]:
+        return ""
+    kinds = {"input": "--green", "tensor": "--blue", "output": "--orange", "scratch": "--grey", "state": "--red"}
+    there = {stay["kind"] for stay in plan["stays"]}
+    legend = "".join(
+        f'<li><i style="background:var({colour})"></i>{kind}</li>' for kind, colour in kinds.items() if kind in there
+    )
+    peak = escape(f"arena of {export['arena_bytes']:,} bytes; the most is alive in {export['peak_layer']}")
+    return (
+        f"<h2>Memory plan</h2><p>{peak}</p>{memory(plan['stays'], plan['operators'])}<ul class='legend'>{legend}</ul>"
+    )
+
+
+def _layers(export: Record) -> str:
+    layers = export["layers"]
+    timed = all(layer["cycles"] is not None for layer in layers)
+    what, title = ("cycles", "Cycles per layer") if timed else ("macs", "MACs per layer")
+    most, whole = max((layer[what] for layer in layers), default=0), sum(layer[what] for layer in layers)
+    bars = (
+        bar(layer["name"], layer[what], f"{layer[what]:,}", most, note=f"{100 * layer[what] / (whole or 1):.1f} %")
+        for layer in layers[:LONGEST_LIST]
+    )
+    headers = ("layer", "kind", "output", "weights", "flash", "MACs", "cycles", "per MAC", "alive")
+    rows = [
+        (
+            layer["name"],
+            layer["kind"],
+            "×".join(map(str, layer["output_shape"][1:])) or "1",
+            layer["weights"],
+            layer["bytes"],
+            layer["macs"],
+            layer["cycles"],
+            f"{layer['cycles'] / layer['macs']:.2f}" if layer["macs"] and layer["cycles"] is not None else "",
+            layer["arena_live_bytes"],
+        )
+        for layer in layers
+    ]
+    return (
+        f"<h2>{title}</h2>{''.join(bars)}<details><summary>all figures of the layers</summary>"
+        f"{table(headers, rows, left=3)}</details>"
+    )
+
+
+def _confusion(counts: Record | None) -> str:
+    if not counts:
+        return ""
+    return (
+        "<h2>What was heard</h2><p class='note'>rows: what it was; columns: what the device took it for</p>"
+        f"{confusion(counts['labels'], counts['counts'])}"
+    )
+
+
+def _det(det: Record | None) -> str:
+    """False rejects over false accepts; the axis is the decimal logarithm of the rate."""
+    if not det:
+        return ""
+    from math import log10
+
+    rates, rejects = det["false_accepts_per_hour"], det["false_rejects"]
+    pairs = sorted((log10(max(rate, 1e-2)), 100 * share) for rate, share in zip(rates, rejects, strict=True))
+    chart = lines(
+        {"false rejects, %": [share for _, share in pairs]},
+        [rate for rate, _ in pairs],
+        title="detection error trade-off",
+        x_label="log10 of false accepts per hour",
+        low=0,
+    )
+    chosen = "".join(f"<p>{escape(name)}: {escape(str(value))}</p>" for name, value in det.get("chosen", {}).items())
+    return f"<h2>Missed words against false alarms</h2>{chart}{chosen}"
+
+
+def _parts(export: Record) -> str:
+    parts = export.get("parts")
+    if not parts:
+        return ""
+    headers = ("part", "fits", "RAM", "of", "flash", "of", "latency, ms")
+    rows = []
+    for part in parts:
+        costs, limits = part["costs"], part["limits"]
+        fits = "yes" if not part["over"] else f"over: {', '.join(LIMIT_TITLES[name][0] for name in part['over'])}"
+        time = costs.get("latency_ms")
+        ram, flash = ((costs[name], limits.get(name)) for name in ("ram_bytes", "flash_bytes"))
+        rows.append((part["device"], fits, *ram, *flash, None if time is None else f"{time:.1f}"))
+    return f"<h2>Parts that it fits</h2>{table(headers, rows, left=2)}"
+
+
+def _advice(export: Record) -> str:
+    lines_ = advice(export)
+    if not lines_:
+        return ""
+    return f"<h2>To fit a smaller part</h2><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines_)}</ul>"
