@@ -27,7 +27,7 @@ class Samples:
 
         same = tf.VariableAggregation.ONLY_FIRST_REPLICA
         self._rows, self._counts, self._readers = {}, {}, {}
-        for name in topology.inputs:
+        for name in (name for name in topology.inputs if topology.readers(name)):
             shape = topology.nodes[name].shape
             rows = int(np.clip(MOST_BYTES // (4 * prod(shape)), ROWS_A_STEP, ROWS))
             zeros = np.zeros((rows, *shape), np.float32)

@@ -41,7 +41,7 @@ def settle(instruments: Instruments, topology: Topology, stages: tuple[Stage, ..
     variables = instruments.variables
     variables.forget_corrections()
     arrays = variables.samples.arrays() if variables.samples else {}
-    if not arrays or instruments.phase == FLOAT:
+    if not arrays or set(arrays) != set(topology.inputs) or instruments.phase == FLOAT:
         return
     for name, array in arrays.items():
         _bound(variables, name, array)
