@@ -27,6 +27,7 @@ from shrinkfit.fit.pricing import shown
 from shrinkfit.fit.pruner import Pruner
 from shrinkfit.fit.rebuild import smaller_model
 from shrinkfit.fit.schedule import Schedule, at_least_one, share, window
+from shrinkfit.fit.settle import settle
 from shrinkfit.fit.slots import zero_slots
 from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
@@ -320,6 +321,8 @@ class FitDevice(keras.callbacks.Callback):
         if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
             self._beside.start_anew()
         self._enter_phase(phase)
+        if self._instruments.variables.samples is not None:
+            self._instruments.variables.samples.forget()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs if logs is not None else {}
@@ -373,6 +376,7 @@ class FitDevice(keras.callbacks.Callback):
         topology, channels, alive = self._pruner.topology, self._pruner.channels, self._pruner.alive
         self._small = smaller_model(self._fitting, topology, channels, alive)
         if self.quantize:
+            settle(self._instruments, topology, self._pruner.stages)
             learned = self._instruments.variables
             weights = slice_weights(topology, channels, learned.trained_weights(), alive)
             self._graph, _ = optimize(

@@ -38,14 +38,21 @@ class Forward:
         phase: FLOAT, QUANTIZED or FROZEN.
         whole: whether probabilities that the model gives out are rounded too; training would take the logarithm of
             one rounded to 0.
+        probe: watches a pass outside training, see settle.py.
     Attributes:
         training: how many training steps are being traced, 0 for none; layers such as Conv2D are not told.
     """
 
     def __init__(
-        self, stages: tuple[Stage, ...], variables: FitVariables, *, phase: str = FLOAT, whole: bool = False
+        self,
+        stages: tuple[Stage, ...],
+        variables: FitVariables,
+        *,
+        phase: str = FLOAT,
+        whole: bool = False,
+        probe: Any = None,
     ) -> None:
-        self.phase, self.training = phase, 0
+        self.phase, self.training, self._probe = phase, 0, probe
         self._whole, self._variables = whole, variables
         self._observes = bool(variables.activations)
         self._by_key = {stage.key: stage for stage in stages}
@@ -96,16 +103,34 @@ class Forward:
                 return type(layer).call(owner, *([xs] if listed else xs), *more, **(kwargs | changed))
 
             values = dict(zip(outside, given, strict=True))
+            self._sample(chain, values)
             for node in chain:
                 xs = self._quantized_model_inputs(node, [values[name] for name in node.inputs])
                 value = self._compute(node, xs, original, len(chain) == 1)
                 stage = self._ending_at.get(node.name)
+                if self._probe is not None:
+                    value = self._probed(node, stage, value)
                 if stage is not None:
                     value = self._boundary(stage, self._tapped(stage, value))
                 values[node.name] = value
             return values[chain[-1].name]
 
         return call
+
+    def _sample(self, chain: list[Node], values: dict[str, Any]) -> None:
+        """Keep some of the model inputs among the values that a layer reads."""
+        if not self.training or self.phase == FLOAT or self._variables.samples is None:
+            return
+        for node in chain:
+            for name in node.inputs:
+                if name in values:
+                    self._variables.samples.take(node.name, name, values[name])
+
+    def _probed(self, node: Node, stage: Stage | None, value: Any) -> Any:
+        value = self._probe.computed(node, value)
+        if stage is not None:
+            self._probe.ended(stage, value)
+        return value
 
     def _compute(self, node: Node, xs: list[Any], original: Callable, alone: bool) -> Any:
         import tensorflow as tf
@@ -171,8 +196,10 @@ class Forward:
         if stage.batch_norm is not None and self.phase != FROZEN and self.training:
             return None
         factor, bias = _affine(stage)
-        step = self._accumulator_step(stage, factor)
-        rounded = tf.where(step > 0, tf.round(bias / tf.where(step > 0, step, 1.0)) * step, bias)
+        step, wanted = self._accumulator_step(stage, factor), bias
+        if node.name in self._variables.corrections:
+            wanted = bias + self._variables.corrections[node.name]
+        rounded = tf.where(step > 0, tf.round(wanted / tf.where(step > 0, step, 1.0)) * step, wanted)
         return tf.stop_gradient((rounded - bias) * self._variables.masks[stage.head.name])
 
     def _accumulator_step(self, stage: Stage, factor: Any) -> Any:

@@ -55,10 +55,10 @@ class Instruments:
     def attached(self) -> bool:
         return bool(self._saved)
 
-    def attach(self, *, whole: bool = False) -> None:
+    def attach(self, *, phase: str | None = None, whole: bool = False, probe: Any = None) -> None:
         """Patch the model for the present phase and have Keras trace its functions anew."""
         self.detach(retrace=False)
-        forward = Forward(self._stages, self.variables, phase=self.phase, whole=whole)
+        forward = Forward(self._stages, self.variables, phase=phase or self.phase, whole=whole, probe=probe)
         for layer, nodes in self._nodes_by_layer().items():
             self._patch(layer, "call", _unconverted(forward.call_of(layer, nodes)))
         self._patch(self.model, "call", _unconverted(forward.counting(self.model.call)))
@@ -83,10 +83,16 @@ class Instruments:
             self._retrace()
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Attach for a while, for a prediction with the masks and ranges as they are, softmax in steps of 1/256 too."""
+    def applied(self, phase: str | None = None, probe: Any = None) -> Iterator[None]:
+        """Attach for a while, for a prediction with the masks and ranges as they are, softmax in steps of 1/256 too.
+
+        Args:
+            phase: the present one where None.
+            probe: see Forward.
+        """
         running, self._running = self._running, lambda: True
-        self.attach(whole=bool(self.variables.activations) and self.phase != FLOAT)
+        phase = phase or self.phase
+        self.attach(phase=phase, whole=bool(self.variables.activations) and phase != FLOAT, probe=probe)
         try:
             yield
         finally:

@@ -129,6 +129,10 @@ class ActivationQuantizer:
     def range(self) -> tuple[float, float]:
         return float(self.low.numpy()), float(self.high.numpy())
 
+    def set_range(self, low: float, high: float) -> None:
+        self.low.assign(low)
+        self.high.assign(high)
+
     def state(self) -> list[float]:
         return [*self.range(), float(self.seen.numpy())]
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from shrinkfit.fit.channels import MAKERS, Channels
+from shrinkfit.fit.samples import Samples
 from shrinkfit.fit.tfmot import ActivationQuantizer, KernelQuantizer
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology, canonical_weights
@@ -31,6 +33,9 @@ class FitVariables:
         kernels: node name -> its kernel's quantizer.
         kernel_masks: node name -> float32 in the kernel's shape, 0 in its zero blocks.
         taps: stage key -> float32 [channels], importance gathered since the last `take_taps`.
+        corrections: name of the node that ends a stage's sums -> float32 [channels], what its bias ships with beyond
+            what was trained; zeros while it trains (settle.py).
+        samples: recent inputs; None where nothing is quantized.
     """
 
     def __init__(
@@ -56,6 +61,12 @@ class FitVariables:
         self.activations = {stage.key: _activation_quantizer(stage) for stage in ranged}
         heads = [stage.head for stage in stages if "kernel" in stage.head.variables] if quantize else []
         self.kernels = {node.name: KernelQuantizer(node.name, node.shape[-1]) for node in heads}
+        corrected = corrected_nodes(topology, stages) if quantize else []
+        self.corrections = {
+            node.name: tf.Variable(tf.zeros(node.shape[-1]), trainable=False, name="correction", aggregation=same)
+            for node in corrected
+        }
+        self.samples = Samples(topology) if quantize else None
         made = [stage for stage in stages if stage.kind in MAKERS] if tap else []
         self.taps = {stage.key: _tap(stage.last.shape[-1]) for stage in made}
 
@@ -77,6 +88,10 @@ class FitVariables:
         """Mask the channels whose unit is not alive; bool [units]."""
         for name, mask in self.masks.items():
             mask.assign(alive[self._channels.of_node[name]].astype(np.float32))
+
+    def forget_corrections(self) -> None:
+        for correction in self.corrections.values():
+            correction.assign(np.zeros(correction.shape, np.float32))
 
     def take_taps(self) -> dict[str, np.ndarray] | None:
         """First-order importance by stage key, float64 [channels], and start anew; None where no step was taken."""
@@ -109,7 +124,7 @@ class FitVariables:
         return {key: quantizer.range() for key, quantizer in self.activations.items()}
 
     def trained_weights(self) -> dict[str, dict[str, np.ndarray]]:
-        """Node name -> role -> canonical array, kernels on the int8 grid that training rounded them to.
+        """Node name -> role -> canonical array: biases corrected, kernels on the int8 grid that training rounded to.
 
         Rounding them once more gives the same steps; rounding the raw ones would flip a few that lie near a tie.
         """
@@ -118,7 +133,19 @@ class FitVariables:
         weights = {node.name: canonical_weights(node) for node in self._topology.nodes.values()}
         for name, quantizer in self.kernels.items():
             weights[name]["kernel"] = quantizer.quantize(tf.constant(weights[name]["kernel"], tf.float32)).numpy()
+        for name, correction in self.corrections.items():
+            role = "beta" if self._topology.nodes[name].kind == "batch_norm" else "bias"
+            weights[name] = weights[name] | {role: weights[name].get(role, 0.0) + correction.numpy()}
         return weights
+
+
+def corrected_nodes(topology: Topology, stages: tuple[Stage, ...]) -> list[Node]:
+    """The node where the sums of each stage with a kernel are complete; none of layers that are called several times,
+    whose calls ship one bias.
+    """
+    calls = Counter(id(call.layer) for call in topology.calls.values())
+    with_kernel = [stage for stage in stages if "kernel" in stage.head.variables]
+    return [stage.batch_norm or stage.head for stage in with_kernel if calls[id(stage.head.layer)] == 1]
 
 
 def _tap(channels: int) -> Any:
