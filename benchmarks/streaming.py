@@ -5,9 +5,9 @@
     python benchmarks/streaming.py --channels 32       # a narrower one
 
 Both run on an emulated Cortex-M4 that counts cycles, and every output is compared: the streamed model has to give what
-the model itself gives for each whole window. Weights are random, which changes neither cycles nor sizes. The share is of
-ten whole windows a second, also where a stream answers more often. Exit status 1 where an output differs, or where a
-stream that answers ten times a second costs more than a fifth.
+the model itself gives for each whole window. Weights are random, which changes neither cycles nor sizes. The share is
+of ten whole windows a second, also where a stream answers more often. Exit status 1 where an output differs, or where
+a stream that answers ten times a second costs more than a fifth.
 """
 
 import argparse
