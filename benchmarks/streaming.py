@@ -6,8 +6,8 @@
 
 Both run on an emulated Cortex-M4 that counts cycles, and every output is compared: the streamed model has to give what
 the model itself gives for each whole window. Weights are random, which changes neither cycles nor sizes. The share is
-that of ten whole windows a second, also where a stream answers more often. Exit status 1 where an output differs, or
-where a stream that answers ten times a second costs more than a fifth.
+of ten whole windows a second, also where a stream answers more often. Exit status 1 where an output differs, or where
+a stream that answers ten times a second costs more than a fifth.
 """
 
 import argparse
