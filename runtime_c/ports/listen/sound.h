@@ -108,7 +108,7 @@ enum { SOUND_LINE_BYTES = 128 };
  * sample: how many had been taken. */
 static inline void sound_line(char line[SOUND_LINE_BYTES], int32_t sample,
                               const sf_detection *detection) {
-    const char *const end = line + SOUND_LINE_BYTES - 2;
+    const char *const end = &line[SOUND_LINE_BYTES - 2];
     const int32_t rate = SF_LISTENER_SAMPLE_RATE_HZ;
     char *at = sound_decimal(line, end, sample / rate * 1000 + sample % rate * 1000 / rate);
     at = sound_text(sound_text(at, end, " s  "), end, SF_LISTENER_LABEL(detection->label));
