@@ -36,7 +36,7 @@ FEWEST_SILENCES = 60  # so that each split gets some
 NEAR_SHARE = 0.35  # of the single words that are no hotword
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
-NOISE_ROUNDS = 6
+NOISE_ROUNDS = 10
 CROWD_WORDS = 500
 
 
