@@ -28,7 +28,7 @@ def mean_of_sums(graph: ir.Graph, found: Timelines, step: Step) -> ir.TimeMean |
     average = op.kind == "pool2d"
     axes = (1, 2) if average else tuple(sorted(op.axes))
     neighbours = axes == tuple(range(axes[0], axes[-1] + 1))
-    if not neighbours or prod(shape[: time.axis]) != 1:
+    if not neighbours or prod(shape[: time.axis]) != 1 or time.fill is not None:
         return None
     n, inner = found.new_rows(time), prod(shape[axes[-1] + 1 :])
     columns = prod(shape[a] for a in axes if a != time.axis)

@@ -92,13 +92,23 @@ class StreamReport:
         ]
         if self.difference:
             lines.append(_MEASURED.format(**self.difference))
+        if self.whole:
+            shown = ", ".join(f"'{name}'" for name in self.whole[:3]) + (", ..." if len(self.whole) > 3 else "")
+            lines.append(f"  the whole window is computed anew in every call by {shown} and what follows")
         late = max(self.delay_frames.values(), default=0)
-        lines += [f"  outputs are {late} frames late"] if late > 0 else []
+        lines += [f"  outputs are {late} frame{'s' * (late > 1)} late"] if late > 0 else []
         return "\n".join([*lines, *([f"  {self.advice}"] if self.advice else [])])
 
 
-def report_of(graph: ir.Graph, streamed: ir.Graph, found: Timelines) -> StreamReport:
-    """The report of a conversion: of the graph as it came, the graph of a call, and what was found about time."""
+def report_of(graph: ir.Graph, streamed: ir.Graph, found: Timelines, sums: frozenset[str]) -> StreamReport:
+    """The report of a conversion.
+
+    Args:
+        graph: as it came.
+        streamed: for a call.
+        found: what is known of time in it.
+        sums: operators that keep sums in place of a window's rows.
+    """
     calls, delays = 1, {}
     for name in graph.outputs:
         calls_of_one, delays[name] = _start(found, name)
@@ -110,7 +120,7 @@ def report_of(graph: ir.Graph, streamed: ir.Graph, found: Timelines) -> StreamRe
         warmup_calls=calls,
         delay_frames=delays,
         padded=tuple(found.padded),
-        whole=tuple(step.op.name for step in found.steps if step.whole),
+        whole=tuple(step.op.name for step in found.steps if step.whole and step.op.name not in sums),
         state_bytes=sum(variable.tensor.size_bytes for variable in streamed.variables.values()),
         macs_per_call=streamed.macs,
         macs_per_window=graph.macs,

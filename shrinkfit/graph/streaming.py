@@ -59,7 +59,7 @@ def to_streaming(graph: ir.Graph, frames_per_call: int | None = None, examples: 
     )
     # Rows that do not lie one behind the other are joined by copies.
     streamed = explicit(streamed, lambda op: op.kind == "time_window" and prod(_shape_before(streamed, op)) != 1)
-    report = report_of(graph, streamed, found)
+    report = report_of(graph, streamed, found, frozenset(made.means))
     if not report.exact and examples is not None and len(graph.inputs) == len(graph.outputs) == 1:
         report = replace(report, difference=measured(graph, streamed, report, examples))
     return Streaming(streamed, report)

@@ -32,8 +32,9 @@ class Rows:
         axis: the axis that is time.
         length: rows in the model's own window.
         every: frames from one row to the next.
-        delay: rows that it is behind.
+        delay: rows that it is behind; negative: the first rows are padding, and never come.
         reach: frames that a row sees.
+        fill: what rows that never come hold; None where all do.
     """
 
     axis: int
@@ -41,6 +42,7 @@ class Rows:
     every: int
     delay: int
     reach: int
+    fill: int | None = None
 
 
 @dataclass(frozen=True)
@@ -248,13 +250,23 @@ class _Follower:
             self.found.padded.append(padded)
             self.found.warms_up |= padded.before > 0 and late > 0
 
+    def _due(self, rows: Rows) -> tuple[Rows, Need | None]:
+        """The rows without those that never come, and what is to be read for that."""
+        if rows.delay >= 0:
+            return rows, None
+        return replace(rows, delay=0, fill=None), Need(-rows.delay, self.found.new_rows(rows), rows.fill)
+
     def _whole(self, op: ir.Op, rows: Rows, first: int = 0, count: int | None = None) -> None:
         """From all rows of a window, or count of them, which its input has to keep."""
         found, n = self.found, self.found.new_rows(rows)
+        ahead, fill = min(rows.delay, 0), rows.fill
+        rows = replace(rows, delay=max(rows.delay, 0))
         age = rows.every * (rows.delay + rows.length) - found.lead - found.frames
         reach = rows.reach + (rows.length - 1) * rows.every
         found.of |= dict.fromkeys(op.outputs, Whole(age, -(-(rows.delay + rows.length) // n), reach))
-        found.steps.append(Step(op, (Need(rows.length - n - first, count or rows.length),), count is None))
+        found.steps.append(
+            Step(op, (Need(rows.length - n - first - ahead, count or rows.length, fill),), count is None)
+        )
 
     def pointwise(self, op: ir.Op, times: list) -> None:
         """Tensors of equal rows, and constants that are the same for each of them."""
@@ -279,15 +291,18 @@ class _Follower:
 
     def _joined(self, op: ir.Op, times: list, streams: list[Rows], axis: int) -> None:
         """What is ahead waits for what is furthest behind."""
-        delay, n = max(time.delay for time in streams), self.found.new_rows(streams[0])
-        needs = [None if time is None or time.delay == delay else Need(delay - time.delay, n) for time in times]
+        delay, n = max(0, *(time.delay for time in streams)), self.found.new_rows(streams[0])
+        needs = [
+            None if time is None or time.delay == delay else Need(delay - time.delay, n, time.fill) for time in times
+        ]
         reach = max(time.reach for time in streams)
-        self._made(op, replace(streams[0], axis=axis, delay=delay, reach=reach), needs)
+        self._made(op, replace(streams[0], axis=axis, delay=delay, reach=reach, fill=None), needs)
 
     def last_axis(self, op: ir.Op, times: list) -> None:
         (rows,) = times
         if rows.axis != len(self.graph.tensors[op.inputs[0]].shape) - 1:
-            self._made(op, rows, (None,))
+            rows, need = self._due(rows)
+            self._made(op, rows, (need,))
         elif op.kind == "dense":
             self._whole(op, rows)
         else:
@@ -303,7 +318,8 @@ class _Follower:
     def split(self, op: ir.Split, times: list) -> None:
         if times[0].axis == op.axis:
             raise self._refused(op, "a split along time")
-        self._made(op, times[0], (None,))
+        rows, need = self._due(times[0])
+        self._made(op, rows, (need,))
 
     def plane(self, op: ir.Conv2D | ir.DepthwiseConv2D | ir.Pool2D, times: list) -> None:
         (rows,), out = times, self.graph.tensors[op.outputs[0]].shape
@@ -330,6 +346,11 @@ class _Follower:
             initial: what rows before the stream hold.
         """
         found, (taps, stride, before) = self.found, window
+        if rows.fill is not None:
+            zero = self.graph.tensors[op.inputs[0]].zero_point
+            if before > 0 and rows.fill != zero:
+                raise self._refused(op, f"a {op.kind} that pads behind a padding with another value")
+            initial = rows.fill
         every, n = rows.every * stride, found.new_rows(rows)
         if found.frames_per_call % every:
             raise _TooFewFrames(op.name, every)
@@ -354,7 +375,12 @@ class _Follower:
         bare = replace(op, padding=None, paddings=rest) if any(map(any, rest)) else self._passed(op, rows)
         target = self.graph.tensors[op.outputs[0]]
         fill = target.zero_point if op.value is None else op.value
-        self._windowed(bare, rows, target.shape[rows.axis], (1, 1, before), fill)
+        if rows.fill not in (None, fill):
+            raise self._refused(op, "a padding around a padding with another value")
+        delay, length = rows.delay - before, target.shape[rows.axis]
+        made = replace(rows, length=length, delay=delay, fill=fill if delay < 0 else None)
+        padded = Padded(op.name, before * rows.every, op.paddings[rows.axis][1] * rows.every)
+        self._made(bare, made, (None,), padded, rows.delay)
 
     def _passed(self, op: ir.Op, rows: Rows) -> ir.Reshape:
         """Instead of an operator that only chose rows: what a call makes of the output."""
@@ -379,6 +405,11 @@ class _Follower:
         others = [i for i in range(len(source)) if i != axis]
         only_time = stride == 1 and all((op.size[i], op.stride[i]) == (source[i], 1) for i in others)
         bare = self._passed(op, rows) if only_time else replace(op, **changed)
+        if stride == 1 and not self.found.aligned:
+            # Other numbers for the same rows.
+            delay = rows.delay + begin
+            self._made(bare, replace(rows, length=size, delay=delay, fill=rows.fill if delay < 0 else None), (None,))
+            return
         self._windowed(bare, rows, size, (1, stride, -begin), None)
 
     def reduction(self, op: ir.Reduction, times: list) -> None:
@@ -386,8 +417,9 @@ class _Follower:
         if rows.axis in op.axes:
             self._whole(op, rows)
             return
+        rows, need = self._due(rows)
         gone = 0 if op.keep_dims else sum(axis < rows.axis for axis in op.axes)
-        self._made(op, replace(rows, axis=rows.axis - gone), (None,))
+        self._made(op, replace(rows, axis=rows.axis - gone), (need,))
 
     def reshape(self, op: ir.Reshape, times: list) -> None:
         """Time stays an axis where as many values lie before it, or the window has to be whole."""

@@ -87,7 +87,15 @@ def integer(model, seed=0) -> ir.Graph:
                     rng.uniform(0.3, 1.0, variance.shape),
                 ]
             )
+        else:
+            layer.set_weights([_weights(rng, array.shape) for array in layer.get_weights()])
     return read_keras(model, calibration=sound(model.input_shape[1:], 20, rng))
+
+
+def _weights(rng, shape):
+    """A bias has one axis; a depthwise kernel ends in its multiplier of 1."""
+    inputs = np.prod(shape[:-1] if shape[-1] > 1 else shape[:-2])
+    return rng.normal(0, 0.1 if len(shape) == 1 else np.sqrt(2 / inputs), shape)
 
 
 def sound(shape, count, rng):
@@ -128,6 +136,11 @@ def stretched(graph: ir.Graph, frames: int, until: str) -> ir.Graph:
             rest = int(np.prod([n for i, n in enumerate(op.shape) if i != axis]))
             shape[axis] = int(np.prod(tensors[op.inputs[0]].shape)) // rest
             op = replace(op, shape=tuple(shape))
+        if op.kind == "strided_slice":
+            axis = 2 if op.size[1] == 1 else 1
+            size, n = list(op.size), tensors[op.inputs[0]].shape[axis]
+            size[axis] = n - op.begin[axis]
+            op = replace(op, size=tuple(size))
         shape = op.output_shape(*(tensors[name].shape for name in op.inputs))
         tensors[op.outputs[0]] = replace(graph.tensors[op.outputs[0]], shape=shape)
         ops.append(op)

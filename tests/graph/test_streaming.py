@@ -128,6 +128,25 @@ def test_a_window_given_as_one_row_of_numbers_becomes_frames():
     np.testing.assert_array_equal(got[19:], simulate.run(whole, clips))
 
 
+def shared_padding():
+    """A padding that two layers read stays an operator; the two run at strides of their own."""
+    inputs = layers.Input((24, 6))
+    x = layers.ZeroPadding1D((4, 0))(layers.Conv1D(6, 3, padding="causal", activation="relu")(inputs))
+    left, right = layers.Conv1D(4, 5, strides=2)(x), layers.Conv1D(4, 3, strides=2)(layers.Cropping1D((2, 0))(x))
+    return Model(inputs, layers.Dense(3)(layers.Add()([left, right])))
+
+
+@pytest.mark.parametrize("frames_per_call", [2, 8])
+def test_a_padding_that_two_layers_share(frames_per_call):
+    whole = streams.integer(shared_padding())
+    assert "pad" in {op.kind for op in whole.ops}
+    made, frames = to_streaming(whole, frames_per_call), streams.frames_for(whole, 240)
+    expected = simulate.run(streams.stretched(whole, 240, whole.outputs[0]), frames[None])[0]
+    got = streams.streamed(made, frames)
+    assert made.report.equals == "sequence"
+    np.testing.assert_array_equal(got.reshape(expected.shape), expected)
+
+
 def squeeze_and_excite():
     inputs = layers.Input((16, 6))
     x = layers.Conv1D(4, 3, activation="relu", name="first")(inputs)
