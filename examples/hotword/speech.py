@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, load, split_of
+from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, fit_length, load, split_of
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
 from shrinkfit.audio.sound import read_folder
@@ -39,6 +39,8 @@ class Speech:
         labels: the hotwords, then unknown and silence.
         scenes: what is trained on.
         validation, test: (features, labels), voices that are not trained on.
+        sounds: "validation" and "test" -> (hotwords, other sounds, noise), as `build_stream` takes them.
+        clips: (int16 [n, samples], labels), the sound of held-out voices.
         words: how many different words are told apart on the way.
         recorded: whether recordings of the hotwords are among what is trained on.
         sources: what it is made of, in words.
@@ -48,6 +50,8 @@ class Speech:
     scenes: Scenes
     validation: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
+    sounds: dict[str, tuple]
+    clips: tuple[np.ndarray, np.ndarray]
     words: int
     recorded: bool
     sources: str
@@ -73,7 +77,9 @@ def from_folder(folder, hotwords, seed, quick):
     scenes = Scenes([voices], noise, len(hotwords), FRAMES, mix=SceneMix(hotwords=0.75), config=CONFIG)
     judged = [(as_float(features(clips.samples, CONFIG)), clips.labels) for clips in (data.validation, data.test)]
     sources = f"{folder}: {len(data.train):,} clips to learn from, {len(data.test):,} to be judged by"
-    return Speech(data.labels, scenes, *judged, words=0, recorded=True, sources=sources)
+    sounds = {name: parts_of(getattr(data, name), len(hotwords), data.noise) for name in ("validation", "test")}
+    clips = data.test.samples, data.test.labels
+    return Speech(data.labels, scenes, *judged, sounds, clips, words=0, recorded=True, sources=sources)
 
 
 def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
@@ -96,7 +102,21 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
     judge = Scenes([parts[1]], noise, len(hotwords), FRAMES, config=CONFIG, mix=SceneMix(hotwords=0.3))
     judged = [judge.draw(n, np.random.default_rng([seed, n]))[:2] for n in (VALIDATION_SCENES, TEST_SCENES)]
     sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(noise)} stretches of noise"
-    return Speech(class_labels(hotwords), scenes, *judged, len(words), False, sources), parts[0], noise
+    hum = read_folder(noise_folder or Path(folder) / NOISE_FOLDER).samples
+    # Two halves of the voices apart: thresholds are chosen on one and judged on the other.
+    half = np.array([split_of(f"{speaker} apart", 50, 0) == "validation" for speaker in said.speakers])
+    halves = {"validation": said.take(np.flatnonzero(apart & half)), "test": said.take(np.flatnonzero(apart & ~half))}
+    sounds = {name: parts_of(part, len(hotwords), hum) for name, part in halves.items()}
+    heard = halves["test"]
+    clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
+    return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
+
+
+def parts_of(clips, hotwords, noise):
+    """What `build_stream` takes: hotwords with their numbers, other sounds, noise."""
+    said = [(int(label), samples) for samples, label in zip(clips.samples, clips.labels, strict=True)]
+    spoken = [(label, samples) for label, samples in said if label < hotwords]
+    return spoken, [samples for label, samples in said if label >= hotwords], list(noise)
 
 
 def with_recordings(speech, spoken, noise, positives, negatives, seed):
