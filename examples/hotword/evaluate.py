@@ -31,7 +31,11 @@ def evaluate(out, positives, negatives, noise=None, snr_db=10.0, seed=0):
     rng = np.random.default_rng(seed)
     noises = [sound for sound in read_folder(noise).samples if len(sound)] if noise else []
     folders = [read_folder(folder).samples for folder in (positives, negatives)]
-    heard = [score_clips(Path(out) / "firmware", clips, lambda clip: noisy(clip, noises, snr_db, rng)) for clips in folders]
+
+    def noise_of(clip, said):
+        return noisy(clip, said, noises, snr_db, rng)
+
+    heard = [score_clips(Path(out) / "firmware", clips, noise_of) for clips in folders]
     scores, found = zip(*heard, strict=True)
     rows = []
     for share in FALSE_ACCEPTS:
@@ -43,12 +47,14 @@ def evaluate(out, positives, negatives, noise=None, snr_db=10.0, seed=0):
     return rows
 
 
-def noisy(clip, noises, snr_db, rng):
-    """The clip with a random stretch of a random noise; as it is without noises."""
+def noisy(clip, said, noises, snr_db, rng):
+    """The clip with a random stretch of a random noise; as it is without noises. said: samples that are no silence."""
     if not noises:
         return clip
     noise = noises[rng.integers(len(noises))]
     noise = np.tile(noise, -(-len(clip) // len(noise)) + 1)
     start = rng.integers(len(noise) - len(clip) + 1)
-    mixed = mix_noise(clip.astype(np.float32), noise[start : start + len(clip)].astype(np.float32), snr_db)
+    # Of the clip's level, not of the silence around it.
+    below = snr_db - 10 * np.log10(len(clip) / max(said, 1))
+    mixed = mix_noise(clip.astype(np.float32), noise[start : start + len(clip)].astype(np.float32), below)
     return np.clip(np.rint(mixed), -32_768, 32_767).astype(np.int16)

@@ -58,8 +58,8 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
         "stream": figures.to_dict(),
         "chosen": {"max_false_accepts_per_hour": per_hour, "met": chosen.met, "note": chosen.note},
         "det": {
-            "false_accepts_per_hour": [accepts / curve.hours for accepts in curve.false_accepts],
-            "false_rejects": list(curve.false_reject_shares),
+            "false_accepts_per_hour": curve.false_accepts_per_hour.tolist(),
+            "false_rejects": curve.false_reject_share.tolist(),
         },
     }, figures
 
@@ -98,13 +98,13 @@ def score_clips(folder, clips, noise_of):
 
     Args:
         clips: int16 arrays of any length.
-        noise_of: takes a clip within its silence and gives it back with noise.
+        noise_of: takes a clip within silence, and the clip's own length, and gives it back with noise.
     Returns:
         (float [n]: the highest mean of a hotword in [0, 1]; bool [n]: detected with the exported thresholds).
     """
     listening = listening_of(folder)
     step, back = listening.step_samples, span(listening)
-    slots = [noise_of(fit_length(clip, -(-(len(clip) + back) // step) * step)) for clip in clips]
+    slots = [noise_of(fit_length(clip, -(-(len(clip) + back) // step) * step), len(clip)) for clip in clips]
     sound = np.concatenate([np.zeros(back, np.int16), *slots])
     ends = back + np.cumsum([len(slot) for slot in slots])
     heard = listen(folder, sound, "qemu")
