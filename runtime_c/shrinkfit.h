@@ -507,8 +507,8 @@ void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 void sf_copy(const sf_copy_params *p, const void *in, void *out);
 void sf_fill(void *out, int8_t value, uint32_t bytes);
 
-/* out: the past rows, then the new ones; past: afterwards the last rows of out. Elements of any type.
- * in may lie in out's place, past_bytes or more behind its begin. */
+/* out: the past rows, then the new ones; past: afterwards the last rows of out. Elements of any
+ * type. in may lie in out's place, past_bytes or more behind its begin. */
 void sf_time_window(const sf_time_window_params *p, const void *in, void *out, void *past);
 
 /* in: [new_blocks][values][channels]; out: [channels], of the last blocks; sums: int16
