@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fitted network becomes a device that listens: its detector, its thresholds, and what it does with hours of sound."""
+"""A fitted network becomes a device that listens: its thresholds, and what it does with hours of sound."""
 
 from pathlib import Path
 
