@@ -7,7 +7,7 @@ from math import gcd, prod
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.operators_time import MAX_BLOCK_VALUES
-from shrinkfit.graph.rows import Step, Timelines
+from shrinkfit.graph.time_rows import Step, Timelines
 
 # The kernel takes so many channels at a time.
 LANES = 4

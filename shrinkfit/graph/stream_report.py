@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.rows import Padded, Timelines, Whole
+from shrinkfit.graph.time_rows import Padded, Timelines, Whole
 
 WINDOW, SEQUENCE, WARM, APPROXIMATE = "window", "sequence", "sequence, warmed up", "approximate"
 _EQUALS = {

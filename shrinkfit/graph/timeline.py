@@ -17,7 +17,7 @@ from math import lcm, prod
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.edit import readers
-from shrinkfit.graph.rows import Need, Padded, Rows, Step, Timelines, Whole
+from shrinkfit.graph.time_rows import Need, Padded, Rows, Step, Timelines, Whole
 
 # Each output value depends on the input values of its own row alone.
 POINTWISE = ("table", "requantize", "prelu", "quantize", "dequantize", "convert", "add", "sub", "mul")
