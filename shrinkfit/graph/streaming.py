@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.time_rows import Need, Rows, Step, Timelines
 from shrinkfit.graph.stream_difference import measured
 from shrinkfit.graph.stream_explicit import explicit
 from shrinkfit.graph.stream_means import mean_of_sums
 from shrinkfit.graph.stream_report import StreamReport, report_of
+from shrinkfit.graph.time_rows import Need, Rows, Step, Timelines
 from shrinkfit.graph.timeline import flat_inputs, timelines
 
 
