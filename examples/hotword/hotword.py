@@ -35,6 +35,7 @@ from shrinkfit.audio.features import as_float, features
 from shrinkfit.audio.listen import listening_of, profile_sound
 from shrinkfit.check.build import find_tool
 from shrinkfit.report.det import stream_table
+from shrinkfit.report.page import page
 from shrinkfit.report.plots import plot_confusion, plot_epochs
 from shrinkfit.report.table import Figure, budget_table, limit_figures, number
 
@@ -93,6 +94,7 @@ def main(argv=None):
         "seconds": round(time.monotonic() - began),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (out / "report.html").write_text(page(json.loads((out / "firmware" / "report.json").read_text()), told(report)))
     return show(report, fit, out, heard)
 
 
@@ -267,9 +269,24 @@ def show(report, fit, out, heard):
     if report["demo_quality"]:
         console.print(WHAT_NEXT)
     console.print(
-        f"the C: {out / 'firmware'}; these figures: {out / 'report.json'}; plots: {out}/*.png", soft_wrap=True
+        f"the C: {out / 'firmware'}; these figures: {out / 'report.html'}, {out / 'report.json'}", soft_wrap=True
     )
     return int(exact["differences"] > 0 or any(figure.held is False for figure in figures))
+
+
+def told(report):
+    """What the page says beside the exported model's own figures."""
+    stream, second = report["stream"], report["second_of_sound"]
+    notes = [
+        f"listening takes {second['cycles'] / 1e6:.2f} million cycles a second of sound, {second['energy_uj']:.0f} µJ",
+        f"on {stream['seconds'] / 3600:.2g} h of constructed sound: {stream['false_accepts']} false accepts, "
+        f"{stream['false_rejects']} of {stream['words']} hotwords missed",
+        report["chosen"]["note"],
+    ]
+    if report["demo_quality"]:
+        notes.append("demo quality: synthetic speech only")
+    det = report["det"] | {"chosen": {f"threshold of {word}": value for word, value in report["threshold"].items()}}
+    return {"accuracy": report["accuracy"], "confusion": report["confusion"], "det": det, "notes": notes}
 
 
 def plot_history(fit, path):
