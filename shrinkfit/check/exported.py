@@ -12,9 +12,7 @@ from typing import Any
 from shrinkfit.check.build import Target
 from shrinkfit.check.emulate import Api, Profile
 from shrinkfit.errors import CheckError
-
-# As write/export.py counts it.
-REPORT_FORMAT = 3
+from shrinkfit.write.whole import FORMAT_KEY, REPORT_FORMAT
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Exported:
             raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
-        if target is not None and report["shrinkfit_report"] != REPORT_FORMAT:
+        if target is not None and report[FORMAT_KEY] != REPORT_FORMAT:
             raise CheckError(f"'{path}' was written by another version of shrinkfit; export again")
         if target is None:
             raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")

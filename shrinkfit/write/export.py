@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -25,31 +22,24 @@ from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
-from shrinkfit.price.arena import plan
-from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, optimized_for, price_graph
-from shrinkfit.price.kernel import Choice
-from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
-from shrinkfit.price.shared import shared_with
 from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.report.page import page
-from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.build_files import makefile
 from shrinkfit.write.c import render
 from shrinkfit.write.extra import Around, Extra
-from shrinkfit.write.model import Layer, Model, layer_identifiers
+from shrinkfit.write.model import Model
+from shrinkfit.write.modelled import modelled
 from shrinkfit.write.names import check_name
-from shrinkfit.write.pack import pack_calls
 from shrinkfit.write.packages import package_files
-from shrinkfit.write.records import memory_record, parts_record, training_record
+from shrinkfit.write.records import memory_record, model_record, parts_record, training_record
 from shrinkfit.write.selftest import selftest_files
+from shrinkfit.write.whole import REPORT, check_replaceable, write_whole
 
 DEFAULT_DEVICE = "efm32"
-# The key by which an exported folder is known again; its value counts changes of report.json.
-FORMAT_KEY, REPORT_FORMAT = "shrinkfit_report", 3
-REPORT, PAGE = "report.json", "report.html"
+PAGE = "report.html"
 _SPOKEN = {
     "ram_bytes": "bytes of RAM",
     "flash_bytes": "bytes of flash",
@@ -57,9 +47,30 @@ _SPOKEN = {
     "latency_ms": "ms an inference",
     "energy_uj": "µJ an inference",
 }
-BUILD = "build"
 # Programs that a model without its surroundings has no use for.
 PORTS_OF_EXTRAS = ("ports/listen/",)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What was done to a graph before it was written.
+
+    Args:
+        rewrites: into a cheaper one with the same bits.
+        stream: what is known of it where it was made to take new frames alone.
+        stripes: how layers of it were cut into stripes of rows.
+        uncut: the graph before that, which the .tflite is of; None where nothing was cut.
+    """
+
+    rewrites: tuple[Rewrite, ...] = ()
+    stream: StreamReport | None = None
+    stripes: tuple[Striping, ...] = ()
+    uncut: Graph | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What report.json says of it; the stripes stand with the costs."""
+        stream = None if self.stream is None else json.loads(json.dumps(self.stream.as_dict()))
+        return {"rewrites": [asdict(record) for record in self.rewrites], "streaming": stream}
 
 
 @dataclass(frozen=True)
@@ -180,11 +191,8 @@ def export(
         device=device,
         labels=labels,
         budget=budget,
-        rewrites=records,
+        changes=Changes(tuple(records), stream, stripes, uncut=graph),
         training=training_record(source),
-        stream=stream,
-        uncut=graph,
-        stripes=stripes,
         selftest=selftest,
         listener=listener,
     )
@@ -208,50 +216,40 @@ def write_folder(
     device: str | Device = DEFAULT_DEVICE,
     labels: Sequence[str] | None = None,
     budget: Budget | None = None,
-    rewrites: Sequence[Rewrite] = (),
+    changes: Changes | None = None,
     training: dict[str, Any] | None = None,
-    stream: StreamReport | None = None,
-    uncut: Graph | None = None,
-    stripes: tuple[Striping, ...] = (),
     selftest: Any = None,
     listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites, stripes, training
-    (of training_record) and what a streamed graph computes are reported too. The .tflite is that of the graph before
-    it was cut into stripes.
+    The limits reported are those of budget, or the whole device's where it is None; changes and training
+    (of training_record) are reported too.
     """
     check_name(name)
+    changes = changes or Changes()
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
-    _check_replaceable(place)
+    check_replaceable(place)
     labels = listener.labels_of(graph) if listener is not None and labels is None else labels
-    model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
-    cost = price_graph(graph, part, stripes)
+    model = modelled(graph, name, part, _checked_labels(graph, labels), changes.stream)
+    cost = price_graph(graph, part, changes.stripes)
     extra = None if listener is None else listener.extra(model, part, cost)
     files = _files(model, part, cost, extra)
-    tflite, missing = _tflite(graph if uncut is None else uncut)
+    tflite, missing = _tflite(graph if changes.uncut is None else changes.uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
     files |= selftest_files(model, selftest)
     files |= package_files(model, part, cost.stack_bytes, files)
-    details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
-    details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
-    details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
+    details = model_record(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
+    details |= {"no_tflite_because": missing} | changes.as_dict()
     details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
     details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
     files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
-    _write_whole(place, files)
+    write_whole(place, files)
     more = () if extra is None else extra.lines
-    return ExportReport(name, place, part.name, cost, limits, details, stream, more)
-
-
-def format_version() -> int:
-    """SF_FORMAT_VERSION of the runtime that would be copied."""
-    text = (runtime_dir() / "shrinkfit.h").read_text(encoding="utf-8")
-    return int(re.search(r"#define SF_FORMAT_VERSION (\d+)", text)[1])
+    return ExportReport(name, place, part.name, cost, limits, details, changes.stream, more)
 
 
 def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ...]:
@@ -265,41 +263,6 @@ def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ..
     if len(labels) != outputs or not all(isinstance(label, str) for label in labels):
         raise ExportError(f"labels are {list(labels)!r}; expected {outputs} strings, one per output")
     return labels
-
-
-def _model(graph: Graph, name: str, device: Device, labels: tuple[str, ...]) -> Model:
-    choice, api = Choice.of(device), api_of(name, graph)
-    return Model(
-        name=name,
-        graph=graph,
-        api=api,
-        plan=plan(graph, scratch_sizes(graph, choice)),
-        layers=_layers(graph, name, choice, api),
-        format_version=format_version(),
-        dsp=choice.dsp,
-        stack_bytes=run_stack_bytes(graph, device),
-        labels=labels,
-    )
-
-
-def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, ...]:
-    """One per call of the C."""
-    kernels = [(op, kernel_for(op, graph, choice)) for op in graph.ops]
-    parts = [
-        (op, kernel, packed, arguments)
-        for op, kernel in kernels
-        if kernel.function
-        for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
-    ]
-    identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
-    shared, first, layers = shared_with(graph, choice), {}, []
-    for part, identifier in zip(parts, identifiers, strict=True):
-        op, _, packed, _ = part
-        owner = first.setdefault(shared.get(op.name, op.name), (identifier, packed))
-        if op.name in shared and not packed.has_arrays_of(owner[1]):
-            raise ExportError(f"{op.where} was priced with the constants of '{shared[op.name]}', which differ")
-        layers.append(Layer(*part, identifier, owner[0] if op.name in shared else identifier))
-    return tuple(layers)
 
 
 def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dict[str, bytes]:
@@ -326,91 +289,3 @@ def _tflite(graph: Graph) -> tuple[bytes | None, str]:
         return write_tflite(graph), ""
     except (ExportError, UnsupportedLayerError) as error:
         return None, str(error)
-
-
-def _details(model: Model, device: Device, cost: Cost, limits: dict[str, float], files: list[str]) -> dict[str, Any]:
-    functions = {layer.op.name: layer.kernel.function for layer in model.layers}
-    identifiers = {name: [layer.identifier for layer in model.layers if layer.op.name == name] for name in functions}
-    outputs = {op.name: op.outputs for op in model.graph.ops}
-    layers = [
-        asdict(layer)
-        | {"function": functions.get(layer.name, ""), "identifiers": identifiers.get(layer.name, [])}
-        | {"writes": [{"tensor": n, "offset": model.plan.offsets[n]} for n in outputs[layer.name]]}
-        for layer in cost.layers
-    ]
-    states = model.plan.state_offsets.items()
-    target = ("core", "dsp", "fpu", "clock_hz", "flash_bytes", "ram_bytes", "active_ua_per_mhz", "supply_volts")
-    details = {
-        FORMAT_KEY: REPORT_FORMAT,
-        "name": model.name,
-        "device": device.name,
-        "target": {key: getattr(device, key) for key in target},
-        "optimize": device.optimize,
-        "runtime_format": model.format_version,
-        **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
-        "run_stack_bytes": model.stack_bytes,
-        "limits": limits,
-        "inputs": [edge.details() for edge in model.api.inputs],
-        "outputs": [edge.details() for edge in model.api.outputs],
-        "labels": list(model.labels),
-        "reset": f"{model.name}_reset" if model.keeps_state else "",
-        "state_bytes": model.plan.state_bytes,
-        "state": [{"variable": variable, "offset": offset} for variable, offset in states],
-        "layers": layers,
-        "files": files,
-    }
-    # As it will be read back: lists, not tuples.
-    return json.loads(json.dumps(details))
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Only what an earlier export wrote, and what its Makefile built, may be replaced."""
-    if not os.path.lexists(folder):
-        return
-    if not folder.is_dir() or folder.is_symlink():
-        raise ExportError(f"'{folder}' is no folder; choose another place for the firmware")
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    if not found:
-        return
-    try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        ours = set(report["files"]) if FORMAT_KEY in report else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = set()
-    if not ours:
-        raise ExportError(f"'{folder}' holds files that shrinkfit did not write; choose an empty or a new folder")
-    strange = sorted(path for path in found - ours if not path.startswith(f"{BUILD}/"))
-    if strange:
-        raise ExportError(
-            f"'{folder}' was exported before, but '{strange[0]}' in it was not; move it away or choose another folder"
-        )
-
-
-def _write_whole(folder: Path, files: dict[str, bytes]) -> None:
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        fresh = temporary / "new"
-        for file, content in files.items():
-            path = fresh / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        _swap(fresh, folder, temporary / "old")
-    except OSError as error:
-        raise ExportError(f"cannot write '{folder}': {error.strerror or error}; nothing was changed") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _swap(fresh: Path, folder: Path, old: Path) -> None:
-    if not folder.exists():
-        os.rename(fresh, folder)
-        return
-    os.rename(folder, old)
-    try:
-        os.rename(fresh, folder)
-    except OSError:
-        os.rename(old, folder)
-        raise

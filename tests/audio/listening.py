@@ -12,7 +12,7 @@ from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.listener import Listener
 from shrinkfit.graph import ir
 from shrinkfit.graph.streaming import to_streaming
-from shrinkfit.write.export import write_folder
+from shrinkfit.write.export import Changes, write_folder
 from tests.write.nets import Builder
 
 LABELS = ("yes", "no", "unknown", "silence")
@@ -46,7 +46,9 @@ def write(folder, graph, *, device="efm32", streaming=0, **options):
     made = to_streaming(graph, streaming) if streaming else None
     graph = made.graph if made else graph
     listener = Listener(options.pop("features", FEATURES), options.pop("detector", DETECTOR), **options)
-    write_folder(graph, folder, name="ear", device=device, listener=listener, stream=made.report if made else None)
+    write_folder(
+        graph, folder, name="ear", device=device, listener=listener, changes=Changes(stream=made and made.report)
+    )
     return graph
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import shrinkfit
-from shrinkfit import cli
 from shrinkfit.device import Device
 from shrinkfit.errors import CheckError
 from shrinkfit.graph import ir
@@ -39,19 +38,6 @@ def dense_model(path, features: int, units: int):
     )
     path.write_bytes(write_tflite(ir.Graph("dense", tensors, (layer,), ("x",), ("y",))))
     return path
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """run(*arguments) -> (status, stdout, stderr) of the console script."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["shrinkfit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return (stopped.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 def test_version(run):

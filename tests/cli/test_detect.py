@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from shrinkfit import cli
 from shrinkfit.audio import live
 from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.live import hear_live
@@ -52,17 +51,6 @@ def listen(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "shrinkfit.audio.listen", SimpleNamespace(listen=double))
     return asked
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["shrinkfit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return (stopped.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 def bursts(path, *seconds, rate=RATE, level=0.9, length=5.0):

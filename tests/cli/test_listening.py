@@ -3,13 +3,11 @@
 
 import json
 import shutil
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from shrinkfit import cli
 from shrinkfit.audio import listen
 from shrinkfit.audio.dataset import write_wav
 from shrinkfit.audio.heard import Heard, SoundCheck
@@ -23,17 +21,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("listening") / "fw"
     listening.write(folder, listening.network(), streaming=1)
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["shrinkfit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return (stopped.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from shrinkfit.device import get_device
 from shrinkfit.write.export import write_folder
+from shrinkfit.write.modelled import modelled
 from shrinkfit.write.packages import package_files
 from shrinkfit.write.tflite import write_tflite
 from tests.test_docs import BLOCK, run_block
@@ -364,9 +365,7 @@ def test_every_system_has_the_sources_that_are_there(each):
 
 def test_a_file_that_an_export_adds_is_compiled_and_installed(tmp_path, monkeypatch):
     write_folder(nets.tiny(), tmp_path / "fw", name="net")
-    from shrinkfit.write import export
-
-    model = export._model(nets.tiny(), "net", get_device("efm32"), ())
+    model = modelled(nets.tiny(), "net", get_device("efm32"))
     files = {"net.h": b"", "net.c": b"", "net_weights.h": b"", "sf_listen.h": b"", "sf_listen.c": b""}
     files |= {
         "net_listen.c": b"",
