@@ -21,7 +21,9 @@ help:
 	@echo "make hotword   train, fit, export and check the hotword example; results in build/hotword"
 	@echo "               DATA=dir       recordings in Speech Commands layout (else speech is synthesized)"
 	@echo "               HOTWORDS=a,b   the words to spot"
-	@echo "               QUICK=1        a few epochs only, to see that everything works"
+	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
+	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
+	@echo "               QUICK=1        little of everything, in under 8 minutes"
 	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
 	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
 	@echo "make check     lint and check formatting, Python and C"
@@ -31,7 +33,9 @@ help:
 
 hotword: system-hotword $(STAMP)
 	$(RUN) examples/hotword/hotword.py --output build/hotword $(if $(DATA),--data "$(DATA)") \
-	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") $(if $(QUICK),--quick)
+	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") \
+	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
+	    $(if $(NOISE),--noise "$(NOISE)") $(if $(QUICK),--quick)
 
 test: system-test $(STAMP)
 	$(RUN) -m pytest $(ARGS)

@@ -392,6 +392,27 @@ class Operators:
         self.variables[tensor.name] = ir.Variable(tensor, np.zeros(tensor.shape, dtype))
         return tensor.name
 
+    def time_window(self) -> None:
+        new, past, rest = self.pick(1, 8), self.pick(1, 20), self.one_of((self.pick(1, 200),), (4, 5), (5, 64), (1, 16))
+        source = self.source((new, *rest))
+        fields = {"axis": 1, "rows": past, "past": self.variable((past, *rest), "int8", source.scale)}
+        self.add(ir.TimeWindow, [source], [self.like(source, (new + past, *rest))], **fields)
+        # Kept to the end, so that the plan cannot spare the move of the new rows.
+        self.outputs.append(source.name)
+
+    def time_mean(self, average: bool = False) -> None:
+        block, blocks, new = self.pick(1, 4), self.pick(2, 30), 1
+        new = min(self.pick(1, 3), blocks)
+        columns, channels = self.pick(1, 128 // block), self.pick(4, 96)
+        source = self.source((new * block, columns, channels))
+        target = self.like(source, (1, 1, channels)) if average else self.tensor((1, 1, channels))
+        fields = {"axis": 1, "axes": (1, 2), "keep_dims": True, "length": blocks * block, "block": block}
+        fields |= {"average": average, "sums": self.variable((blocks, channels), "int16", 1.0)}
+        self.add(ir.TimeMean, [source], [target], **fields)
+
+    def time_average(self) -> None:
+        self.time_mean(True)
+
     def svdf(self) -> None:
         features, units, rank, memory = self.pick(4, 80), self.pick(2, 40), self.one_of(1, 2), self.pick(2, 16)
         fields = {
@@ -453,6 +474,9 @@ KINDS: dict[str, int] = {
     "resize_nearest": 30,
     "pad": 30,
     "moved": 90,
+    "time_window": 60,
+    "time_mean": 50,
+    "time_average": 40,
     "svdf": 24,
     "lstm": 24,
 }

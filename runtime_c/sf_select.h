@@ -30,6 +30,8 @@
 #define sf_dense_pairs sf_dense_pairs_s8_dsp
 #define sf_sparse_dense sf_sparse_dense_s8_dsp
 #define sf_sparse_conv2d sf_sparse_conv2d_s8_dsp
+#define sf_power_spectrum sf_power_spectrum_s16_dsp
+#define sf_differences sf_differences_s16_dsp
 #else
 #define sf_conv2d sf_conv2d_s8
 #define sf_conv2d_compact sf_conv2d_s8
@@ -46,6 +48,8 @@
 #define sf_dense_pairs sf_dense_pairs_s8
 #define sf_sparse_dense sf_sparse_dense_s8
 #define sf_sparse_conv2d sf_sparse_conv2d_s8
+#define sf_power_spectrum sf_power_spectrum_s16
+#define sf_differences sf_differences_s16
 #endif
 
 #endif

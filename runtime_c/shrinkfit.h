@@ -30,6 +30,10 @@
 #error "shrinkfit's kernels read packed weights as little-endian words"
 #endif
 
+#if defined(__SIZEOF_INT__) && __SIZEOF_INT__ < 4
+#error "shrinkfit's kernels need an int of 32 bits"
+#endif
+
 #if defined(__GNUC__)
 #define SF_WARN_UNUSED __attribute__((warn_unused_result))
 #define SF_ALIGN(bytes) __attribute__((aligned(bytes)))
@@ -353,6 +357,22 @@ typedef struct sf_copy_params {
     uint32_t run;
 } sf_copy_params;
 
+/* past_bytes: of the rows that are kept from call to call; in_bytes: of the new ones. */
+typedef struct sf_time_window_params {
+    uint32_t in_bytes, past_bytes;
+} sf_time_window_params;
+
+/* A window of blocks, of which a call brings new_blocks; a block is [values][channels]. A sum of a
+ * block's values, less zero_point each, fits int16: values is at most 128. The division by
+ * blocks * values is part of the multiplier. */
+typedef struct sf_time_mean_params {
+    uint16_t blocks, new_blocks, values, channels;
+    int32_t multiplier;
+    int8_t shift;
+    int8_t in_zero_point, out_zero_point;
+    int8_t activation_min, activation_max;
+} sf_time_mean_params;
+
 /* out_bytes of value, then the input inside. */
 typedef struct sf_pad_params {
     sf_copy_params copy;
@@ -490,6 +510,16 @@ void sf_softmax_s8(const sf_softmax_params *p, const int8_t *in, int8_t *out);
 /* Elements of any type. No byte of out is written twice; in and out must not overlap. */
 void sf_copy(const sf_copy_params *p, const void *in, void *out);
 void sf_fill(void *out, int8_t value, uint32_t bytes);
+
+/* out: the past rows, then the new ones; past: afterwards the last rows of out. Elements of any
+ * type. in may lie in out's place, past_bytes or more behind its begin. */
+void sf_time_window(const sf_time_window_params *p, const void *in, void *out, void *past);
+
+/* in: [new_blocks][values][channels]; out: [channels], of the last blocks; sums: int16
+ * [blocks][channels], kept from call to call, the oldest first. channels is at least 4. The average
+ * is rounded half away from zero and has no multiplier. */
+void sf_time_mean_s8(const sf_time_mean_params *p, const int8_t *in, int8_t *out, void *sums);
+void sf_time_average_s8(const sf_time_mean_params *p, const int8_t *in, int8_t *out, void *sums);
 
 /* As sf_copy, with value in the rest of out. */
 void sf_pad_s8(const sf_pad_params *p, const int8_t *in, int8_t *out);

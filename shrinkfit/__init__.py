@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from shrinkfit.audio.listen import check_sound, listen
+    from shrinkfit.audio.listener import Listener
     from shrinkfit.check.compare import check
+    from shrinkfit.check.loaded import load
     from shrinkfit.check.profile import profile
     from shrinkfit.device import Budget, Device, devices, get_device
     from shrinkfit.errors import ShrinkfitError
@@ -29,11 +32,15 @@ _HOMES = {
     "Budget": ("shrinkfit.device", "Budget"),
     "Device": ("shrinkfit.device", "Device"),
     "FitDevice": ("shrinkfit.fit.callback", "FitDevice"),
+    "Listener": ("shrinkfit.audio.listener", "Listener"),
     "ShrinkfitError": ("shrinkfit.errors", "ShrinkfitError"),
     "check": ("shrinkfit.check.compare", "check"),
+    "check_sound": ("shrinkfit.audio.listen", "check_sound"),
     "devices": ("shrinkfit.device", "devices"),
     "export": ("shrinkfit.write.export", "export"),
     "get_device": ("shrinkfit.device", "get_device"),
+    "listen": ("shrinkfit.audio.listen", "listen"),
+    "load": ("shrinkfit.check.loaded", "load"),
     "plot_fit": ("shrinkfit.report.fitted", "plot_fit"),
     "price": ("shrinkfit.price.cost", "price"),
     "price_all": ("shrinkfit.price.parts", "price_all"),
@@ -49,12 +56,16 @@ __all__ = [
     "Budget",
     "Device",
     "FitDevice",
+    "Listener",
     "ShrinkfitError",
     "__version__",
     "check",
+    "check_sound",
     "devices",
     "export",
     "get_device",
+    "listen",
+    "load",
     "plot_fit",
     "price",
     "price_all",

@@ -124,8 +124,8 @@ def test_missing_packages_are_named_only_tools(tmp_path):
     env = only_tools(tmp_path, {"gcc": "exit 1", "qemu-system-arm": "exit 0"})
     result = system_packages("test", sys.executable, env=env)
     assert result.returncode == 1
-    wanted = "g++ clang cppcheck chromium libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi espeak-ng flite"
-    assert result.stderr.endswith(f"sudo apt-get install {wanted}\n")
+    wanted = "g++ clang cppcheck cmake arduino-builder chromium libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    assert result.stderr.endswith(f"sudo apt-get install {wanted} espeak-ng flite\n")
 
 
 @pytest.mark.parametrize("tools", [{"id": "echo 0"}, {"sudo": 'shift; exec "$@"'}], ids=["root", "sudo"])

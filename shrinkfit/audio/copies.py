@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from shrinkfit.audio.augment import Augmentation, augment
-from shrinkfit.audio.features import FeatureConfig, log_mel
+from shrinkfit.audio.features import FeatureConfig, as_float, features
 
 
 def augmented_features(
@@ -30,13 +30,13 @@ def augmented_features(
         copies: how many; copy i depends on seed and i alone, not on the number of processors.
         progress: show a progress bar.
     Returns:
-        float16 [copies, n, frames, bands]; half precision is far finer than the int8 that follows.
+        float16 [copies, n, frames, width]; half precision holds all 256 values exactly.
     """
     from rich.progress import track
 
     def copy(i: int) -> np.ndarray:
         changed = augment(samples, noise, np.random.default_rng([seed, i]), how)
-        return log_mel(changed, config).astype(np.float16)
+        return as_float(features(changed, config, threads=1)).astype(np.float16)
 
     # Threads do: NumPy lets go of the interpreter's lock in its loops over a clip's samples.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

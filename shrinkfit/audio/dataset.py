@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from shrinkfit.audio.features import AudioError
+from shrinkfit.audio.sound import SAMPLE_RATE_HZ, gather_notes, read_sound, sound_files
 
-SAMPLE_RATE_HZ = 16_000
 CLIP_SAMPLES = SAMPLE_RATE_HZ
 NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER = "_background_noise_", "_silence_", "_unknown_"
 UNKNOWN, SILENCE = "unknown", "silence"
@@ -45,6 +45,7 @@ class SpeechData:
     Args:
         labels: the hotwords, then "unknown" and "silence".
         noise: int16 arrays [samples], each longer than a clip; empty when the folder has none.
+        notes: what had to be changed to read the files, such as another sample rate.
     """
 
     labels: tuple[str, ...]
@@ -52,29 +53,7 @@ class SpeechData:
     validation: Clips
     test: Clips
     noise: tuple[np.ndarray, ...]
-
-
-def read_wav(path: str | Path) -> np.ndarray:
-    """Read a 16 kHz mono 16-bit wav file.
-
-    Returns:
-        int16 [samples].
-    Raises:
-        AudioError: the file is missing, no wav, or of another rate, width or channel count.
-    """
-    path = Path(path)
-    try:
-        with wave.open(str(path), "rb") as file:
-            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
-            data = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise AudioError(f"{path} cannot be read as a wav file ({error}); expected 16 kHz mono 16-bit PCM") from error
-    if (rate, channels, width) != (SAMPLE_RATE_HZ, 1, 2):
-        raise AudioError(
-            f"{path} has {rate} Hz, {channels} channel(s), {8 * width} bits; expected 16000 Hz, 1 channel, 16 bits: "
-            f"convert it with `sox IN.wav -r 16000 -c 1 -b 16 OUT.wav`"
-        )
-    return np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.int16)
+    notes: tuple[str, ...] = ()
 
 
 def write_wav(path: str | Path, samples: np.ndarray) -> None:
@@ -113,7 +92,7 @@ def split_of(speaker: str, validation_percent: float = 10, test_percent: float =
 
 
 def load(folder: str | Path, hotwords: list[str], *, validation_percent=10.0, test_percent=20.0) -> SpeechData:
-    """Load a folder in Speech Commands layout: one folder per word, each with wav files of about a second.
+    """Load a folder in Speech Commands layout: one folder per word, each with sound files of about a second.
 
     "unknown" comes from `_unknown_` and the words that are no hotwords, at most as many clips as the hotwords have;
     "silence" from `_silence_`, or cut from `_background_noise_` where there is no such folder.
@@ -128,17 +107,27 @@ def load(folder: str | Path, hotwords: list[str], *, validation_percent=10.0, te
     folder = Path(folder)
     labels = class_labels(hotwords)
     files = _list_words(folder, hotwords)
-    noise = tuple(read_wav(path) for path in sorted((folder / NOISE_FOLDER).glob("*.wav")))
+    notes = []
+
+    def read(path: Path) -> np.ndarray:
+        sound = read_sound(path, SAMPLE_RATE_HZ)
+        # A silent clip of a word would teach that silence is the word; that it is silent is worth a note there alone.
+        notes.extend((path, note) for note in sound.notes if path.parent.name != SILENCE_FOLDER or "silent" not in note)
+        return sound.samples
+
+    noise = tuple(read(path) for path in sound_files(folder / NOISE_FOLDER))
     noise = tuple(samples for samples in noise if len(samples) >= CLIP_SAMPLES)
     entries = []  # (speaker, label, samples)
     for label, paths in enumerate(files):
-        entries += [(speaker_of(path), label, fit_length(read_wav(path))) for path in paths]
+        entries += [(speaker_of(path), label, fit_length(read(path))) for path in paths]
     if not files[labels.index(SILENCE)]:
         entries += _cut_silence(noise, labels.index(SILENCE), folder)
     split = {name: [] for name in SPLITS}
     for entry in entries:
         split[split_of(entry[0], validation_percent, test_percent)].append(entry)
-    return SpeechData(labels, *(_to_clips(name, split[name], labels, folder) for name in SPLITS), noise)
+    return SpeechData(
+        labels, *(_to_clips(name, split[name], labels, folder) for name in SPLITS), noise, gather_notes(notes)
+    )
 
 
 def class_labels(hotwords: list[str]) -> tuple[str, ...]:
@@ -156,15 +145,15 @@ def class_labels(hotwords: list[str]) -> tuple[str, ...]:
 def _list_words(folder: Path, hotwords: list[str]) -> list[list[Path]]:
     """Paths per class, in the order of the labels."""
     if not folder.is_dir():
-        raise AudioError(f"{folder} is no folder; expected one with a folder of wav files per word")
+        raise AudioError(f"{folder} is no folder; expected one with a folder of sound files per word")
     words = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("_"))
     missing = [word for word in hotwords if word not in words]
     if missing:
         raise AudioError(f"{folder} has no folder for {', '.join(missing)}; it has: {', '.join(words) or 'none'}")
-    by_word = {word: sorted((folder / word).glob("*.wav")) for word in [*words, UNKNOWN_FOLDER, SILENCE_FOLDER]}
+    by_word = {word: sound_files(folder / word) for word in [*words, UNKNOWN_FOLDER, SILENCE_FOLDER]}
     empty = [word for word in hotwords if not by_word[word]]
     if empty:
-        raise AudioError(f"no wav file in the folder for {', '.join(empty)} of {folder}")
+        raise AudioError(f"no sound file in the folder for {', '.join(empty)} of {folder}")
     unknown = [path for word in words if word not in hotwords for path in by_word[word]]
     # Ordered by hash, so that a cut takes from every word and speaker alike, the same ones each time.
     unknown.sort(key=lambda path: hashlib.sha1(f"{path.parent.name}/{path.name}".encode()).digest())
@@ -174,7 +163,9 @@ def _list_words(folder: Path, hotwords: list[str]) -> list[list[Path]]:
 
 def _cut_silence(noise: tuple[np.ndarray, ...], label: int, folder: Path) -> list[tuple[str, int, np.ndarray]]:
     if not noise:
-        raise AudioError(f"{folder} has neither {SILENCE_FOLDER} nor {NOISE_FOLDER}; expected wav files in one of them")
+        raise AudioError(
+            f"{folder} has neither {SILENCE_FOLDER} nor {NOISE_FOLDER}; expected sound files in one of them"
+        )
     starts = [(i, s) for i, n in enumerate(noise) for s in range(0, len(n) - CLIP_SAMPLES + 1, CLIP_SAMPLES)]
     return [(f"noise{i}-{start}", label, noise[i][start : start + CLIP_SAMPLES]) for i, start in starts]
 

@@ -1,154 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hotwords go in; a folder in Speech Commands layout, spoken by espeak-ng and flite, comes out."""
+"""Hotwords go in; a folder in Speech Commands layout, spoken by synthetic voices, comes out."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
 import subprocess
-import wave
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.audio.dataset import (
-    CLIP_SAMPLES,
-    NOISE_FOLDER,
-    SAMPLE_RATE_HZ,
-    SILENCE_FOLDER,
-    UNKNOWN_FOLDER,
-    class_labels,
-    fit_length,
-    write_wav,
-)
+from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER, class_labels, write_wav
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import background_noise, silence_clips
+from shrinkfit.audio.voices import (
+    Utterance,
+    draw_utterance,
+    espeak_voices,
+    flite_voices,
+    random_voice_names,
+    random_voices,
+    require_tools,
+    speak,
+)
 from shrinkfit.audio.words import WORDS
-from shrinkfit.errors import ToolMissingError
 
-FORMAT = 1  # part of the cache's key: raise it when the same arguments shall give other clips
-ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
-FLITE_VOICES = ("awb", "kal16", "rms", "slt")
-FLITE_SHARE = 0.15  # four voices only, but of another kind than espeak-ng's formants
-HOTWORD_SHARE, SILENCE_SHARE = 0.45, 0.13
-NEAR_WORDS = 30
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One clip to be spoken.
-
-    Args:
-        folder: word folder it goes to.
-        text: a word, or `[[phonemes]]`, which only espeak-ng understands.
-        voice: an espeak-ng variant, or `flite:NAME`; it stands for the speaker.
-        accent: espeak-ng language.
-        words_per_minute, pitch: espeak-ng's -s and -p (0..99); flite gets the same in its own units.
-        level: peak of the clip, in (0, 1].
-    """
-
-    folder: str
-    text: str
-    voice: str
-    accent: str
-    words_per_minute: int
-    pitch: int
-    level: float
+FORMAT = 2  # part of the cache's key: raise it when the same arguments shall give other clips
+HOTWORD_SHARE, SILENCE_SHARE, PHRASE_SHARE = 0.35, 0.05, 0.1
+FEWEST_CLIPS = 200
+FEWEST_SILENCES = 60  # so that each split gets some
+NEAR_SHARE = 0.35  # of the single words that are no hotword
+NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
+SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
+NOISE_ROUNDS = 10
+CROWD_WORDS = 500
 
 
 def synthesize(hotwords: list[str], cache: str | Path, *, clips: int = 2_000, seed: int = 0, progress=True) -> Path:
     """Speak a data set, unless the cache holds it already.
 
-    Near half of the clips are hotwords, the rest near misses, other words, parts of the hotwords, and noise.
+    A third of the clips are hotwords, the rest near misses, other words, phrases, parts of the hotwords, and noise. A
+    file's name begins with what is said (`+` between the words of a phrase, `part` for a part of a hotword); what is
+    said fills the file, whatever its length.
 
     Args:
         hotwords: words to be spoken.
         cache: folder under which the data set gets a folder of its own.
         clips: how many clips in all, noise included.
         seed: of voices, speeds and pitches.
-        progress: show a progress bar.
+        progress: show progress bars.
     Returns:
         A folder that `dataset.load` reads.
     Raises:
-        ToolMissingError: espeak-ng or flite is not installed.
+        ToolMissingError: espeak-ng is not installed.
         AudioError: a hotword cannot be spoken, or clips is too small for three splits.
     """
     class_labels(hotwords)
-    if clips < 100:
-        raise AudioError(f"{clips} clips are too few for three splits of speakers; expected at least 100")
-    key = hashlib.sha256(json.dumps([FORMAT, sorted(hotwords), clips, seed]).encode()).hexdigest()[:12]
-    folder = Path(cache) / f"{'_'.join(sorted(hotwords))[:40]}-{key}"
+    if clips < FEWEST_CLIPS:
+        raise AudioError(f"{clips} clips are too few for three splits of speakers; expected at least {FEWEST_CLIPS}")
+    require_tools()
+    key = json.dumps([FORMAT, sorted(hotwords), clips, seed, flite_voices()])
+    folder = Path(cache) / f"{'_'.join(sorted(hotwords))[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
-    require_tools()
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        _write_speech(plan_utterances(hotwords, clips, seed), part, progress)
-        _write_noise(part, round(clips * SILENCE_SHARE), seed)
+        words = _write_speech(plan_utterances(hotwords, clips, seed), part, progress)
+        _write_noise(part, _silences(clips), words, seed, progress)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
-def require_tools() -> None:
-    """Raise ToolMissingError for a synthesizer that is not installed."""
-    for tool in ("espeak-ng", "flite"):
-        if shutil.which(tool) is None:
-            raise ToolMissingError(f"{tool} is not installed, and hotwords are spoken with it: apt install {tool}")
-
-
 def plan_utterances(hotwords: list[str], clips: int, seed: int) -> list[Utterance]:
-    """What to say, with which voices; the same arguments and espeak-ng give the same list."""
+    """What to say, with which voices; the same arguments and synthesizers give the same list."""
     rng = np.random.default_rng(seed)
-    spoken = round(clips * HOTWORD_SHARE)
-    other = clips - spoken - round(clips * SILENCE_SHARE)
+    spoken, phrases = round(clips * HOTWORD_SHARE), round(clips * PHRASE_SHARE)
+    other = max(0, clips - spoken - phrases - _silences(clips))
     texts = [(word, word) for word in hotwords for _ in range(-(-spoken // len(hotwords)))][:clips]
     near, far = negative_texts(hotwords)
-    texts += [(UNKNOWN_FOLDER, str(rng.choice(near if i % 2 else far))) for i in range(other)]
-    voices = espeak_voices()
-    return [_draw_utterance(folder, text, voices, rng) for folder, text in texts]
+    few = round(other * NEAR_SHARE)
+    texts += [(UNKNOWN_FOLDER, str(rng.choice(near))) for _ in range(few)]
+    # Round and round, so that every word is said before one is said once more.
+    texts += [(UNKNOWN_FOLDER, text) for text in _rounds(far, other - few, rng)]
+    texts += [(UNKNOWN_FOLDER, " ".join(rng.choice(far, rng.integers(2, 5)))) for _ in range(phrases)]
+    voices, flite = [*espeak_voices(), *random_voice_names()], flite_voices()
+    return [draw_utterance(folder, text, voices, flite, rng) for folder, text in texts]
 
 
-def _draw_utterance(folder: str, text: str, voices: list[str], rng: np.random.Generator) -> Utterance:
-    voice = str(rng.choice(voices))
-    if not text.startswith("[[") and rng.random() < FLITE_SHARE:
-        voice = f"flite:{rng.choice(FLITE_VOICES)}"
-    accent = str(rng.choice(ACCENTS))
-    speed, pitch, level = int(rng.integers(120, 211)), int(rng.integers(15, 86)), float(rng.uniform(0.1, 0.9))
-    return Utterance(folder, text, voice, accent, speed, pitch, level)
+def _silences(clips: int) -> int:
+    return max(FEWEST_SILENCES, round(clips * SILENCE_SHARE))
 
 
-def espeak_voices() -> list[str]:
-    """Names of espeak-ng's voice variants, whispering ones left out: they have no pitch to vary."""
-    listing = subprocess.run(["espeak-ng", "--voices=variant"], capture_output=True, text=True, check=True).stdout
-    names = re.findall(r"!v/(.+?)\s*(?:\(.*\))?$", listing, re.MULTILINE)
-    return sorted({name.strip() for name in names if "whisper" not in name})
+def _rounds(texts: list[str], count: int, rng: np.random.Generator) -> list[str]:
+    rounds = [rng.permutation(texts) for _ in range(-(-count // len(texts)))]
+    return [str(text) for text in np.concatenate(rounds)[:count]] if rounds else []
 
 
 def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
     """Texts that are no hotword.
 
     Returns:
-        near: the words that sound most like a hotword, and halves of the hotwords as `[[phonemes]]`.
+        near: the words that sound most like a hotword, halves of the hotwords as `[[phonemes]]`, and phrases of two
+            words that sound like the halves.
         far: all other words.
     """
-    wanted = [phonemes(word) for word in hotwords]
-    spoken = {word: sounds for word, sounds in zip(WORDS, phonemes(*WORDS), strict=True)}
-    distance = {word: min(_distance(sounds, w[0]) for w in wanted) for word, sounds in spoken.items()}
-    ranked = sorted((word for word in WORDS if distance[word] > 0), key=lambda word: (distance[word], word))
-    halves = []
-    for (sounds,) in wanted:
+    spoken = dict(zip(WORDS, phonemes(*WORDS), strict=True))
+    wanted = [sounds for (sounds,) in (phonemes(word) for word in hotwords)]
+    others = [word for word in WORDS if min(_distance(spoken[word], sounds) for sounds in wanted) > 0]
+    near, more = {}, []  # a dictionary keeps the order, and each word once
+    for sounds in wanted:
+        ranked = sorted(others, key=lambda word: (_distance(spoken[word], sounds), word))
+        near.update(dict.fromkeys(ranked[:NEAR_WORDS]))
         if len(sounds) >= 4:
-            middle = len(sounds) // 2
-            halves += [f"[[{''.join(sounds[:middle])}]]", f"[[{''.join(sounds[middle:])}]]"]
-    return ranked[:NEAR_WORDS] + halves, ranked[NEAR_WORDS:]
+            halves = sounds[: len(sounds) // 2], sounds[len(sounds) // 2 :]
+            more += [f"[[{''.join(half)}]]" for half in halves] + _near_phrases(halves, sounds, spoken, others)
+    return [*near, *more], [word for word in others if word not in near]
+
+
+def _near_phrases(halves, whole: list[str], spoken: dict[str, list[str]], words: list[str]) -> list[str]:
+    first, second = (
+        sorted(words, key=lambda word: (_distance(spoken[word], half), word))[:NEAR_HALVES] for half in halves
+    )
+    pairs = [(a, b) for a in first for b in second if _distance(spoken[a] + spoken[b], whole) >= SAME_BELOW]
+    pairs.sort(key=lambda pair: (_distance(spoken[pair[0]] + spoken[pair[1]], whole), pair))
+    return [" ".join(pair) for pair in pairs[:NEAR_PHRASES]]
 
 
 def phonemes(*words: str) -> list[list[str]]:
@@ -172,85 +153,32 @@ def _distance(a: list[str], b: list[str]) -> float:
     return row[-1] / max(len(a), len(b), 1)
 
 
-def speak(utterance: Utterance) -> np.ndarray:
-    """Have an utterance spoken.
-
-    Returns:
-        int16 [CLIP_SAMPLES], the word in the middle.
-    Raises:
-        AudioError: the synthesizer failed or said nothing.
-    """
-    done = subprocess.run(_command(utterance), capture_output=True, check=False)
-    if done.returncode != 0 or len(done.stdout) < 100:
-        raise AudioError(
-            f"{' '.join(_command(utterance))} failed (exit status {done.returncode}): "
-            f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"
-        )
-    with wave.open(io.BytesIO(done.stdout)) as file:
-        rate = file.getframerate()
-        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
-    return _finish(resample(sound, rate, SAMPLE_RATE_HZ), utterance)
-
-
-def _command(u: Utterance) -> list[str]:
-    if u.voice.startswith("flite:"):
-        # espeak-ng's speeds around 165 words a minute are flite's natural pace; its pitch is in Hz.
-        options = [f"duration_stretch={165 / u.words_per_minute:.3f}", f"int_f0_target_mean={80 + 1.6 * u.pitch:.0f}"]
-        settings = [part for option in options for part in ("--setf", option)]
-        return ["flite", "-voice", u.voice.removeprefix("flite:"), *settings, "-t", u.text, "-o", "/dev/stdout"]
-    return [
-        "espeak-ng",
-        "-v",
-        f"{u.accent}+{u.voice}",
-        "-s",
-        str(u.words_per_minute),
-        "-p",
-        str(u.pitch),
-        "--stdout",
-        u.text,
-    ]
-
-
-def _finish(sound: np.ndarray, utterance: Utterance) -> np.ndarray:
-    peak = np.abs(sound).max(initial=0)
-    if peak < 1:
-        raise AudioError(f"{' '.join(_command(utterance))} gave silence for {utterance.text!r}")
-    loud = np.flatnonzero(np.abs(sound) > peak / 50)
-    trimmed = sound[loud[0] : loud[-1] + 1] * (utterance.level * 32767 / peak)
-    return fit_length(np.rint(trimmed).astype(np.int16), CLIP_SAMPLES)
-
-
-def resample(sound: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
-    """Resample by cutting (or padding) the spectrum, which is an ideal low-pass filter.
-
-    Args:
-        sound: float32 [samples].
-    Returns:
-        float32 [about samples * target_hz / rate_hz].
-    """
-    if rate_hz == target_hz or not len(sound):
-        return sound
-    length = max(1, round(len(sound) * target_hz / rate_hz))
-    spectrum = np.fft.rfft(sound)[: length // 2 + 1]
-    return (np.fft.irfft(spectrum, length) * (length / len(sound))).astype(np.float32)
-
-
-def _write_speech(utterances: list[Utterance], folder: Path, progress: bool) -> None:
+def _write_speech(utterances: list[Utterance], folder: Path, progress: bool) -> list[np.ndarray]:
+    """Write all clips; returns some of them, to make crowds of."""
     from rich.progress import track
 
     for name in {u.folder for u in utterances}:
         (folder / name).mkdir(parents=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sounds = pool.map(speak, utterances)
+    kept = []
+    with random_voices() as home, ThreadPoolExecutor(os.cpu_count()) as pool:
+        sounds = pool.map(lambda utterance: speak(utterance, home), utterances)
         rows = enumerate(zip(utterances, sounds, strict=True))
-        text = f"Speaking {len(utterances)} clips"
+        text = f"Speaking {len(utterances):,} clips"
         for number, (u, sound) in track(rows, description=text, total=len(utterances), disable=not progress):
-            speaker = hashlib.sha1(u.voice.encode()).hexdigest()[:8]
-            write_wav(folder / u.folder / f"{speaker}_nohash_{number}.wav", sound)
+            said = "part" if u.text.startswith("[[") else re.sub(r"[^A-Za-z0-9']+", "+", u.text)
+            speaker = hashlib.sha1(u.speaker.encode()).hexdigest()[:8]
+            write_wav(folder / u.folder / f"{said}_{speaker}_nohash_{number}.wav", sound)
+            if number % max(1, len(utterances) // CROWD_WORDS) == 0:
+                kept.append(sound)
+    return kept
 
 
-def _write_noise(folder: Path, silences: int, seed: int) -> None:
-    noise = background_noise(seed)
+def _write_noise(folder: Path, silences: int, words: list[np.ndarray], seed: int, progress: bool) -> None:
+    from rich.progress import Progress
+
+    with Progress(disable=not progress) as bar:
+        task = bar.add_task("Making noise", total=NOISE_ROUNDS)
+        noise = background_noise(seed, words, NOISE_ROUNDS, lambda: bar.advance(task))
     for name in (NOISE_FOLDER, SILENCE_FOLDER):
         (folder / name).mkdir(parents=True)
     for name, samples in noise.items():

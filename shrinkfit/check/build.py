@@ -6,6 +6,8 @@ Nothing is written into the exported folder: everything goes to the build direct
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -32,6 +34,9 @@ HOST_FLAGS = (
 # -O2: the kernels are measured at it; -Os costs them 23-47 %.
 FIRMWARE_FLAGS = (*STANDARD, "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
 LINK_FLAGS = ("-nostdlib", "-Wl,--gc-sections")
+# For Python to load; what is to be found in the C, check finds.
+LIBRARY_FLAGS = ("-std=c11", "-w", "-O2", "-shared", "-fPIC")
+HOST_COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 300
 
 
@@ -143,9 +148,20 @@ def find_tool(name: str) -> str:
     return path
 
 
-def sources(folder: Path, port: str) -> list[Path]:
-    """The C files of an exported folder, with those of one port ("host" or "cortex_m4")."""
+_LISTENING = {"host": "host.c", "cortex_m4": "firmware.c"}
+
+
+def sources(folder: Path, port: str, *, listen: bool = False) -> list[Path]:
+    """The C files of an exported folder, with those of one port ("host" or "cortex_m4").
+
+    listen: with the main that listens to sound in place of the one that runs inputs.
+    """
     files = sorted(folder.glob("*.c")) + sorted((folder / "ports" / port).glob("*.c"))
+    if listen:
+        main = folder / "ports" / "listen" / _LISTENING[port]
+        if not main.is_file():
+            raise CheckError(f"'{folder}' has no {main.relative_to(folder)}: it was exported without a listener")
+        files = [path for path in files if path.name != "main.c"] + [main]
     if not (folder / "sf_model.h").is_file() or not (folder / "ports" / port / "main.c").is_file():
         raise CheckError(
             f"'{folder}' has no sf_model.h or no ports/{port}/main.c, so it is not a whole folder "
@@ -154,27 +170,66 @@ def sources(folder: Path, port: str) -> list[Path]:
     return files
 
 
-def build_host(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
+def build_host(folder: Path, build_dir: Path, *, use_dsp: bool, listen: bool = False) -> Path:
     """Compile an exported folder for this computer, with address and undefined behaviour sanitizers.
 
     Args:
         folder: what export wrote.
         build_dir: an existing directory for the program.
         use_dsp: the portable twin of the DSP kernels, or the scalar reference.
+        listen: the program that listens to sound.
 
     Returns:
-        The program's path; it takes two file names, raw inputs and outputs.
+        The program's path; it takes two file names: raw inputs and outputs, or sound and scores.
 
     Raises:
         ToolMissingError: no gcc. CheckError: the C does not compile, or with a warning.
     """
-    program = build_dir / ("host_dsp" if use_dsp else "host_scalar")
+    program = build_dir / f"host_{'listen_' * listen}{'dsp' if use_dsp else 'scalar'}"
     command = [find_tool("gcc"), *HOST_FLAGS, f"-DSF_USE_DSP={int(use_dsp)}", f"-I{folder}"]
-    _compile([*command, *map(str, sources(folder, "host")), "-lm", "-o", str(program)], f"'{folder}' for the host")
+    files = map(str, sources(folder, "host", listen=listen))
+    _compile([*command, *files, "-lm", "-o", str(program)], f"'{folder}' for the host")
     return program
 
 
-def build_firmware(folder: Path, build_dir: Path, target: Target, *, stack_bytes: int | None = None) -> Path:
+def build_library(folder: Path, build_dir: Path, *, use_dsp: bool) -> Path:
+    """Compile an exported folder for this computer into a shared library.
+
+    Args:
+        folder: what export wrote.
+        build_dir: an existing directory for the library.
+        use_dsp: the portable twin of the DSP kernels, or the scalar reference.
+
+    Returns:
+        The library's path.
+
+    Raises:
+        ToolMissingError: no C compiler. CheckError: the C does not compile.
+    """
+    library = build_dir / f"lib{folder.name}.so"
+    command = [*host_compiler(), *LIBRARY_FLAGS, f"-DSF_USE_DSP={int(use_dsp)}", f"-I{folder}"]
+    _compile([*command, *map(str, sorted(folder.glob("*.c"))), "-o", str(library)], f"'{folder}' for this computer")
+    return library
+
+
+def host_compiler() -> list[str]:
+    """The command that compiles C for this computer: $CC, or the first one installed.
+
+    Raises:
+        ToolMissingError: there is none.
+    """
+    wanted = shlex.split(os.environ.get("CC", ""))
+    for command in [wanted] if wanted else [[name] for name in HOST_COMPILERS]:
+        path = shutil.which(command[0])
+        if path is not None:
+            return [path, *command[1:]]
+    tried = f"$CC, '{wanted[0]}', is" if wanted else f"{', '.join(HOST_COMPILERS)} are all"
+    raise ToolMissingError(f"no C compiler was found: {tried} not installed; install one with: {INSTALL['gcc']}")
+
+
+def build_firmware(
+    folder: Path, build_dir: Path, target: Target, *, stack_bytes: int | None = None, listen: bool = False
+) -> Path:
     """Compile and link an exported folder into a whole firmware image.
 
     Args:
@@ -182,16 +237,17 @@ def build_firmware(folder: Path, build_dir: Path, target: Target, *, stack_bytes
         build_dir: an existing directory for firmware.elf and firmware.map.
         target: what to compile for.
         stack_bytes: what to set aside for the stack; the linker script's default where it is None.
+        listen: the image that listens to sound.
 
     Returns:
-        The path of firmware.elf.
+        The image's path.
 
     Raises:
         ToolMissingError: no arm-none-eabi-gcc. CheckError: it does not compile, or does not fit the memory.
     """
-    elf = build_dir / "firmware.elf"
+    elf = build_dir / ("listen.elf" if listen else "firmware.elf")
     command = [find_tool("arm-none-eabi-gcc"), *FIRMWARE_FLAGS, *target.compiler_flags, f"-I{folder}"]
-    command += map(str, sources(folder, "cortex_m4"))
+    command += map(str, sources(folder, "cortex_m4", listen=listen))
     command += [*LINK_FLAGS, *target.linker_flags, f"-T{folder / 'ports' / 'cortex_m4' / 'link.ld'}"]
     command += [] if stack_bytes is None else [f"-Wl,--defsym=SF_STACK_BYTES={stack_bytes}"]
     command += [f"-Wl,-Map={elf.with_suffix('.map')}", "-lgcc", "-o", str(elf)]

@@ -15,8 +15,9 @@ from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
 from shrinkfit.check.inputs import graph_inputs
-from shrinkfit.check.steps import difference, input_rows, rows_of, simulated, split_rows
+from shrinkfit.check.steps import difference, input_rows, rows_of, split_rows
 from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph.simulate import trace_runs
 
 PLACES = ("host", "cortex-m4", "qemu")
 HOST_KERNELS = (("scalar kernels", False), ("DSP kernels", True))
@@ -128,7 +129,7 @@ def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bo
         if trace:
             return trace_folder(exported, graph, arrays, Path(place))
         ran = _RUNNERS[on](exported, input_rows(graph, arrays), Path(place))
-    expected = simulated(graph, arrays, graph.outputs)
+    expected = trace_runs(graph, arrays, graph.outputs)
     return _compare(exported, on, ran, graph, rows_of(expected[name] for name in graph.outputs))
 
 

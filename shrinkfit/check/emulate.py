@@ -9,8 +9,10 @@ follows each other one, and prices every such pair once afterwards.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +93,7 @@ def run_unicorn(elf: Path, inputs: np.ndarray, api: Api, target: Target, *, coun
     Raises:
         CheckError: the image faults, does not end, or its run function returns an error.
     """
-    machine = _Machine(elf, target)
+    machine = Machine(elf, target)
     arena = machine.address_of("sf_arena")
     if api.reset:
         machine.call(api.reset, arena)
@@ -111,13 +113,13 @@ def run_unicorn(elf: Path, inputs: np.ndarray, api: Api, target: Target, *, coun
     return Emulation(flat, deepest, tuple(profiles))
 
 
-def _write_inputs(machine: _Machine, api: Api, arena: int, row: bytes) -> None:
+def _write_inputs(machine: Machine, api: Api, arena: int, row: bytes) -> None:
     for function, size in api.inputs:
         machine.write(machine.call(function, arena), row[:size])
         row = row[size:]
 
 
-class _Machine:
+class Machine:
     """An image in an emulated microcontroller, started up to main."""
 
     def __init__(self, elf: Path, target: Target) -> None:
@@ -171,14 +173,15 @@ class _Machine:
     def write(self, address: int, data: bytes) -> None:
         self._uc.mem_write(address, data)
 
-    def call(self, function: str, argument: int) -> int:
-        """What the function returns in r0; the stack below main's is painted before."""
+    def call(self, function: str, *arguments: int) -> int:
+        """What the function returns in r0, given up to four words; the stack below main's is painted before."""
         from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_R0, UC_ARM_REG_SP
 
         self.write(self._stack_start, PAINT * (self._sp - self._stack_start))
         self._uc.reg_write(UC_ARM_REG_SP, self._sp)
         self._uc.reg_write(UC_ARM_REG_LR, self._home | 1)
-        self._uc.reg_write(UC_ARM_REG_R0, argument)
+        for index, argument in enumerate(arguments):
+            self._uc.reg_write(UC_ARM_REG_R0 + index, argument)
         self._go(self.address_of(function), function)
         return self._uc.reg_read(UC_ARM_REG_R0)
 
@@ -187,13 +190,17 @@ class _Machine:
         return len(self.read(self._stack_start, self._sp - self._stack_start).lstrip(PAINT))
 
     def profile(self, function: str, argument: int) -> tuple[int, Profile]:
+        return self.counted(function, lambda: self.call(function, argument))
+
+    def counted(self, function: str, work: Callable[[], Any]) -> tuple[Any, Profile]:
+        """What `work` returns, and what its calls of the function cost; it calls no other."""
         start, end = self._functions.bounds(function)
         counter = BlockCounter(self._uc, start, end)
         try:
-            status = self.call(function, argument)
+            result = work()
         finally:
             counter.remove()
-        return status, _profile(counter, self._functions, (start, end), self.read)
+        return result, _profile(counter, self._functions, (start, end), self.read)
 
     def _go(self, start: int, function: str) -> None:
         """Run from `start` until main is reached, which is where every call returns to."""

@@ -25,7 +25,8 @@ _BOARDS = {
     "cortex-m33": "mps2-an505",
 }
 
-# Exit statuses of ports/cortex_m4/main.c.
+FIRMWARE = "the firmware under QEMU"
+# Exit statuses of ports/cortex_m4/main.c and ports/listen/firmware.c.
 _REASONS = {
     10: "inputs.bin could not be opened",
     11: "outputs.bin could not be opened",
@@ -33,6 +34,13 @@ _REASONS = {
     13: "the model's run function returned an error",
     14: "an output could not be written",
     15: "the core took a fault",
+    20: "sound.wav could not be opened",
+    21: "scores.bin could not be opened",
+    22: "sound.wav is no wav file",
+    23: "sound.wav is not 16-bit mono",
+    24: "sound.wav has another sample rate than the model",
+    25: "the listener's memory was refused",
+    26: "scores could not be written",
 }
 
 
@@ -60,9 +68,9 @@ def run_host(program: Path, inputs: np.ndarray, output_bytes: int) -> np.ndarray
     """
     with tempfile.TemporaryDirectory(prefix="shrinkfit-host-") as place:
         Path(place, "inputs.bin").write_bytes(inputs.tobytes())
-        done = _run([str(program.resolve()), "inputs.bin", "outputs.bin"], place, f"{program.name}")
+        done = run_command([str(program.resolve()), "inputs.bin", "outputs.bin"], place, f"{program.name}")
         if done.returncode != 0:
-            raise CheckError(f"{program.name} ended with status {done.returncode}: {_first_lines(done.stderr, 12)}")
+            raise CheckError(f"{program.name} ended with status {done.returncode}: {first_lines(done.stderr, 12)}")
         return _outputs(place, program.name, len(inputs), output_bytes)
 
 
@@ -81,20 +89,39 @@ def run_qemu(elf: Path, inputs: np.ndarray, output_bytes: int, target: Target) -
     Raises:
         ToolMissingError: no qemu-system-arm. CheckError: the image faults, does not end or reports a failure.
     """
-    command = [find_tool("qemu-system-arm"), "-M", _BOARDS[target.core], "-nographic", "-monitor", "none"]
-    command += ["-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
-    what = "the firmware under QEMU"
     with tempfile.TemporaryDirectory(prefix="shrinkfit-qemu-") as place:
         Path(place, "inputs.bin").write_bytes(inputs.tobytes())
-        done = _run(command, place, what)
-        if done.returncode != 0:
-            reason = _REASONS.get(done.returncode, "QEMU stopped, or the firmware lost its way (a stack too small?)")
-            said = _first_lines(done.stderr, 3)
-            raise CheckError(f"{what} ended with status {done.returncode}: {reason} {said}".rstrip())
-        return _outputs(place, what, len(inputs), output_bytes)
+        run_image(elf, place, target)
+        return _outputs(place, FIRMWARE, len(inputs), output_bytes)
 
 
-def _run(command: list[str], place: str, what: str) -> subprocess.CompletedProcess:
+def run_image(elf: Path, place: str, target: Target) -> str:
+    """Run a firmware image on QEMU from reset to exit.
+
+    Args:
+        elf: what was linked for board_target(target).
+        place: the folder whose files it reads and writes over semihosting.
+        target: what the image was built for.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        ToolMissingError: no qemu-system-arm. CheckError: the image faults, does not end or reports a failure.
+    """
+    command = [find_tool("qemu-system-arm"), "-M", _BOARDS[target.core], "-nographic", "-monitor", "none"]
+    command += ["-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel", str(elf.resolve())]
+    done = run_command(command, place, FIRMWARE)
+    if done.returncode != 0:
+        reason = _REASONS.get(done.returncode, "QEMU stopped, or the firmware lost its way (a stack too small?)")
+        said = first_lines(done.stderr, 3)
+        raise CheckError(f"{FIRMWARE} ended with status {done.returncode}: {reason} {said}".rstrip())
+    # Where QEMU writes what a program prints depends on how its console is set up.
+    return done.stdout + done.stderr
+
+
+def run_command(command: list[str], place: str, what: str) -> subprocess.CompletedProcess:
+    """Run a program in a folder, for at most RUN_SECONDS; `what` is for the message of CheckError."""
     try:
         return subprocess.run(
             command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS
@@ -110,5 +137,6 @@ def _outputs(place: str, what: str, count: int, output_bytes: int) -> np.ndarray
     return np.frombuffer(written, np.int8).reshape(count, output_bytes)
 
 
-def _first_lines(text: str, most: int) -> str:
+def first_lines(text: str, most: int) -> str:
+    """For a message."""
     return "\n".join(text.strip().splitlines()[:most])

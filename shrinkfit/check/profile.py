@@ -149,7 +149,7 @@ def _result(exported: Exported, profiles: tuple[Profile, ...], stack: int, sizes
     timed = exported.target.core == TIMED_CORE
     slowest = max(profiles, key=lambda one: one.cycles if timed else one.instructions)
     cycles = slowest.cycles if timed else None
-    device = _device(exported.report)
+    device = device_of(exported.report)
     functions = _functions(exported.name, slowest, sizes, timed)
     parameters = sum(one.flash_bytes for one in functions if one.name == PARAMETERS)
     arena = sum(s.size_bytes for s in sizes.symbols if s.name == ARENA)
@@ -182,7 +182,7 @@ def _result(exported: Exported, profiles: tuple[Profile, ...], stack: int, sizes
     )
 
 
-def _device(report: dict[str, Any]) -> Device:
+def device_of(report: dict[str, Any]) -> Device:
     """As far as report.json tells of it."""
     known = ("core", "clock_hz", "active_ua_per_mhz", "supply_volts")
     return Device(report["device"], **{key: report["target"].get(key) for key in known})

@@ -20,9 +20,10 @@ from shrinkfit.check.compare import HOST_KERNELS, CheckResult
 from shrinkfit.check.execute import run_host
 from shrinkfit.check.exported import Exported
 from shrinkfit.check.inputs import graph_inputs
-from shrinkfit.check.steps import difference, input_rows, rows_of, simulated
+from shrinkfit.check.steps import difference, input_rows, rows_of
 from shrinkfit.errors import CheckError, ToolMissingError
 from shrinkfit.graph.ir import Graph, Tensor
+from shrinkfit.graph.simulate import trace_runs
 
 _RECORDER = """#include <stdint.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ def trace_folder(exported: Exported, graph: Graph, inputs: dict[str, np.ndarray]
     shutil.copytree(exported.folder, copy, ignore=shutil.ignore_patterns("build"))
     records = _insert_hooks(copy / f"{exported.name}.c", exported, graph)
     rows, names = input_rows(graph, inputs), [record.tensor.name for record in records]
-    values = simulated(graph, inputs, dict.fromkeys([*names, *graph.outputs]))
+    values = trace_runs(graph, inputs, dict.fromkeys([*names, *graph.outputs]))
     expected = _table(values, names, len(rows))
     differences, first, outputs = 0, "", None
     for label, use_dsp in HOST_KERNELS:
@@ -170,7 +171,7 @@ def trace_tflite(path: Path, inputs: Any = None) -> CheckResult:
         if name in details and _is_same(details[name], graph.tensors[name])
     ]
     names = [record.tensor.name for record in records]
-    values = simulated(graph, arrays, dict.fromkeys([*names, *graph.outputs]))
+    values = trace_runs(graph, arrays, dict.fromkeys([*names, *graph.outputs]))
     clips = len(arrays[graph.inputs[0]])
     expected, got = _table(values, names, clips), []
     for clip in range(clips):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.read.keras_model import lower
 
@@ -52,6 +54,9 @@ class FitDevice(keras.callbacks.Callback):
             where None. `fit.cost.cycles_source` says what the figures rest on.
         reserve_ram_bytes, reserve_flash_bytes: what the application keeps of the device for itself.
         inferences_per_second: shares the device's FLOP/s among inferences.
+        streaming: whether the model will be exported as one that takes new frames alone (`graph.streaming`): then an
+            inference is a call of that, and all limits are on it.
+        frames_per_call: new frames of a call; None for the fewest that the strides in time allow.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
             batches), "magnitude" (the length of a channel's kernel), "batch_norm" (|gamma| of the normalization behind
@@ -103,6 +108,8 @@ class FitDevice(keras.callbacks.Callback):
         reserve_ram_bytes: int = 0,
         reserve_flash_bytes: int = 0,
         inferences_per_second: float = 1.0,
+        streaming: bool = False,
+        frames_per_call: int | None = None,
         prune: bool = True,
         importance: str | Measure = "taylor",
         exclude: Sequence[str] = (),
@@ -131,6 +138,7 @@ class FitDevice(keras.callbacks.Callback):
             reserve_flash_bytes=reserve_flash_bytes,
             inferences_per_second=inferences_per_second,
         )
+        self.streaming, self.frames_per_call = bool(streaming or frames_per_call), frames_per_call
         self.prune, self.quantize = prune, quantize
         self.importance = checked_measure(importance)
         self.exclude = flooring.checked_exclude(exclude)
@@ -161,7 +169,7 @@ class FitDevice(keras.callbacks.Callback):
 
     @property
     def graph(self) -> Graph:
-        """The integer graph of the fitted model.
+        """The integer graph of the fitted model, for whole windows.
 
         Raises:
             ShrinkfitError: nothing was fitted yet, or quantize=False.
@@ -175,12 +183,15 @@ class FitDevice(keras.callbacks.Callback):
 
     @property
     def cost(self) -> Cost:
-        """What the fitted model costs on the device."""
+        """What the fitted model costs on the device; one call of it, with streaming."""
         if self._small is None:
             raise ShrinkfitError(
                 "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
             )
-        return self._pruner.cost if self._graph is None else price_graph(self._graph, self.device)
+        if self._graph is None:
+            return self._pruner.cost
+        graph = to_streaming(self._graph, self.frames_per_call).graph if self.streaming else self._graph
+        return price_graph(graph, self.device)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """What the masked, fake-quantized model answers: the float twin of the integer graph.
@@ -203,7 +214,7 @@ class FitDevice(keras.callbacks.Callback):
         Returns:
             model, device: names; epochs: how many; layers: see `fit.records.layer_records`; before, after: costs by
             resource, of the model as it was given and as it is now; limits: at the end; sparsity: layer -> blocks,
-            zero, share.
+            zero, share; streaming: with it, what a call computes (see `graph.stream_report`), and costs are a call's.
         Raises:
             ShrinkfitError: no model was given to fit() yet.
         """
@@ -248,6 +259,7 @@ class FitDevice(keras.callbacks.Callback):
             exclude=self.exclude,
             minimum_width=self.minimum_width,
             width_multiple=self.width_multiple,
+            stream=partial(to_streaming, frames_per_call=self.frames_per_call) if self.streaming else None,
         )
         self._instrument()
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)

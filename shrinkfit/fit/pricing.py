@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from shrinkfit.errors import BudgetError
 from shrinkfit.fit.channels import Channels, slice_node
 from shrinkfit.fit.prune import Costs, Widths
 from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.price.quote import Quote
 from shrinkfit.read.keras_model import lower, shape_weights
@@ -26,8 +28,16 @@ class Pricer:
         ram_limit: when set, costs() and quick() also have "ram_excess": the RAM over it, summed over all layers.
     """
 
-    def __init__(self, topology: Topology, stages: tuple[Stage, ...], channels: Channels, device: Device) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        stages: tuple[Stage, ...],
+        channels: Channels,
+        device: Device,
+        stream: Callable[[Graph], Streaming] | None = None,
+    ) -> None:
         self._topology, self._stages, self._channels, self._device = topology, stages, channels, device
+        self._stream = stream
         self._weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
         self._costs: dict[Widths, Cost] = {}
         self._quotes: dict[Widths, Quote] = {}
@@ -42,7 +52,16 @@ class Pricer:
             self._costs[widths] = price_graph(self._graph(widths), self._device)
         return self._costs[widths]
 
+    def streaming(self, widths: Widths) -> dict[str, Any] | None:
+        """What a call of the streamed model computes; None where whole windows are priced."""
+        return None if self._stream is None else self._stream(self._whole(widths)).report.as_dict()
+
     def _graph(self, widths: Widths) -> Graph:
+        """What would ship."""
+        whole = self._whole(widths)
+        return whole if self._stream is None else self._stream(whole).graph
+
+    def _whole(self, widths: Widths) -> Graph:
         alive = np.ones(self._channels.count, bool)
         for group, width in zip(self._channels.groups, widths, strict=True):
             alive[group.units[width:]] = False

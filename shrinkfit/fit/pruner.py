@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from shrinkfit.fit.importance import Measure, measure
 from shrinkfit.fit.pricing import Pricer, shown
 from shrinkfit.fit.prune import Limits
 from shrinkfit.fit.zeros import alive_in_weights
+from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost
 from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import canonical_weights, read_topology
@@ -42,6 +44,7 @@ class Pruner:
         device, budget: what it has to fit.
         prune: whether channels may go.
         importance, exclude, minimum_width, width_multiple: see FitDevice.
+        stream: gives the streamed form of a graph, where that is what ships.
     Attributes:
         topology, stages, channels: of the model.
         alive: bool [units].
@@ -63,6 +66,7 @@ class Pruner:
         exclude: tuple[str, ...],
         minimum_width: int | Mapping[str, int],
         width_multiple: int,
+        stream: Callable[[Graph], Streaming] | None = None,
     ) -> None:
         self._model, self._device, self._limits, self._prune = model, device, budget.limits(), prune
         self._importance, self._exclude = importance, exclude
@@ -70,7 +74,7 @@ class Pruner:
         self.topology = read_topology(model)
         self.stages = fuse(self.topology)
         self.channels = couple(self.topology)
-        self._pricer = Pricer(self.topology, self.stages, self.channels, device)
+        self._pricer = Pricer(self.topology, self.stages, self.channels, device, stream)
         self.take_from_weights()
         self.first = self._pricer.costs(self.widths)
         self._floors = flooring.floors(self.topology, self.channels, exclude, minimum_width)
@@ -155,6 +159,7 @@ class Pruner:
             "after": after.as_costs(),
             "limits": self._limits,
             "sparsity": history[-1]["sparsity"],
+            "streaming": self._pricer.streaming(self.widths),
         }
 
     def require_limits_met(self, epochs: int, prune_end: int) -> None:

@@ -64,6 +64,7 @@ from shrinkfit.graph.operators_layout import (
     Transpose,
 )
 from shrinkfit.graph.operators_state import GATES, AssignVariable, ReadVariable, Svdf, UnidirectionalLstm
+from shrinkfit.graph.operators_time import TimeMean, TimeWindow
 from shrinkfit.graph.operators_weighted import Conv2D, Dense, DepthwiseConv2D, TransposeConv2D, Weighted, Windowed
 
 # fmt: off
@@ -72,9 +73,9 @@ __all__ = [
     "Activated", "Add", "AssignVariable", "Concat", "Conv2D", "Conversion", "Convert", "Dense", "DepthwiseConv2D",
     "Dequantize", "Elementwise", "Graph", "GraphError", "Mean", "Mul", "Op", "Pad", "Padding", "Passing", "Pool2D",
     "Prelu", "Quantize", "ReadVariable", "ReduceMax", "Reduction", "Requantize", "Reshape", "Resize", "ResizeBilinear",
-    "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "Transpose",
-    "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed", "same_padding", "transpose_padding",
-    "window_output_size",
+    "ResizeNearest", "Softmax", "Split", "StridedSlice", "Sub", "Svdf", "Table", "Tensor", "Tile", "TimeMean",
+    "TimeWindow", "Transpose", "TransposeConv2D", "UnidirectionalLstm", "Variable", "Weighted", "Windowed",
+    "require", "same_padding", "transpose_padding", "window_output_size",
 ]
 # fmt: on
 
@@ -161,6 +162,8 @@ class Graph:
         expected = {
             "svdf": lambda: [((1, op.time_kernel.size), "int16")],
             "lstm": lambda: [((1, op.units), "int8"), ((1, op.units), "int16")],
+            "time_window": lambda: [(op.variable_shape(t.shape), t.dtype) for t in self.op_inputs(op)],
+            "time_mean": lambda: [(op.variable_shape(t.shape), "int16") for t in self.op_inputs(op)],
         }.get(op.kind, lambda: [(t.shape, t.dtype) for t in (*self.op_inputs(op), *self.op_outputs(op))])
         if op.variables:
             got = [(t.shape, t.dtype) for t in (self.variables[name].tensor for name in op.variables)]

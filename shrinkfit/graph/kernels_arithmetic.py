@@ -30,11 +30,11 @@ def _pool2d(op: ir.Pool2D, sources, targets, values) -> np.ndarray:
         x = x.astype(np.int64)
         total = windows(padded(x, op.padding, 0), op.window, op.stride).sum(axis=(3, 4))
         ones = padded(np.ones((1, *x.shape[1:3], 1), np.int64), op.padding, 0)
-        result = _divide_half_away(total, windows(ones, op.window, op.stride).sum(axis=(3, 4)))
+        result = divide_half_away(total, windows(ones, op.window, op.stride).sum(axis=(3, 4)))
     return clamp(result, op, 0)[:, None]
 
 
-def _divide_half_away(total: np.ndarray, count) -> np.ndarray:
+def divide_half_away(total: np.ndarray, count) -> np.ndarray:
     """total / count, halves away from zero, as LiteRT writes it with C's truncating division."""
     return np.sign(total) * ((np.abs(total) + count // 2) // count)
 

@@ -8,8 +8,9 @@ import numpy as np
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import requantize, rounding_shift_right, split_scale
 from shrinkfit.graph.gemmlowp import WORD16
+from shrinkfit.graph.kernels_arithmetic import divide_half_away
 from shrinkfit.graph.kernels_weighted import clamp, exact_dot
-from shrinkfit.graph.multipliers import LSTM_GATE_BITS, lstm_multipliers, svdf_scales
+from shrinkfit.graph.multipliers import LSTM_GATE_BITS, lstm_multipliers, mean_multiplier, svdf_scales
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 
@@ -82,7 +83,31 @@ class _LstmSteps:
         return np.clip(product, ir.INT8_MIN, ir.INT8_MAX), cell
 
 
+def _time_window(op: ir.TimeWindow, graph: ir.Graph, values, state) -> np.ndarray:
+    rows = np.concatenate([state[op.past][None], values[0]], axis=op.axis + 1)
+    state[op.past] = np.take(rows[0], range(rows.shape[op.axis + 1] - op.rows, rows.shape[op.axis + 1]), axis=op.axis)
+    return rows
+
+
+def _time_mean(op: ir.TimeMean, graph: ir.Graph, values, state) -> np.ndarray:
+    (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
+    blocks, inner = source.shape[op.axis] // op.block, op.inner(source.shape)
+    new = (values[0].astype(np.int64) - source.zero_point).reshape(blocks, -1, inner).sum(axis=1)
+    sums = np.concatenate([state[op.sums][0], new])[blocks:]
+    state[op.sums] = sums.astype(np.int16)[None]
+    count = op.length * op.columns(source.shape)
+    total = sums.sum(axis=0)
+    if op.average:
+        result = clamp(divide_half_away(total + count * source.zero_point, count), op, 0)
+    else:
+        result = requantize(total, *mean_multiplier(source.scale, target.scale, count), "double")
+        result = clamp(result, op, target.zero_point)
+    return result.reshape(1, *target.shape)
+
+
 KERNELS = {
+    "time_window": _time_window,
+    "time_mean": _time_mean,
     "read_variable": _read_variable,
     "assign_variable": _assign_variable,
     "svdf": _svdf,

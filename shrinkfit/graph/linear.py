@@ -7,9 +7,10 @@ replaces it only where every output is proven equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -46,15 +47,19 @@ def line_of(op: ir.Op, sources: tuple[ir.Tensor, ...], target: ir.Tensor) -> Lin
     """
     signs = (1, -1) if op.kind == "sub" else (1, 1)
     scales = tuple(sign * source.scale / target.scale for sign, source in zip(signs, sources, strict=False))
-    fields = {"inputs": tuple("ab")[: len(sources)], "outputs": ("y",), "name": "op"}
-    small = tuple(
-        replace(t, name=n, shape=(1,)) for t, n in zip((*sources, target), (*fields["inputs"], "y"), strict=True)
-    )
-    return _find(replace(op, **fields), small, scales)
+    names = tuple("ab")[: len(sources)]
+    small = tuple(replace(t, name=n, shape=(1,)) for t, n in zip((*sources, target), (*names, "y"), strict=True))
+    # Operators are equal only to themselves; what counts are the values in them.
+    own = tuple((f.name, getattr(op, f.name)) for f in fields(op) if f.name not in ("name", "inputs", "outputs"))
+    return _find(type(op), own, small, scales)
 
 
 @lru_cache(maxsize=256)
-def _find(op: ir.Op, tensors: tuple[ir.Tensor, ...], scales: tuple[float, ...]) -> Line | None:
+def _find(
+    kind: type[ir.Op], own: tuple[tuple[str, Any], ...], tensors: tuple[ir.Tensor, ...], scales: tuple[float, ...]
+) -> Line | None:
+    *names, target = (tensor.name for tensor in tensors)
+    op = kind(name="op", inputs=names, outputs=(target,), **dict(own))
     unit = 2.0 ** (LINE_BITS + TERM_BITS)
     nearest = [round(scale * unit) if abs(scale) < 4 else None for scale in scales]
     if None in nearest or not all(nearest):

@@ -65,16 +65,23 @@ class Pad(Op):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Concat(Passing):
-    """Joins tensors along an axis; constants may be among them. LiteRT CONCATENATION."""
+    """Joins tensors along an axis; constants may be among them. LiteRT CONCATENATION.
+
+    Args:
+        in_place: its inputs are written where they lie in the output, so nothing is copied: each lies there in one
+            piece, and an operator makes it for this one reader's sake.
+    """
 
     kind: ClassVar[str] = "concat"
     axis: int
+    in_place: bool = False
 
     def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
         first, axis = shapes[0], self.axis
         require(0 <= axis < len(first), f"{self.where}: axis {axis} does not fit shape {first}")
         rest = {shape[:axis] + (0,) + shape[axis + 1 :] for shape in shapes}
         require(len(rest) == 1, f"{self.where}: shapes {shapes} differ outside axis {axis}")
+        require(not self.in_place or prod(first[:axis]) == 1, f"{self.where}: its inputs lie apart in the output")
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
 
@@ -103,12 +110,17 @@ class Split(Passing):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StridedSlice(Passing):
-    """Takes size[i] values from begin[i] in steps of stride[i] (may be negative) on each axis; the rank stays."""
+    """Takes size[i] values from begin[i] in steps of stride[i] (may be negative) on each axis; the rank stays.
+
+    Args:
+        in_place: the output is these bytes of the input, which lie in one piece; nothing is copied.
+    """
 
     kind: ClassVar[str] = "strided_slice"
     begin: tuple[int, ...]
     size: tuple[int, ...]
     stride: tuple[int, ...]
+    in_place: bool = False
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         ranks = {len(shape), len(self.begin), len(self.size), len(self.stride)}
@@ -119,7 +131,17 @@ class StridedSlice(Passing):
                 size >= 1 and stride != 0 and 0 <= begin < n and 0 <= last < n,
                 f"{self.where}: {size} values from {begin} in steps of {stride} leave an axis of {n}",
             )
+        require(not self.in_place or self._is_one_piece(shape), f"{self.where}: its values lie apart in the input")
         return tuple(self.size)
+
+    def _is_one_piece(self, shape: tuple[int, ...]) -> bool:
+        """All of the inner axes, then a run, then one value of each outer axis."""
+        cut = max((i for i, n in enumerate(shape) if self.size[i] != n), default=0)
+        return (
+            self.stride[cut] == 1
+            and all(n == 1 for n in self.size[:cut])
+            and all(n == 1 or stride == 1 for n, stride in zip(self.size, self.stride, strict=True))
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,7 +10,7 @@ from shrinkfit.graph import ir, kernels_arithmetic, kernels_layout, kernels_stat
 from shrinkfit.graph.kernels_arithmetic import dequantize, quantize
 from shrinkfit.graph.multipliers import add_scales
 
-__all__ = ["CHUNK", "Session", "add_scales", "dequantize", "quantize", "run", "trace"]
+__all__ = ["CHUNK", "Session", "add_scales", "dequantize", "quantize", "run", "trace", "trace_runs"]
 
 # Bounds the memory of the gathered patches; results do not depend on it.
 CHUNK = 32
@@ -62,6 +62,30 @@ def trace(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray, keep=None
         for start in range(0, max(count, 1), CHUNK)
     ]
     return {name: _without_batch(np.concatenate([part[name] for part in parts])) for name in wanted}
+
+
+def trace_runs(graph: ir.Graph, inputs: dict[str, np.ndarray], keep) -> dict[str, np.ndarray]:
+    """Run a graph, with or without state, on n inputs; where it has state they are consecutive runs from a reset on.
+
+    Args:
+        graph: the integer graph.
+        inputs: name -> [n, ...].
+        keep: names of tensors and of variables; a variable's values are those after each run.
+    Returns:
+        name -> [n, ...].
+    Raises:
+        ShrinkfitError: dtype or shape do not fit.
+    """
+    names = list(keep)
+    tensors = [name for name in names if name in graph.tensors]
+    if not graph.variables:
+        return trace(graph, inputs, keep=tensors)
+    session, found = Session(graph), {name: [] for name in names}
+    for i in range(len(inputs[graph.inputs[0]])):
+        step = session.step({name: values[i] for name, values in inputs.items()}, keep=tensors)
+        for name in names:
+            found[name].append(step[name] if name in step else session.state[name].copy())
+    return {name: np.array(values) for name, values in found.items()}
 
 
 class Session:

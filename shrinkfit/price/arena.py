@@ -8,12 +8,14 @@ Pure and deterministic: the same graph gives the same plan.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import zip_longest
 
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.calls import held_by_variables, is_filled, roots
-from shrinkfit.price.overlap import Overlap, combined, overlap
-from shrinkfit.price.placement import Problem, place
+from shrinkfit.price.calls import held_by_variables, is_cut, is_filled, roots, views
+from shrinkfit.price.overlap import Overlap
+from shrinkfit.price.placement import Problem, covered, place
+from shrinkfit.price.uses import pairs, roots_in_use
 
 ALIGNMENT = 8
 
@@ -62,29 +64,25 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     of reads and writes allows it.
 
     Args:
-        graph: the integer graph. Reshapes share their input's bytes, and reads their variable's where it does
-            not change meanwhile; the model's inputs are given up after their last reader, its outputs are
-            kept to the end.
+        graph: the integer graph. Reshapes and in-place slices share their input's bytes, what an in-place
+            concatenation joins its output's, and reads their variable's where it does not change meanwhile; the
+            model's inputs are given up after their last reader, its outputs are kept to the end.
         scratch: operator name -> bytes of scratch that its kernel needs.
         quick: whether a first good plan will do; it is never smaller than the usual one.
     """
-    root_of, held = tensor_roots(graph), held_by_variables(graph)
+    where, held = views(graph), held_by_variables(graph)
     states, state_bytes = _state_offsets(graph)
-    tensors = [b for b in tensor_buffers(graph, root_of) if b.name not in held]
-    scratches = [
-        Buffer(op.name, _aligned(scratch[op.name]), index, index)
-        for index, op in enumerate(graph.ops)
-        if scratch.get(op.name, 0) > 0
-    ]
-    problem = _problem(graph, root_of, tensors, scratches)
+    rules, tensors, scratches = _buffers(graph, scratch)
+    problem = _problem(rules, tensors, scratches)
     places = [state_bytes + offset for offset in place(problem, quick)]
     # Behind the last buffer's end there may be operators that need nothing: reads of variables that nobody uses.
-    live = {op.name: state_bytes + n for op, n in zip_longest(graph.ops, problem.live[: len(graph.ops)], fillvalue=0)}
+    bytes_ = covered(problem, places) if is_cut(graph) else problem.live
+    live = {op.name: state_bytes + n for op, n in zip_longest(graph.ops, bytes_[: len(graph.ops)], fillvalue=0)}
     by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}
     buffers = tensors + scratches
     return Plan(
-        offsets={name: by_root[root] for name, root in root_of.items() if root not in graph.constants},
+        offsets={n: by_root[view.root] + view.offset for n, view in where.items() if view.root not in graph.constants},
         scratch_offsets={b.name: o for b, o in zip(scratches, places[len(tensors) :], strict=True)},
         arena_bytes=max((b.size_bytes + o for b, o in zip(buffers, places, strict=True)), default=state_bytes),
         live_bytes=live,
@@ -95,10 +93,32 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     )
 
 
-def _problem(graph: Graph, root_of: dict[str, str], tensors: list[Buffer], scratches: list[Buffer]) -> Problem:
+def _buffers(
+    graph: Graph, scratch: dict[str, int]
+) -> tuple[dict[tuple[str, str], Overlap], list[Buffer], list[Buffer]]:
+    """What may overlap; tensors that get a place; scratch."""
+    rules, tensors = _tensors(graph)
+    scratches = [
+        Buffer(op.name, _aligned(scratch[op.name]), index, index)
+        for index, op in enumerate(graph.ops)
+        if scratch.get(op.name, 0) > 0
+    ]
+    return rules, list(tensors), scratches
+
+
+# An export plans one graph for every known part.
+@lru_cache(maxsize=2)
+def _tensors(graph: Graph) -> tuple[dict[tuple[str, str], Overlap], tuple[Buffer, ...]]:
+    """What may overlap; tensors that get a place."""
+    held = held_by_variables(graph)
+    tensors = [b for b in tensor_buffers(graph, tensor_roots(graph)) if b.name not in held]
+    return overlaps(graph, tensors), tuple(tensors)
+
+
+def _problem(rules: dict[tuple[str, str], Overlap], tensors: list[Buffer], scratches: list[Buffer]) -> Problem:
     index = {b.name: i for i, b in enumerate(tensors)}
     gaps, in_place = [], []
-    for (source, target), rule in overlaps(graph, root_of, tensors).items():
+    for (source, target), rule in rules.items():
         if rule.in_place:
             in_place.append((index[source], index[target]))
         else:
@@ -108,25 +128,15 @@ def _problem(graph: Graph, root_of: dict[str, str], tensors: list[Buffer], scrat
     return Problem(tuple(b.size_bytes for b in buffers), spans, tuple(gaps), tuple(in_place))
 
 
-def overlaps(graph: Graph, root_of: dict[str, str], tensors: list[Buffer]) -> dict[tuple[str, str], Overlap]:
-    """(root that is given up, root that is made) -> how far the second may lie over the first.
+def overlaps(graph: Graph, tensors: list[Buffer]) -> dict[tuple[str, str], Overlap]:
+    """(root, root that is made while its bytes are given up) -> how far the second may lie over the first.
 
     Args:
-        graph, root_of: the graph and its `tensor_roots`.
         tensors: those that get a place of their own: neither constants nor what a variable holds.
     """
-    last, found = {b.name: b.last for b in tensors}, {}
-    for index, op in enumerate(graph.ops):
-        if op.kind == "reshape" or len(op.outputs) != 1 or op.outputs[0] not in last:
-            continue
-        read: dict[str, list[Overlap]] = {}
-        for position, name in enumerate(op.inputs):
-            # Who else reads it, under whatever name, has done so, and it is no output of the model.
-            if last.get(root_of[name]) == index:
-                read.setdefault(root_of[name], []).append(overlap(op, graph, position))
-        rules = {root: combined(rules) for root, rules in read.items()}
-        found |= {(root, op.outputs[0]): rule for root, rule in rules.items() if rule.allowed}
-    return found
+    where = views(graph)
+    found = pairs(graph, where, roots_in_use(graph, where, {b.name for b in tensors}))
+    return {(a.name, b.name): rule for a, b, rule in found}
 
 
 def _state_offsets(graph: Graph) -> tuple[dict[str, int], int]:

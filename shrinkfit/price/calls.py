@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
 
 from shrinkfit.graph import ir
 
@@ -36,13 +38,64 @@ def calls(op: ir.Op) -> tuple[tuple[Argument, ...], ...]:
     return ((*inputs, *outputs, *variables),)
 
 
-def roots(graph: ir.Graph) -> dict[str, str]:
-    """Tensor name -> the tensor whose bytes it uses: its own, or a reshape's input's. Constants included."""
-    found = {name: name for name in (*graph.inputs, *graph.constants)}
+def is_free(op: ir.Op) -> bool:
+    """Whether an operator only gives bytes another name: no call runs it."""
+    return op.kind == "reshape" or getattr(op, "in_place", False)
+
+
+def is_cut(graph: ir.Graph) -> bool:
+    """Whether layers run in stripes, with many calls and tensors in parts of others."""
+    return any(is_free(op) and op.kind != "reshape" for op in graph.ops)
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a tensor lies: in the bytes of a root, from an offset on."""
+
+    root: str
+    offset: int = 0
+
+
+def views(graph: ir.Graph) -> dict[str, View]:
+    """Tensor name -> whose bytes it uses: its own, a reshape's or an in-place slice's input's, an in-place
+    concatenation's output's. Constants included.
+
+    Raises:
+        GraphError: an in-place concatenation reads what lies elsewhere already.
+    """
+    parents: dict[str, View] = {}
     for op in graph.ops:
-        for name in op.outputs:
-            found[name] = found[op.inputs[0]] if op.kind == "reshape" else name
+        if op.kind == "reshape":
+            parents[op.outputs[0]] = View(op.inputs[0])
+        elif op.kind == "strided_slice" and op.in_place:
+            parents[op.outputs[0]] = View(op.inputs[0], _slice_start(op, graph))
+        elif op.kind == "concat" and op.in_place:
+            parents |= _pieces(op, graph, parents)
+    found: dict[str, View] = {}
+    for name in graph.tensors:
+        root, offset = name, 0
+        while root in parents:
+            root, offset = parents[root].root, offset + parents[root].offset
+        found[name] = View(root, offset)
     return found
+
+
+def _slice_start(op: ir.StridedSlice, graph: ir.Graph) -> int:
+    source = graph.tensors[op.inputs[0]]
+    item = source.size_bytes // prod(source.shape)
+    return item * sum(begin * prod(source.shape[i + 1 :]) for i, begin in enumerate(op.begin))
+
+
+def _pieces(op: ir.Concat, graph: ir.Graph, parents: dict[str, View]) -> dict[str, View]:
+    taken = [name for name in op.inputs if name in parents or name in graph.inputs or name in graph.constants]
+    ir.require(not taken and len(set(op.inputs)) == len(op.inputs), f"{op.where}: {taken or op.inputs} lie elsewhere")
+    starts = accumulate((graph.tensors[name].size_bytes for name in op.inputs), initial=0)
+    return {name: View(op.outputs[0], start) for name, start in zip(op.inputs, starts, strict=False)}
+
+
+def roots(graph: ir.Graph) -> dict[str, str]:
+    """Tensor name -> the tensor whose bytes it uses. Constants included."""
+    return {name: view.root for name, view in views(graph).items()}
 
 
 def held_by_variables(graph: ir.Graph) -> dict[str, str]:
@@ -79,7 +132,7 @@ def flash_tensors(graph: ir.Graph) -> dict[str, int]:
 
 
 def _needed(graph: ir.Graph, root_of: dict[str, str]) -> set[str]:
-    given = {a.name for op in graph.ops if op.kind != "reshape" for a in arguments(op) if not a.is_variable}
+    given = {a.name for op in graph.ops if not is_free(op) for a in arguments(op) if not a.is_variable}
     return {root_of[name] for name in given | set(graph.outputs)}
 
 

@@ -8,7 +8,7 @@ bytes, its stack frame and the sections it uses. So a price needs no compiler.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from shrinkfit.errors import ShrinkfitError
 
 PATH = Path(__file__).with_name("code_sizes.json")
 # The firmware calls the model's run function under this name when the sizes are measured.
-MODEL_RUN = "measured_run"
+MODEL_RUN, MODEL_LISTEN = "measured_run", "measured_listen"
+# The objects of the firmware that runs inputs, and of the one that listens, ports/listen/firmware.c.
+MAIN, LISTEN_MAIN = "main.o:", "firmware.o:"
 DATA_KINDS = (".data", ".bss")
 
 
@@ -77,11 +79,12 @@ class CodeSizes:
 
     @lru_cache(maxsize=256)  # noqa: B019
     def stack_bytes(self, symbol: str, model_bytes: int = 0) -> int:
-        """The deepest path of calls that begins at a symbol; model_bytes: what the model's run function takes."""
+        """The deepest path of calls that begins at a symbol; model_bytes: what the model's run function takes, or its
+        listener."""
         return self._deepest(symbol, model_bytes, ())
 
     def _deepest(self, name: str, model_bytes: int, path: tuple[str, ...]) -> int:
-        if name == MODEL_RUN:
+        if name in (MODEL_RUN, MODEL_LISTEN):
             return model_bytes
         key = self.key(name)
         # A section's reference to itself is a jump or a literal; the runtime has no recursion.
@@ -114,6 +117,16 @@ def load(name: str) -> CodeSizes:
     table = cores[name]
     sections = {key: Section(bytes_, stack, tuple(uses)) for key, (bytes_, stack, uses) in table["sections"].items()}
     return CodeSizes(sections, table["symbols"], tuple(table["roots"]))
+
+
+@cache
+def load_listening(name: str) -> CodeSizes:
+    """As `load`, of the image that listens to sound."""
+    sizes = load(name)
+    if not any(key.startswith(LISTEN_MAIN) for key in sizes.sections):
+        raise ShrinkfitError(f"'{PATH.name}' has no sizes of the listening firmware: run benchmarks/code_sizes.py")
+    own = {key.removeprefix(LISTEN_MAIN): s for key, s in sizes.sections.items() if key.startswith(LISTEN_MAIN)}
+    return replace(sizes, sections=sizes.sections | {MAIN + name: section for name, section in own.items()})
 
 
 @cache

@@ -12,12 +12,16 @@ from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.graph.stream_report import StreamReport
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import Plan, plan
-from shrinkfit.price.calls import flash_tensors, roots
+from shrinkfit.price.calls import flash_tensors, is_free, roots
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice, word
-from shrinkfit.price.kernels import kernel_for, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
+from shrinkfit.price.shared import data_bytes
+from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import is_tflite, read_source
 
 
@@ -66,6 +70,7 @@ class Cost:
         latency_ms: cycles at the device's clock; None where one of the two is not known.
         energy_uj: supply current x voltage in that time; None where cycles or current are not known.
         cycles_source: where the cycles come from, or what is missing.
+        stripes: layers that run in stripes of rows (ram="smallest"), with what that saves and costs.
     """
 
     device: str
@@ -83,6 +88,7 @@ class Cost:
     latency_ms: float | None = None
     energy_uj: float | None = None
     cycles_source: str = ""
+    stripes: tuple[Striping, ...] = ()
 
     def as_costs(self) -> dict[str, float]:
         """The resources that a budget can bound, by name; those of them that are known."""
@@ -114,7 +120,15 @@ class Cost:
         return {name: (value, limit) for name, value, limit in self.against(budget) if limit and value > limit}
 
 
-def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = True) -> Cost:
+def price(
+    model: Any,
+    device: str | Device = "efm32",
+    *,
+    optimize: bool | str = True,
+    streaming: bool = False,
+    frames_per_call: int | None = None,
+    ram: str | None = None,
+) -> Cost:
     """Price a model on a device.
 
     Args:
@@ -123,18 +137,35 @@ def price(model: Any, device: str | Device = "efm32", *, optimize: bool | str = 
         device: a catalogue name or a Device.
         optimize: as in `export`: "balanced", "speed" or "size"; True for what the device says; False: a .tflite file is
             priced as it came, not as export rewrites it.
+        streaming, frames_per_call: as in `export`; the price is that of one call.
+        ram: as in `export`: "smallest" for layers in stripes of rows.
     Raises:
-        ShrinkfitError: the model cannot be read.
+        ShrinkfitError: the model cannot be read, or ram is something else.
     """
-    return price_graph(priced_graph(model, optimize), optimized_for(get_device(device), optimize))
+    checked_ram(ram)
+    part = optimized_for(get_device(device), optimize)
+    graph, stripes = with_ram(priced_graph(model, optimize, streaming, frames_per_call), part, ram)
+    return price_graph(graph, part, stripes)
 
 
-def priced_graph(model: Any, optimize: bool | str = True) -> Graph:
-    """The graph whose cost `price` tells; arguments and errors are its own."""
+def priced_graph(
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> Graph:
+    """The graph whose cost `price` tells where layers run in one piece; arguments and errors are its own."""
+    return streamed_graph(model, optimize, streaming, frames_per_call)[0]
+
+
+def streamed_graph(
+    model: Any, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> tuple[Graph, StreamReport | None]:
+    """The same, with what is known of a streamed one."""
     graph = read_source(model, shapes_only=True)
     if optimize and is_tflite(model):
         graph, _ = rewrites.optimize(graph)
-    return graph
+    if not streaming:
+        return graph, None
+    made = to_streaming(graph, frames_per_call)
+    return made.graph, made.report
 
 
 def optimized_for(device: Device, optimize: bool | str) -> Device:
@@ -142,14 +173,16 @@ def optimized_for(device: Device, optimize: bool | str) -> Device:
     return device if isinstance(optimize, bool) else replace(device, optimize=optimize)
 
 
-def price_graph(graph: Graph, device: Device) -> Cost:
-    """Price an integer graph; the same planner and the same figures that export uses."""
+def price_graph(graph: Graph, device: Device, stripes: tuple[Striping, ...] = ()) -> Cost:
+    """Price an integer graph; the same planner and the same figures that export uses.
+
+    Args:
+        stripes: how it was cut, for the record.
+    """
     choice = Choice.of(device)
     memory = plan(graph, scratch_sizes(graph, choice))
-    constants, time = _constants_by_op(graph), estimate(graph, device)
-    layers = tuple(
-        _layer(graph, op, choice, memory, constants, time.layers[op.name]) for op in graph.ops if op.kind != "reshape"
-    )
+    constants, time = _constants_by_op(graph, choice), estimate(graph, device)
+    layers = tuple(_layer(graph, op, memory, constants, time.layers[op.name]) for op in graph.ops if not is_free(op))
     data, code = constant_bytes(graph, device), linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
     return Cost(
@@ -168,13 +201,17 @@ def price_graph(graph: Graph, device: Device) -> Cost:
         latency_ms=latency_ms(time.total, device),
         energy_uj=energy_uj(time.total, device),
         cycles_source=time.source,
+        stripes=stripes,
     )
 
 
 def constant_bytes(graph: Graph, device: Device) -> int:
     """Constant data of all layers, with what belongs to none: a constant that is an output of the model."""
-    layers = (kernel_for(op, graph, Choice.of(device)).data_bytes for op in graph.ops)
-    return sum(layers) + sum(map(word, flash_tensors(graph).values())) + reset_data_bytes(graph)
+    return (
+        sum(data_bytes(graph, Choice.of(device)).values())
+        + sum(map(word, flash_tensors(graph).values()))
+        + reset_data_bytes(graph)
+    )
 
 
 def latency_ms(cycles: int | None, device: Device) -> float | None:
@@ -192,25 +229,23 @@ def energy_uj(cycles: int | None, device: Device) -> float | None:
     return 1e-6 * cycles * device.active_ua_per_mhz * (device.supply_volts or SUPPLY_VOLTS)
 
 
-def _constants_by_op(graph: Graph) -> dict[str, int]:
-    """Operator -> bytes of the constants that it is the first to read."""
-    left, root_of, found = flash_tensors(graph), roots(graph), {}
+def _constants_by_op(graph: Graph, choice: Choice) -> dict[str, int]:
+    """Operator -> bytes of its own constants, and of those of the graph that it is the first to read."""
+    left, root_of, found = flash_tensors(graph), roots(graph), data_bytes(graph, choice)
     for op in graph.ops:
-        if op.kind != "reshape":
-            found[op.name] = sum(word(left.pop(root_of[name], 0)) for name in op.inputs)
+        if not is_free(op):
+            found[op.name] += sum(word(left.pop(root_of[name], 0)) for name in op.inputs)
     return found
 
 
-def _layer(
-    graph: Graph, op: Op, choice: Choice, memory: Plan, constants: dict[str, int], cycles: int | None
-) -> LayerCost:
+def _layer(graph: Graph, op: Op, memory: Plan, constants: dict[str, int], cycles: int | None) -> LayerCost:
     macs = graph.op_macs(op)
     return LayerCost(
         name=op.name,
         kind=op.kind,
         output_shape=graph.tensors[(*op.outputs, *op.inputs)[0]].shape,
         weights=op.weight_count,
-        bytes=kernel_for(op, graph, choice).data_bytes + constants[op.name],
+        bytes=constants[op.name],
         macs=macs,
         flops=2 * macs,
         arena_live_bytes=memory.live_bytes[op.name],

@@ -16,7 +16,14 @@ from typing import Any
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.graph.memo import by_tensors
-from shrinkfit.price import cycles_3x3, cycles_arithmetic, cycles_compact, cycles_depthwise, cycles_weighted
+from shrinkfit.price import (
+    cycles_3x3,
+    cycles_arithmetic,
+    cycles_compact,
+    cycles_depthwise,
+    cycles_time,
+    cycles_weighted,
+)
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 
@@ -27,6 +34,7 @@ COUNTS = (
     | cycles_compact.COUNTS
     | cycles_depthwise.COUNTS
     | cycles_arithmetic.COUNTS
+    | cycles_time.COUNTS
 )
 # The scalar kernels are measured as compiled for a Cortex-M3, which has a Cortex-M4's instructions but for DSP's.
 SCALAR_CORE = "cortex-m3"

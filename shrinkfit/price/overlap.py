@@ -150,11 +150,18 @@ def _elementwise(op: ir.Op, graph: ir.Graph, position: int) -> Overlap:
     return _ELEMENTWISE if prod(graph.op_inputs(op)[position].shape) == prod(output.shape) else NONE
 
 
+def _time_window(op: ir.TimeWindow, graph: ir.Graph, position: int) -> Overlap:
+    """The new rows move to their place first, forward."""
+    past_bytes = graph.variables[op.past].tensor.size_bytes
+    return Overlap(past_bytes, False, "the input moves to its place behind the rows kept before these are written")
+
+
 _RULES: dict[str, Callable[[ir.Op, ir.Graph, int], Overlap]] = {
     "conv2d": _conv2d,
     "transpose_conv2d": _transpose_conv2d,
     "depthwise_conv2d": _depthwise,
     "pool2d": _windowed,
+    "time_window": _time_window,
     "add": _elementwise,
     "sub": _elementwise,
     "mul": _elementwise,

@@ -49,13 +49,15 @@ def price_parts(graph: Graph, optimize: bool | str = True) -> tuple[PartCost, ..
     return tuple(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
 
 
-def price_all(model: Any, *, optimize: bool | str = True) -> tuple[PartCost, ...]:
+def price_all(
+    model: Any, *, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+) -> tuple[PartCost, ...]:
     """What a model costs on every part that `devices` lists, each against the part's own limits.
 
     Args:
         model: an integer graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
-        optimize: as for `export`.
+        optimize, streaming, frames_per_call: as for `export`.
     Raises:
         ShrinkfitError: the model cannot be read, or the runtime has no kernel for one of its operators.
     """
-    return price_parts(priced_graph(model, optimize), optimize)
+    return price_parts(priced_graph(model, optimize, streaming, frames_per_call), optimize)

@@ -7,6 +7,7 @@ that goes through all orders unless it runs out of nodes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -14,6 +15,8 @@ from functools import cached_property, lru_cache
 SEARCHED_UNITS, SEARCHED_NODES = 24, 400
 # How often a greedy order is repaired, and on how many in-place pairs apart is tried.
 REPAIRS, PAIRS_TRIED = 12, 8
+# Of more units than that one pair around the peak is.
+MANY_UNITS = 72
 # Times the bound: what a quick plan may take without another try; and how many orders it tries at most.
 GOOD_ENOUGH = 1.04
 QUICK_ORDERS = 3
@@ -48,14 +51,18 @@ class Problem:
     @cached_property
     def live(self) -> list[int]:
         """Moment -> bytes that no plan can do without, what may overlap counted once."""
-        bytes_ = [sum(self.sizes[i] for i in alive) for alive in self.moments]
         over: dict[int, list[tuple[int, int]]] = {}
         for a, b, gap in (*self.gaps, *((a, b, 0) for a, b in self.in_place)):
             over.setdefault(b, []).append((a, gap))
-        for b, sides in over.items():
-            both = sum(self.sizes[a] for a, _ in sides)
-            gap = min(gap for _, gap in sides)
-            bytes_[self.spans[b][0]] -= both + self.sizes[b] - max(self.sizes[b], gap + both)
+        bytes_ = []
+        for moment, alive in enumerate(self.moments):
+            total = sum(self.sizes[i] for i in alive)
+            for b in alive:
+                sides = [(a, gap) for a, gap in over.get(b, ()) if self.spans[a][0] <= moment <= self.spans[a][1]]
+                if sides:
+                    both, gap = sum(self.sizes[a] for a, _ in sides), min(gap for _, gap in sides)
+                    total -= both + self.sizes[b] - max(self.sizes[b], gap + both)
+            bytes_.append(max(total, max((self.sizes[i] for i in alive), default=0)))
         return bytes_
 
     @property
@@ -77,7 +84,11 @@ def place(problem: Problem, quick: bool = False) -> tuple[int, ...]:
     if quick:
         return tuple(best[unit] for unit in units.unit_of)
     # In place a buffer also has to be where its partner fits: it may do better on its own.
-    for apart in sorted(pairs, key=lambda pair: (-max(problem.sizes[i] for i in pair), pair))[:PAIRS_TRIED]:
+    tried, most = pairs, PAIRS_TRIED
+    if units.count > MANY_UNITS:
+        near, most = units.near_the_peak(best), 1
+        tried = tuple(pair for pair in pairs if units.unit_of[pair[0]] in near)
+    for apart in sorted(tried, key=lambda pair: (-max(problem.sizes[i] for i in pair), pair))[:most]:
         if units.peak(best) <= bound:
             break
         fewer = tuple(pair for pair in pairs if pair != apart)
@@ -88,6 +99,17 @@ def place(problem: Problem, quick: bool = False) -> tuple[int, ...]:
     if units.peak(best) > bound and units.count <= SEARCHED_UNITS:
         best = _Search(units, bound, best).run()
     return tuple(best[unit] for unit in units.unit_of)
+
+
+def covered(problem: Problem, places: list[int]) -> list[int]:
+    """Moment -> bytes of all that is alive where it has been placed, what overlaps counted once."""
+    found = []
+    for alive in problem.moments:
+        total, end = 0, 0
+        for start, size in sorted((places[i], problem.sizes[i]) for i in alive):
+            total, end = total + max(start + size - max(start, end), 0), max(end, start + size)
+        found.append(total)
+    return found
 
 
 class _Units:
@@ -109,6 +131,8 @@ class _Units:
             (first, last), (own_first, own_last) = self.spans[unit], problem.spans[i]
             self.spans[unit] = min(first, own_first), max(last, own_last)
         self.above = self._above()
+        # Of each unit those that live with it, how far they are from it when below, and when above.
+        self.sides = [[(v, self.above[v][u], gap) for v, gap in others.items()] for u, others in enumerate(self.above)]
 
     def _above(self) -> list[dict[int, int]]:
         """Unit -> unit that lives with it -> how far at least its offset is from the other's when above it."""
@@ -129,11 +153,17 @@ class _Units:
     def peak(self, places: list[int]) -> int:
         return max((place + height for place, height in zip(places, self.heights, strict=True)), default=0)
 
+    def near_the_peak(self, places: list[int]) -> set[int]:
+        """Units that end highest, and those that live with them."""
+        peak = self.peak(places)
+        highest = [u for u in range(self.count) if places[u] + self.heights[u] == peak]
+        return {*highest, *(v for u in highest for v in self.above[u])}
+
     def greedy(self, bound: int, quick: bool = False) -> list[int]:
         """The best of a few orders, each repaired; ends at once where one reaches the bound, or nearly where it has
         to be quick."""
         live = self.problem.live
-        keys = (
+        keys = [
             # What lies over its input lies below it, so the last of a chain comes first, and what is small later.
             lambda u: (16 * self.heights[u] < bound, -self.spans[u][0], -self.heights[u]),
             lambda u: (-max(live[self.spans[u][0] : self.spans[u][1] + 1]), -self.spans[u][0]),
@@ -141,7 +171,9 @@ class _Units:
             lambda u: (4 * self.heights[u] < bound, -self.spans[u][0], -self.heights[u]),
             lambda u: (-self.spans[u][1], -self.heights[u]),
             lambda u: (self.spans[u][0], -self.heights[u]),
-        )
+        ]
+        if self.count > SEARCHED_UNITS:
+            keys[2:2] = self._few_large_first(bound)
         best: list[int] = []
         for key in keys[:QUICK_ORDERS] if quick else keys:
             order = sorted(range(self.count), key=lambda u: (key(u), u))
@@ -151,6 +183,16 @@ class _Units:
             if self.peak(best) <= (GOOD_ENOUGH * bound if quick else bound):
                 break
         return best
+
+    def _few_large_first(self, bound: int) -> list[Callable[[int], tuple]]:
+        """For many small buffers beside a few that live long, as stripes have them."""
+        ends, heights = [last for _, last in self.spans], self.heights
+        lives = [last - first for first, last in self.spans]
+
+        def key(small: Callable[[int], int]) -> Callable[[int], tuple]:
+            return lambda u: (2 * heights[u] < bound, small(u) if 2 * heights[u] < bound else -ends[u], -heights[u])
+
+        return [key(lambda u: -heights[u]), key(lambda u: -self.spans[u][0]), key(lambda u: -lives[u])]
 
     def _repaired(self, order: list[int], bound: int) -> list[int]:
         """Whatever stands highest gets an earlier turn, as long as that makes a new order."""
@@ -171,16 +213,18 @@ class _Units:
 
     def _in_order(self, order: list[int]) -> list[int]:
         """Each unit in turn at the lowest offset that those placed before it leave."""
-        places: dict[int, int] = {}
+        places = [-1] * self.count
         for u in order:
-            offset, others = 0, self.above[u]
-            taken = sorted((places[v] - self.above[v][u], places[v] + others[v]) for v in others if v in places)
+            offset = 0
+            taken = [(place - below, place + above) for v, below, above in self.sides[u] if (place := places[v]) >= 0]
+            taken.sort()
             for start, end in taken:
                 if offset <= start:
                     break
-                offset = max(offset, end)
+                if end > offset:
+                    offset = end
             places[u] = offset
-        return [places[u] for u in range(self.count)]
+        return places
 
 
 class _Search:

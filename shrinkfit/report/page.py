@@ -11,6 +11,7 @@ from typing import Any
 
 from shrinkfit.report.advice import advice
 from shrinkfit.report.charts import bar, confusion, lines, memory, stack, table
+from shrinkfit.report.listening_section import listening_section
 from shrinkfit.report.table import LIMIT_TITLES, number
 
 Record = Mapping[str, Any]
@@ -31,6 +32,7 @@ def page(export: Record, run: Record | None = None) -> str:
     run = run or {}
     sections = [
         _budget(export),
+        listening_section(export.get("listener")),
         _accuracy(run),
         _epochs(export.get("epochs") or ()),
         _widths(export.get("fit")),

@@ -195,7 +195,7 @@ def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
             f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
             f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
             f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
-            f"cycles: {cost.cycles_source}",
+            f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
             style="dim",
         ),
     )

@@ -68,7 +68,7 @@ def api_of(name: str, graph: ir.Graph) -> Api:
         graph: its integer graph.
     """
     inputs, outputs = (_edges(name, side, graph) for side in ("input", "output"))
-    fixed = {f"{name}_{function}" for function in ("run", "input", "output", "reset", "labels")}
+    fixed = {f"{name}_{function}" for function in ("run", "input", "output", "reset", "labels", "selftest")}
     return Api(inputs, outputs, frozenset(fixed | {edge.function for edge in (*inputs, *outputs)}))
 
 

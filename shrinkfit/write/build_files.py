@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device and the files of an exported folder in, its Makefile and CMakeLists.txt out."""
+"""A device in, the compiler's and linker's flags for it out; and the Makefile of an exported folder."""
 
 from __future__ import annotations
 
 from shrinkfit.device import Device
 
+# A main for any computer or board with printf. No model can have a name with a dash, and so no sketch this folder.
+MAIN = "examples/plain-c/main.c"
 # Single precision units, where the core can have one.
 FPU_OF_CORE = {"cortex-m4": "fpv4-sp-d16", "cortex-m7": "fpv5-sp-d16", "cortex-m33": "fpv5-sp-d16"}
 
@@ -16,10 +18,15 @@ def cpu_flags(device: Device) -> str:
     return f"-mcpu={cpu} " + (f"-mfloat-abi=hard -mfpu={unit}" if unit else "-mfloat-abi=soft")
 
 
-def makefile(name: str, device: Device, stack_bytes: int) -> str:
-    """Targets host, firmware, size, clean; everything goes to build/."""
+def memory_symbols(device: Device, stack_bytes: int) -> tuple[str, ...]:
+    """Flags that tell ports/cortex_m4/link.ld the memories of the part."""
     memory = {"SF_FLASH_BYTES": device.flash_bytes, "SF_RAM_BYTES": device.ram_bytes, "SF_STACK_BYTES": stack_bytes}
-    symbols = " ".join(f"-Wl,--defsym={key}={value}" for key, value in memory.items() if value is not None)
+    return tuple(f"-Wl,--defsym={key}={value}" for key, value in memory.items() if value is not None)
+
+
+def makefile(name: str, device: Device, stack_bytes: int) -> str:
+    """Targets host, example, firmware, size, clean; everything goes to build/."""
+    symbols = " ".join(memory_symbols(device, stack_bytes))
     return f"""# Written by shrinkfit for {device.name}.
 # ports/ holds a main for this computer and a whole firmware image; a product brings its own main.
 
@@ -37,11 +44,13 @@ HEADERS := $(wildcard *.h)
 HOST := $(MODEL) $(sort $(wildcard ports/host/*.c))
 FIRMWARE := $(MODEL) $(sort $(wildcard ports/cortex_m4/*.c))
 
-.PHONY: all host firmware size clean
+.PHONY: all host example firmware size clean
 all: host
 
 # build/{name} INPUTS OUTPUTS: raw files, run after run
 host: $(BUILD)/{name}
+# build/{name}-example: runs the self-test, where there is one, and the model once
+example: $(BUILD)/{name}-example
 firmware: $(BUILD)/firmware.elf
 size: firmware
 \t$(CROSS)size $(BUILD)/firmware.elf
@@ -50,6 +59,10 @@ $(BUILD)/{name}: $(HOST) $(HEADERS)
 \t@mkdir -p $(BUILD)
 \t$(HOST_CC) $(CFLAGS) -I. $(HOST) -o $@
 
+$(BUILD)/{name}-example: $(MODEL) {MAIN} $(HEADERS)
+\t@mkdir -p $(BUILD)
+\t$(HOST_CC) $(CFLAGS) -I. $(MODEL) {MAIN} -o $@
+
 $(BUILD)/firmware.elf: $(FIRMWARE) $(HEADERS) ports/cortex_m4/link.ld
 \t@mkdir -p $(BUILD)
 \t$(CROSS)gcc $(CPU) -mthumb $(CFLAGS) $(SECTIONS) -I. $(FIRMWARE) -nostdlib -Wl,--gc-sections \\
@@ -57,24 +70,4 @@ $(BUILD)/firmware.elf: $(FIRMWARE) $(HEADERS) ports/cortex_m4/link.ld
 
 clean:
 \trm -rf $(BUILD)
-"""
-
-
-def cmake_lists(name: str, sources: list[str]) -> str:
-    """A static library with the model's name.
-
-    Args:
-        name: the model's name.
-        sources: the C files, without those of ports/.
-    """
-    files = "\n".join(f"    {source}" for source in sources)
-    return f"""# Written by shrinkfit. In your project: add_subdirectory(folder), target_link_libraries(app {name})
-cmake_minimum_required(VERSION 3.13)
-project({name} C)
-
-add_library({name} STATIC
-{files})
-target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
-target_compile_features({name} PRIVATE c_std_99)
-target_compile_options({name} PRIVATE -O2 -ffunction-sections -fdata-sections)
 """

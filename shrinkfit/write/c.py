@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from shrinkfit.graph import ir
 from shrinkfit.price.arena import reset_fills
-from shrinkfit.price.calls import Argument
+from shrinkfit.price.calls import Argument, is_cut
 from shrinkfit.write.api import Edge
 from shrinkfit.write.c_header import render_aliases, render_header
 from shrinkfit.write.c_text import c_shape, c_string, comment
@@ -39,6 +39,7 @@ def render_source(model: Model) -> str:
     edges += [_output_function(model, edge) for edge in model.api.outputs]
     functions = [*edges, _reset(model)] if model.keeps_state else edges
     at = "    int8_t *const at = (int8_t *)arena;\n" if model.layers else ""
+    at = _START if is_cut(model.graph) else at
     return f"""/* Written by shrinkfit from the model "{comment(model.graph.name)}". Do not edit: export again. */
 #include <stddef.h>
 
@@ -63,6 +64,10 @@ sf_status {n}_run(void *arena) {{
 """
 
 
+# The compiler would keep addresses that come again on the stack, and stripes have many.
+_START = """    int8_t *volatile start = (int8_t *)arena;
+    int8_t *at;
+"""
 _NO_DSP = """/* Exported for the scalar kernels: the arena has no room for what those with DSP instructions need. */
 #undef SF_USE_DSP
 #define SF_USE_DSP 0
@@ -103,7 +108,8 @@ def _call(model: Model, layer: Layer) -> str:
         scratch = model.plan.scratch_offsets.get(op.name)
         arguments.append("NULL" if scratch is None else f"at + {scratch}")
     what = f"{comment(op.name)}: {_shapes(model, layer, False)} -> {_shapes(model, layer, True)}"
-    return f"    {layer.kernel.function}({', '.join(arguments)}); /* {what} */"
+    at = "    at = start;\n" if is_cut(model.graph) else ""
+    return f"{at}    {layer.kernel.function}({', '.join(arguments)}); /* {what} */"
 
 
 def _tensor(model: Model, argument: Argument) -> ir.Tensor:

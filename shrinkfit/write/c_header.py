@@ -17,6 +17,7 @@ def render_header(model: Model) -> str:
     ]
     if model.keeps_state:
         defines.append(f"#define {p}_STATE_BYTES {model.plan.state_bytes} /* the arena's first bytes */")
+    defines += _stream_defines(model)
     formula = " /* real = scale * (value - zero_point) */"
     for edge in (*api.inputs, *api.outputs):
         defines += _edge_defines(edge, formula)
@@ -54,6 +55,17 @@ _RESET_TEXT = """
  * to the model from then on, the others may serve other purposes between a run and the next input. */
 void {n}_reset(void *arena);
 """
+
+
+def _stream_defines(model: Model) -> list[str]:
+    if model.stream is None:
+        return []
+    values = (
+        ("FRAMES_PER_CALL", model.stream.frames_per_call, "new frames that the input holds, oldest first"),
+        ("WINDOW_FRAMES", model.stream.window_frames, "frames that the model was trained on"),
+        ("WARMUP_CALLS", model.stream.warmup_calls, "runs after a reset until the outputs count"),
+    )
+    return [f"#define {model.prefix}_{name} {value} /* {what} */" for name, value, what in values]
 
 
 def _edge_defines(edge: Edge, formula: str) -> list[str]:

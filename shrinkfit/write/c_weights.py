@@ -21,7 +21,7 @@ INT32_MIN = -(2**31)
 def render_weights(model: Model) -> str:
     """NAME_weights.h: the constants of every layer."""
     parts = [_constant(model, name) for name in model.flash_names]
-    parts += [_call_constants(layer.op.name, layer.identifier, layer.packed) for layer in model.layers]
+    parts += [_call_constants(x.op.name, x.identifier, x.packed, x.arrays) for x in model.layers]
     parts += [_initial(model, name) for name in model.state_names]
     layers = "\n".join(parts)
     once = guard(f"{model.name}_weights")
@@ -38,22 +38,24 @@ def render_weights(model: Model) -> str:
 
 
 def _constant(model: Model, name: str) -> str:
-    return f"/* {comment(name)} */\n{_array(model.flash_names[name], model.graph.constants[name].reshape(-1))}"
+    return f"/* {comment(name)} */\n{c_array(model.flash_names[name], model.graph.constants[name].reshape(-1))}"
 
 
 def _initial(model: Model, name: str) -> str:
     identifier, variable = model.state_names[name], model.graph.variables[name]
-    array = _array(f"{identifier}_initial", variable.initial.reshape(-1))
+    array = c_array(f"{identifier}_initial", variable.initial.reshape(-1))
     return array + _call_constants(f"{name} after a reset", identifier, pack_initial(variable))
 
 
-def _call_constants(what: str, identifier: str, packed: Packed) -> str:
-    arrays = "".join(_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items())
-    struct = f"static const {packed.params} {identifier} = {{\n{_fields(packed.fields, identifier, 1)}}};\n"
-    return f"/* {comment(what)} */\n{arrays}{struct}"
+def _call_constants(what: str, identifier: str, packed: Packed, arrays: str = "") -> str:
+    """arrays: whose they are, where another call has them."""
+    own = not arrays or arrays == identifier
+    text = "".join(c_array(f"{identifier}_{name}", array) for name, array in packed.arrays.items()) if own else ""
+    struct = f"static const {packed.params} {identifier} = {{\n{_fields(packed.fields, arrays or identifier, 1)}}};\n"
+    return f"/* {comment(what)} */\n{text}{struct}"
 
 
-def _array(name: str, array: np.ndarray) -> str:
+def c_array(name: str, array: np.ndarray) -> str:
     # Words of four weights are loaded at once.
     aligned = " SF_ALIGN(4)" if array.dtype == np.int8 and array.ndim == 2 else ""
     is_float = array.dtype == np.float32

@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,28 @@ from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
+from shrinkfit.graph.stream_report import StreamReport
+from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
 from shrinkfit.price.cost import Cost, optimized_for, price_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
+from shrinkfit.price.shared import shared_with
+from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
 from shrinkfit.report.page import page
 from shrinkfit.write.api import Api, api_of
-from shrinkfit.write.build_files import cmake_lists, makefile
+from shrinkfit.write.build_files import makefile
 from shrinkfit.write.c import render
+from shrinkfit.write.extra import Around, Extra
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.names import check_name
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.packages import package_files
 from shrinkfit.write.records import memory_record, parts_record, training_record
+from shrinkfit.write.selftest import selftest_files
 
 DEFAULT_DEVICE = "efm32"
 # The key by which an exported folder is known again; its value counts changes of report.json.
@@ -51,6 +58,8 @@ _SPOKEN = {
     "energy_uj": "µJ an inference",
 }
 BUILD = "build"
+# Programs that a model without its surroundings has no use for.
+PORTS_OF_EXTRAS = ("ports/listen/",)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class ExportReport:
         cost: the same figures that training is held to.
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
+        streaming: what a streamed model computes; None for others.
+        more: lines about what was written around the model.
     """
 
     name: str
@@ -72,6 +83,8 @@ class ExportReport:
     cost: Cost = field(repr=False)
     limits: dict[str, float]
     details: dict[str, Any] = field(repr=False)
+    streaming: StreamReport | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -91,7 +104,9 @@ class ExportReport:
             of = "" if limit is None else f" of {_figure(limit)}"
             of = of if limit is None or value <= limit else f", over the limit of {_figure(limit)}"
             lines.append(f"  {shown:>12}{of} {_SPOKEN[resource]}")
-        return "\n".join(lines)
+        lines += [] if self.streaming is None else [str(self.streaming)]
+        lines += [f"  {striping}" for striping in self.cost.stripes]
+        return "\n".join([*lines, *self.more])
 
 
 def _figure(value: float) -> str:
@@ -107,6 +122,11 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | None = None,
     optimize: bool | str = True,
+    streaming: bool | None = None,
+    frames_per_call: int | None = None,
+    ram: str | None = None,
+    selftest: Any = None,
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -120,6 +140,15 @@ def export(
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
+        streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
+            needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
+        frames_per_call: how many, with streaming; None for the listener's hop_frames, or the fewest that the model's
+            strides allow.
+        ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
+            cycles, which the report shows. None: all layers in one piece.
+        selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
+            as `check` takes them; a model that keeps state takes them one after the other.
+        listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
 
     Returns:
         The report, also written as report.json.
@@ -129,6 +158,7 @@ def export(
         ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
     """
     check_name(name)
+    checked_ram(ram)
     budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
@@ -137,8 +167,14 @@ def export(
     if optimize:
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
+    stream = None
+    if getattr(source, "streaming", False) if streaming is None else streaming:
+        frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
+        made = to_streaming(graph, frames_per_call or getattr(listener, "hop_frames", None), calibration)
+        graph, stream = made.graph, made.report
+    cut, stripes = with_ram(graph, device, ram)
     return write_folder(
-        graph,
+        cut,
         folder,
         name=name,
         device=device,
@@ -146,6 +182,11 @@ def export(
         budget=budget,
         rewrites=records,
         training=training_record(source),
+        stream=stream,
+        uncut=graph,
+        stripes=stripes,
+        selftest=selftest,
+        listener=listener,
     )
 
 
@@ -169,29 +210,42 @@ def write_folder(
     budget: Budget | None = None,
     rewrites: Sequence[Rewrite] = (),
     training: dict[str, Any] | None = None,
+    stream: StreamReport | None = None,
+    uncut: Graph | None = None,
+    stripes: tuple[Striping, ...] = (),
+    selftest: Any = None,
+    listener: Around | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
-    The limits reported are those of budget, or the whole device's where it is None; rewrites and training
-    (of training_record) are reported too.
+    The limits reported are those of budget, or the whole device's where it is None; rewrites, stripes, training
+    (of training_record) and what a streamed graph computes are reported too. The .tflite is that of the graph before
+    it was cut into stripes.
     """
     check_name(name)
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     _check_replaceable(place)
-    model = _model(graph, name, part, _checked_labels(graph, labels))
-    cost = price_graph(graph, part)
-    files = _files(model, part, cost)
-    tflite, missing = _tflite(graph)
+    labels = listener.labels_of(graph) if listener is not None and labels is None else labels
+    model = replace(_model(graph, name, part, _checked_labels(graph, labels)), stream=stream)
+    cost = price_graph(graph, part, stripes)
+    extra = None if listener is None else listener.extra(model, part, cost)
+    files = _files(model, part, cost, extra)
+    tflite, missing = _tflite(graph if uncut is None else uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
+    files |= selftest_files(model, selftest)
+    files |= package_files(model, part, cost.stack_bytes, files)
     details = _details(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing, "rewrites": [asdict(record) for record in rewrites]}
+    details["streaming"] = None if stream is None else json.loads(json.dumps(stream.as_dict()))
+    details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
     details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
     files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     _write_whole(place, files)
-    return ExportReport(name, place, part.name, cost, limits, details)
+    more = () if extra is None else extra.lines
+    return ExportReport(name, place, part.name, cost, limits, details, stream, more)
 
 
 def format_version() -> int:
@@ -238,22 +292,30 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
         for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
-    return tuple(Layer(*part, identifier) for part, identifier in zip(parts, identifiers, strict=True))
+    shared, first, layers = shared_with(graph, choice), {}, []
+    for part, identifier in zip(parts, identifiers, strict=True):
+        op, _, packed, _ = part
+        owner = first.setdefault(shared.get(op.name, op.name), (identifier, packed))
+        if op.name in shared and not packed.has_arrays_of(owner[1]):
+            raise ExportError(f"{op.where} was priced with the constants of '{shared[op.name]}', which differ")
+        layers.append(Layer(*part, identifier, owner[0] if op.name in shared else identifier))
+    return tuple(layers)
 
 
-def _files(model: Model, device: Device, cost: Cost) -> dict[str, bytes]:
+def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dict[str, bytes]:
     """Relative path -> content, of everything but the report and the .tflite."""
-    texts = render(model)
-    needed = {source for layer in model.layers for source in layer.kernel.sources}
+    texts, extra = render(model), extra or Extra({}, (), "", {})
+    needed = {source for layer in model.layers for source in layer.kernel.sources} | set(extra.runtime)
     needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
     headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
     files = {file: (runtime / file).read_bytes() for file in headers + needed}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
-    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes)
-    texts["CMakeLists.txt"] = cmake_lists(model.name, [f"{model.name}.c", *(f for f in needed if f.endswith(".c"))])
-    return files | {file: text.encode() for file, text in texts.items()}
+    if not extra.files:
+        files = {file: content for file, content in files.items() if not file.startswith(PORTS_OF_EXTRAS)}
+    texts["Makefile"] = makefile(model.name, device, cost.stack_bytes) + extra.makefile
+    return files | {file: text.encode() for file, text in texts.items()} | extra.files
 
 
 def _tflite(graph: Graph) -> tuple[bytes | None, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import Plan
 from shrinkfit.price.calls import Argument, flash_tensors, is_filled, roots
 from shrinkfit.price.kernel import Kernel
@@ -25,6 +26,7 @@ class Layer:
         packed: the call's constants.
         arguments: what the call is given.
         identifier: prefix of the constants' names in C.
+        arrays: prefix of its arrays' names: its own, or an earlier layer's that has the same ones.
     """
 
     op: ir.Op
@@ -32,6 +34,7 @@ class Layer:
     packed: Packed
     arguments: tuple[Argument, ...]
     identifier: str
+    arrays: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Model:
         dsp: whether the plan has room for the DSP kernels' scratch.
         stack_bytes: what a call of run takes at most.
         labels: names of the outputs, or empty.
+        stream: what a streamed graph computes; None for others.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Model:
     dsp: bool
     stack_bytes: int
     labels: tuple[str, ...] = field(default=())
+    stream: StreamReport | None = None
 
     @property
     def prefix(self) -> str:

@@ -19,7 +19,7 @@ from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums, short_scales
 from shrinkfit.price.strips import strips
-from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse
+from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse, pack_time
 from shrinkfit.write.packed import Packed
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
@@ -42,6 +42,8 @@ def pack_calls(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> tuple[Packe
         return pack_layout.pack_copies(op, graph)
     if op.kind in pack_arithmetic.PACKERS:
         return (pack_arithmetic.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
+    if op.kind in pack_time.PACKERS:
+        return (pack_time.PACKERS[op.kind](op, graph, graph.op_inputs(op), graph.op_outputs(op)[0]),)
     packer = _PACKERS_BY_PARAMS.get(kernel_for(op, graph, choice).params) or _PACKERS[op.kind]
     return (packer(op, graph.op_inputs(op), graph.op_outputs(op)[0]),)
 

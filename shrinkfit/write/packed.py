@@ -21,3 +21,8 @@ class Packed:
     params: str
     arrays: dict[str, np.ndarray]
     fields: dict[str, int | float | str | dict]
+
+    def has_arrays_of(self, other: Packed) -> bool:
+        """Whether the other call's arrays can take the place of its own."""
+        same = self.params == other.params and self.arrays.keys() == other.arrays.keys()
+        return same and all(np.array_equal(array, other.arrays[name]) for name, array in self.arrays.items())

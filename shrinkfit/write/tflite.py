@@ -10,6 +10,7 @@ import numpy as np
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import activation_name, activation_range, is_computed
+from shrinkfit.graph.stream_explicit import explicit
 from shrinkfit.write import tflite_layout, tflite_state
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def write_tflite(graph: ir.Graph) -> bytes:
     # Here, so that `import shrinkfit` does not pay for the schema.
     from shrinkfit.write.tflite_file import FlatWriter
 
-    file = FlatWriter()
+    graph, file = explicit(graph), FlatWriter()
     index = {t.name: _tensor(file, graph, t) for t in graph.tensors.values()}
     handles = tflite_state.declare_variables(file, graph)
     for op in graph.ops:

@@ -6,10 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from shrinkfit.audio import synth
+from shrinkfit.audio import synth, voices
 from shrinkfit.audio.dataset import SPLITS, load
 from shrinkfit.audio.features import AudioError
-from shrinkfit.audio.noise import background_noise, silence_clips
+from shrinkfit.audio.noise import RMS, background_noise, silence_clips
+from shrinkfit.audio.spoken import NOT_A_WORD, read_synthesized
+from shrinkfit.audio.voices import PEAK, Utterance, random_voices, speak
+from shrinkfit.audio.words import WORDS
 from shrinkfit.errors import ToolMissingError
 
 needs_speech = pytest.mark.skipif(
@@ -17,41 +20,45 @@ needs_speech = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("tool", ["espeak-ng", "flite"])
-def test_missing_tool_is_named_and_nothing_written(tmp_path, monkeypatch, tool):
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == tool else f"/usr/bin/{name}")
-    with pytest.raises(ToolMissingError, match=f"apt install {tool}"):
+def test_missing_espeak_is_named_and_nothing_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ToolMissingError, match="apt install espeak-ng"):
         synth.synthesize(["yes"], tmp_path / "cache", progress=False)
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(("hotwords", "clips", "says"), [(["yes"], 99, "at least 100"), (["hey you"], 500, "hey you")])
+@pytest.mark.parametrize(("hotwords", "clips", "says"), [(["yes"], 199, "at least 200"), (["hey you"], 500, "hey you")])
 def test_bad_arguments(tmp_path, hotwords, clips, says):
     with pytest.raises(AudioError, match=says):
         synth.synthesize(hotwords, tmp_path, clips=clips, progress=False)
 
 
 @needs_speech
-def test_synthesized_folder_loads_and_is_cached(tmp_path):
+def test_synthesized_folder_loads_and_is_cached(tmp_path, monkeypatch):
+    monkeypatch.setattr(synth, "NOISE_ROUNDS", 1)
     folder = synth.synthesize(["yes", "no"], tmp_path, clips=200, progress=False)
     data = load(folder, ["yes", "no"])
     counts = sum(np.bincount(getattr(data, name).labels, minlength=4) for name in SPLITS)
-    assert counts.tolist() == [45, 45, 84, 26]
+    assert counts.tolist() == [35, 35, 70, 60]
     assert all(np.abs(clip.astype(int)).max() > 1000 for clip in data.train.samples[data.train.labels < 3])
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")}
     assert synth.synthesize(["no", "yes"], tmp_path, clips=200, progress=False) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")} == before
     assert [path for path in tmp_path.iterdir() if path != folder] == []
+    said = read_synthesized(folder, ["yes", "no"])
+    assert np.bincount(said.labels).tolist() == [35, 35, 70]
+    assert {said.words[i] for i in np.flatnonzero(said.labels == 1)} == {"no"}
+    assert set(said.words) - {"yes", "no", NOT_A_WORD} <= set(WORDS)
 
 
 @needs_speech
 def test_a_broken_off_synthesis_leaves_nothing(tmp_path, monkeypatch):
-    def fail(utterance):
+    def fail(utterance, home):
         raise AudioError("no voice today")
 
     monkeypatch.setattr(synth, "speak", fail)
     with pytest.raises(AudioError, match="no voice today"):
-        synth.synthesize(["yes"], tmp_path, clips=100, progress=False)
+        synth.synthesize(["yes"], tmp_path, clips=200, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -61,10 +68,18 @@ def test_plan_is_reproducible_and_varied():
     assert plan == synth.plan_utterances(["computer"], 400, seed=3)
     assert plan != synth.plan_utterances(["computer"], 400, seed=4)
     said = [u for u in plan if u.folder == "computer"]
-    assert len(said) == 180
+    assert len(said) == 140
     assert all(u.text == "computer" for u in said)
-    assert len({u.voice for u in plan}) > 60
+    assert len({u.speaker for u in plan}) > 150
     assert any(u.voice.startswith("flite:") for u in said)
+    assert any(" " in u.text for u in plan)
+
+
+@needs_speech
+def test_flite_is_no_need(monkeypatch):
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "flite" else which(name))
+    assert not any(u.voice.startswith("flite:") for u in synth.plan_utterances(["computer"], 400, seed=3))
 
 
 @needs_speech
@@ -74,45 +89,69 @@ def test_near_misses_sound_alike_but_are_others():
     assert not {"computer", "no", "know"} & {*near, *far}
     assert not set(near) & set(far)
     assert any(text.startswith("[[") for text in near)
+    assert any(" " in text for text in near)
+
+
+VOICES = [("f3", "hello", 1.0), ("Mr serious", "hello", 1.0), ("f1", "[[k@m]]", 1.0), ("flite:slt", "hello", 1.2)]
 
 
 @needs_speech
-@pytest.mark.parametrize(
-    ("voice", "text"), [("f3", "hello"), ("Mr serious", "hello"), ("f1", "[[k@m]]"), ("flite:slt", "hello")]
-)
-def test_every_kind_of_voice_speaks(voice, text):
-    clip = synth.speak(synth.Utterance("x", text, voice, "en-us", 160, 50, 0.5))
-    assert clip.shape == (16_000,)
+@pytest.mark.parametrize(("voice", "text", "tract"), VOICES)
+def test_every_kind_of_voice_speaks(voice, text, tract):
+    clip = speak(Utterance("x", text, voice, "en-us", 160, 50, tract))
+    assert 2_000 < len(clip) < 16_000
     assert clip.dtype == np.int16
-    assert np.abs(clip.astype(int)).max() == pytest.approx(0.5 * 32767, rel=0.01)
+    assert np.abs(clip.astype(int)).max() == PEAK
+
+
+@needs_speech
+def test_every_random_voice_is_one_of_its_own():
+    with random_voices() as home:
+        names = voices.random_voice_names()
+        clips = [speak(Utterance("x", "hello", name, "en-us", 160, 50), home).tobytes() for name in names[::13]]
+    clips.append(speak(Utterance("x", "hello", "f3", "en-us", 160, 50)).tobytes())
+    clips.append(speak(Utterance("x", "hello", "m3", "en-us", 160, 50)).tobytes())
+    assert len(set(clips)) == len(clips)
+    assert not home.exists()
+
+
+@needs_speech
+@pytest.mark.parametrize("accent", sorted(set(voices.ACCENTS)))
+def test_random_voices_have_accents(accent):
+    text = "park the car near the house"
+    with random_voices() as home:
+        american, other = (speak(Utterance("x", text, "random7", a, 160, 50), home) for a in ("en-us", accent))
+    assert (accent == "en-us") == (american.tobytes() == other.tobytes())
 
 
 @needs_speech
 def test_a_text_without_sound_is_refused():
     with pytest.raises(AudioError, match="silence for ' '"):
-        synth.speak(synth.Utterance("x", " ", "f1", "en-us", 160, 50, 0.5))
+        speak(Utterance("x", " ", "f1", "en-us", 160, 50))
 
 
 def test_a_failing_synthesizer_is_named(monkeypatch):
-    monkeypatch.setattr(synth, "_command", lambda utterance: ["false"])
+    monkeypatch.setattr(voices, "_command", lambda utterance, home: ["false"])
     with pytest.raises(AudioError, match="false failed .exit status 1.: no sound came"):
-        synth.speak(synth.Utterance("x", "hello", "f1", "en-us", 160, 50, 0.5))
+        speak(Utterance("x", "hello", "f1", "en-us", 160, 50))
 
 
 @pytest.mark.parametrize(("rate", "target"), [(22_050, 16_000), (8_000, 16_000), (16_000, 16_000)])
 def test_resampling_keeps_pitch_and_level(rate, target):
     tone = np.sin(2 * np.pi * 1000 * np.arange(rate) / rate).astype(np.float32)
-    sound = synth.resample(tone, rate, target)
+    sound = voices.resample(tone, rate, target)
     assert len(sound) == target
     np.testing.assert_allclose(sound, np.sin(2 * np.pi * 1000 * np.arange(target) / target), atol=1e-3)
 
 
-def test_noise_is_reproducible_and_audible():
-    one, two = background_noise(1), background_noise(1)
+def test_noise_is_reproducible_audible_and_has_crowds_where_there_are_words():
+    words = [np.random.default_rng(i).integers(-9_000, 9_000, 8_000).astype(np.int16) for i in range(3)]
+    one, two, other = (background_noise(seed, words) for seed in (1, 1, 2))
     for name, samples in one.items():
         np.testing.assert_array_equal(samples, two[name])
-        assert np.abs(samples.astype(int)).max() == pytest.approx(16_384, abs=1)
-    assert (background_noise(2)["white"] != one["white"]).any()
+        assert np.sqrt(np.mean(np.square(samples.astype(float)))) == pytest.approx(RMS, rel=0.35), name
+        assert (other[name] != samples).any()
+    assert {name for name in one if name.startswith("crowd")} == {"crowd0_0", "crowd1_0"}
 
 
 def test_silence_is_from_faint_to_loud():

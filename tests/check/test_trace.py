@@ -95,7 +95,7 @@ def test_a_simulator_that_errs_is_told_from_litert(tflite, monkeypatch):
         name = graph.ops[1].outputs[0]
         return values | {name: values[name] ^ np.int8(1)}
 
-    monkeypatch.setattr(trace_module, "simulated", off_by_one)
+    monkeypatch.setattr(trace_module, "trace_runs", off_by_one)
     assert check(tflite, trace=True).first_difference.startswith("LiteRT, clip 0, conv2d 'conv2d_1' writes 't2' at [0")
 
 

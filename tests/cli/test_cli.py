@@ -98,6 +98,18 @@ def test_price_as_json(run, tmp_path):
     assert record["cost"]["flops"] == 3_000_000 and record["cost"]["layers"][0]["weights"] == 1_501_000
 
 
+def test_price_in_stripes(run, tmp_path):
+    from shrinkfit.write.tflite import write_tflite
+    from tests.write import nets
+
+    (tmp_path / "m.tflite").write_bytes(write_tflite(nets.image(1, (24, 16), 8)))
+    status, out, _ = run("price", tmp_path / "m.tflite", "--ram", "smallest")
+    record = json.loads(run("price", tmp_path / "m.tflite", "--ram", "smallest", "--json")[1])
+    (striping,) = record["cost"]["stripes"]
+    assert striping["arena_bytes"] == record["cost"]["arena_bytes"] < striping["arena_bytes_before"]
+    assert status == 0 and f"stripes: '{striping['first']}'" in out and f"{striping['arena_bytes']:,} bytes" in out
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -108,6 +120,8 @@ def test_price_as_json(run, tmp_path):
         (["export", "m.tflite", "-o", "out", "--name", "x", "--calibration", "no.npy"], "no.npy"),
         (["export", "m.tflite", "-o", "out", "--name", "x", "--device", "emf32"], "unknown device"),
         (["check", "absent"], "'absent' is no folder"),
+        (["price", "m.tflite", "--ram", "smallest", "--all-devices"], "--ram is for one device"),
+        (["price", "m.tflite", "--ram", "least"], "ram is 'least'; expected 'smallest'"),
         (["profile", "absent"], "'absent' is no folder"),
         (["profile", ".", "--plot", "p.pdf"], "--plot is 'p.pdf', expected a file name that ends in .png"),
     ],

@@ -16,12 +16,15 @@ from shrinkfit.graph.optimize import optimize
 from shrinkfit.price.kernel import Choice
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
+from tests.fuzz.cuts import drawn_cut
 from tests.fuzz.draw import draw_graph, draw_inputs
 from tests.fuzz.kernels import Arena
 from tests.fuzz.tight import tight_plan
 from tests.graph.litert_oracle import interpreter
 
 STEPS = 4
+# Of that many graphs one has layers in stripes too.
+CUT_EVERY = 8
 
 # What export may choose from: without DSP instructions, and for each goal of `optimize` with them.
 CHOICES = {
@@ -79,7 +82,11 @@ def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
     difference = difference or _same_outputs("read back", graph, read_tflite(data, graph.name), inputs, expected)
     if difference:
         return Outcome(difference)
-    return _optimized(graph, inputs, expected, lib) or _by_c(graph, inputs, expected, lib)
+    return (
+        _optimized(graph, inputs, expected, lib)
+        or _cut(graph, inputs, expected, lib)
+        or _by_c(graph, inputs, expected, lib)
+    )
 
 
 def expectation(graph: ir.Graph, inputs: dict[str, np.ndarray], steps: int | None = None) -> Expected:
@@ -160,6 +167,18 @@ def _optimized(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome | No
         return Outcome(difference)
     outcome = _by_c(other, inputs, expectation(other, inputs), lib)
     return Outcome(f"{who}, then {outcome.difference}") if outcome.difference else None
+
+
+def _cut(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome | None:
+    """Layers in stripes change no output, in the C neither; None where there are none or all is well."""
+    if len(graph.tensors) % CUT_EVERY:
+        return None
+    other = drawn_cut(graph, len(graph.tensors))
+    if other is None:
+        return None
+    difference = _same_outputs("in stripes", graph, other, inputs, expected)
+    outcome = Outcome(difference) if difference else _by_c(other, inputs, expectation(other, inputs), lib)
+    return Outcome(f"in stripes: {outcome.difference}") if outcome.difference else None
 
 
 def _by_c(graph: ir.Graph, inputs, expected: Expected, lib) -> Outcome:

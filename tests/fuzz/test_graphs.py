@@ -11,7 +11,7 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.edit import Rewrite
 from shrinkfit.graph.optimize import optimize
-from shrinkfit.price import arena
+from shrinkfit.price import uses
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.overlap import Overlap
 from shrinkfit.read.tflite import read_tflite
@@ -110,7 +110,7 @@ def test_a_wrong_rewrite_is_noticed(lib, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["conv2d", "dense", "resize_bilinear"])
 def test_an_output_too_far_over_an_input_is_noticed(kind, lib, monkeypatch):
-    monkeypatch.setattr(arena, "overlap", lambda op, graph, position: Overlap(0, False, "wrong"))
+    monkeypatch.setattr(uses, "overlap", lambda op, graph, position: Overlap(0, False, "wrong"))
     assert "C scalar: " in first_wrong(lib, kind)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from shrinkfit.graph import ir
 from shrinkfit.price.arena import ALIGNMENT, Plan, overlaps, plan, tensor_buffers, tensor_roots
+from shrinkfit.price.calls import is_cut, views
 
 # A pixel of that many channels too much is noticed; kernels load words.
 STEP = 4
@@ -14,11 +15,11 @@ STEP = 4
 
 def tight_plan(graph: ir.Graph, scratch: dict[str, int]) -> Plan:
     """As `plan`, for its offsets; nothing else shares bytes, so whatever is overwritten comes of an overlap."""
-    usual, root_of = plan(graph, scratch), tensor_roots(graph)
+    usual, root_of, where = plan(graph, scratch), tensor_roots(graph), views(graph)
     sizes = {b.name: b.size_bytes for b in tensor_buffers(graph, root_of) if b.name in _placed(usual, graph)}
     tied = {target: (source, rule) for (source, target), rule in _pairs(graph, root_of, sizes).items()}
     relative: dict[str, tuple[str, int]] = {}
-    for name in sizes:
+    for name in sorted(sizes, key=lambda name: name in tied) if is_cut(graph) else sizes:
         source, rule = tied.get(name, (None, None))
         head, offset = (name, 0) if source is None else relative[source]
         relative[name] = head, offset - (0 if rule is None or rule.in_place else _up(rule.distance, STEP))
@@ -32,7 +33,10 @@ def tight_plan(graph: ir.Graph, scratch: dict[str, int]) -> Plan:
     scratches = {}
     for name in usual.scratch_offsets:
         scratches[name], end = end, _up(end + scratch[name])
-    every = {name: offsets.get(root_of[name], usual.offsets[name]) for name in usual.offsets}
+    every = {
+        name: offsets[root_of[name]] + where[name].offset if root_of[name] in offsets else usual.offsets[name]
+        for name in usual.offsets
+    }
     return replace(usual, offsets=every, scratch_offsets=scratches, arena_bytes=end)
 
 
@@ -46,10 +50,12 @@ def _placed(usual: Plan, graph: ir.Graph) -> set[str]:
 
 
 def _pairs(graph: ir.Graph, root_of: dict[str, str], sizes: dict[str, int]):
-    """At most one input for each output, in the order of the operators."""
+    """At most one input for each output, in the order of the operators. Where layers run in stripes more than two may
+    live together, so there each has one partner at most."""
     tensors = [b for b in tensor_buffers(graph, root_of) if b.name in sizes]
     found = {}
-    for (source, target), rule in overlaps(graph, root_of, tensors).items():
-        if target not in {made for _, made in found}:
+    for (source, target), rule in overlaps(graph, tensors).items():
+        taken = {name for pair in found for name in pair} if is_cut(graph) else {made for _, made in found}
+        if target not in taken and not (is_cut(graph) and source in taken):
             found[source, target] = rule
     return found

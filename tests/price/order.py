@@ -9,6 +9,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.price.arena import Plan
+from shrinkfit.price.calls import is_free, views
 
 # (input positions and the bytes of each that are read, the output's bytes that are written), writes first.
 Step = tuple[dict[int, np.ndarray], np.ndarray]
@@ -67,27 +68,29 @@ def _values(sources, target) -> Iterator[Step]:
 class Memory:
     """An arena whose bytes know what they hold."""
 
-    def __init__(self, graph: ir.Graph, plan: Plan, root_of: dict[str, str]) -> None:
-        self.graph, self.plan, self.root_of = graph, plan, root_of
+    def __init__(self, graph: ir.Graph, plan: Plan) -> None:
+        self.graph, self.plan, self.where = graph, plan, views(graph)
         self.owner = np.full(plan.arena_bytes, "", object)
         self.index = np.full(plan.arena_bytes, -1)
 
     def write(self, name: str, at: np.ndarray) -> None:
         if name in self.plan.offsets:
-            self.owner[self.plan.offsets[name] + at], self.index[self.plan.offsets[name] + at] = self.root_of[name], at
+            view, places = self.where[name], self.plan.offsets[name] + at
+            self.owner[places], self.index[places] = view.root, view.offset + at
 
     def holds(self, name: str, at: np.ndarray) -> bool:
         if name not in self.plan.offsets or self.graph.tensors[name].size_bytes == 0:
             return True
-        places = self.plan.offsets[name] + at
-        return bool(np.all(self.owner[places] == self.root_of[name]) and np.array_equal(self.index[places], at))
+        view, places = self.where[name], self.plan.offsets[name] + at
+        of_root = np.all(self.owner[places] == view.root)
+        return bool(of_root and np.array_equal(self.index[places], view.offset + at))
 
     def run(self, op: ir.Op, scratch_bytes: int) -> str:
         """What was read after it had been overwritten, or ""."""
         if op.name in self.plan.scratch_offsets:
             start = self.plan.scratch_offsets[op.name]
             self.owner[start : start + scratch_bytes] = "scratch"
-        if op.kind == "reshape" or not op.outputs:
+        if is_free(op) or not op.outputs:
             return ""
         for name in op.outputs[1:]:
             self.write(name, np.arange(self.graph.tensors[name].size_bytes))

@@ -44,7 +44,7 @@ def test_nothing_alive_overlaps_but_where_a_kernel_allows_it(graph, scratch_byte
     scratch = {op.name: scratch_bytes for op in graph.ops if op.kind == "dense"}
     result, root_of = plan(graph, scratch), tensor_roots(graph)
     buffers = tensor_buffers(graph, root_of)
-    allowed = overlaps(graph, root_of, buffers)
+    allowed = overlaps(graph, buffers)
     places = [(b.first, b.last, result.offsets[b.name], b.size_bytes, b.name) for b in buffers]
     places += [
         (i, i, result.scratch_offsets[op.name], scratch_bytes, "scratch")

@@ -77,6 +77,15 @@ _ALL = [
         _ZERO_POINTS,
         _ACTIVATION,
     ),
+    _struct("sf_time_window_params", "I in_bytes past_bytes"),
+    _struct(
+        "sf_time_mean_params",
+        "H blocks new_blocks values channels",
+        "i multiplier",
+        "b shift",
+        _ZERO_POINTS,
+        _ACTIVATION,
+    ),
     _struct(
         "sf_lstm_params",
         "P input_kernel recurrent_kernel bias multiplier shift",

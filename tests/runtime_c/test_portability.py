@@ -109,3 +109,11 @@ def test_cppcheck_would_find_something(tmp_path):
     (tmp_path / "bad.c").write_text("int f(void); int f(void) { int a[2] = {1, 2}; return a[2]; }\n")
     with pytest.raises(AssertionError, match="out of bounds"):
         compiles(tmp_path, CPPCHECK.split(), [tmp_path / "bad.c"])
+
+
+def test_a_core_with_a_short_int_is_refused(tmp_path):
+    """As a board with an AVR, which has 16 bits and the same byte order."""
+    (tmp_path / "model.c").write_text('#include "shrinkfit.h"\n')
+    command = ["gcc", "-U__SIZEOF_INT__", "-D__SIZEOF_INT__=2", f"-I{RUNTIME}", "-fsyntax-only", "model.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0 and "need an int of 32 bits" in done.stderr

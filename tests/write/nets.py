@@ -119,3 +119,24 @@ def tiny():
     """A golden net: one dense layer."""
     b = Builder(7, (6,))
     return b.graph(b.dense(b.input, 3), 'tiny */ "net"')
+
+
+def image(seed=0, size=(32, 24), channels=16):
+    """Large planes first, small ones later."""
+    b = Builder(seed, (*size, 3))
+    x = b.conv(b.input, channels, stride=(2, 2))
+    x = b.conv(b.depthwise(x), 2 * channels, kernel=(1, 1))
+    x = b.pool(b.conv(b.depthwise(x, stride=(2, 2)), 2 * channels, kernel=(1, 1)), "max", (2, 2))
+    x = b.op(ir.Mean, (x,), (2 * channels,), axes=(1, 2))
+    return b.graph(b.softmax(b.dense(x, 4)), f"image {seed}")
+
+
+def skips(seed=0, size=(20, 12), channels=8):
+    """Two residual blocks on large planes, the second with a stride and a convolution beside it."""
+    b = Builder(seed, (*size, 3))
+    x = b.conv(b.input, channels)
+    x = b.op(ir.Add, (x, b.conv(b.conv(x, channels), channels)), b.shape(x), relu=True)
+    y = b.conv(b.conv(x, 2 * channels, stride=(2, 2)), 2 * channels)
+    x = b.op(ir.Add, (b.conv(x, 2 * channels, kernel=(1, 1), stride=(2, 2)), y), b.shape(y), relu=True)
+    x = b.op(ir.Mean, (x,), (2 * channels,), axes=(1, 2))
+    return b.graph(b.dense(x, 4), f"skips {seed}")

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "sf_model.h"
+#include "semihost.h"
 
 enum {
     DONE = 0,
@@ -15,26 +16,7 @@ enum {
     FAULT
 };
 
-/* Semihosting for AArch32 and AArch64, Arm, release 3.0: operations, open modes "rb" and "wb". */
-enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
-enum { MODE_RB = 1, MODE_WB = 5, APPLICATION_EXIT = 0x20026 };
-
 static _Alignas(8) uint8_t sf_arena[SF_MODEL_ARENA_BYTES];
-
-/* Any of the three arguments may be a number or an address. */
-static int32_t semihost(int32_t operation, uintptr_t a, uintptr_t b, uintptr_t c) {
-    const uintptr_t block[3] = {a, b, c};
-    register int32_t r0 __asm("r0") = operation;
-    register const uintptr_t *r1 __asm("r1") = block;
-    __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
-    return r0;
-}
-
-static void finish(uint32_t status) {
-    semihost(SYS_EXIT_EXTENDED, APPLICATION_EXIT, status, 0);
-    for (;;) {
-    }
-}
 
 void Fault_Handler(void);
 void Fault_Handler(void) {

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the network learns from: spoken by synthesizers, recorded, or both; and the clips that it is judged by."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, fit_length, load, split_of
+from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
+from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
+from shrinkfit.audio.sound import read_folder
+from shrinkfit.audio.spoken import (
+    NOT_A_WORD,
+    Spoken,
+    cut_to_speech,
+    levels,
+    merged,
+    read_recordings,
+    read_synthesized,
+    render,
+)
+from shrinkfit.audio.synth import synthesize
+
+CONFIG = FeatureConfig()
+FRAMES = CONFIG.frames(CONFIG.sample_rate_hz)
+COPIES = {"synthetic": 3, "recorded": 8}
+RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
+RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
+VALIDATION_SCENES, TEST_SCENES = 6_000, 600
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """All that training needs.
+
+    Args:
+        labels: the hotwords, then unknown and silence.
+        scenes: what is trained on.
+        validation, test: (features, labels), voices that are not trained on.
+        sounds: "validation" and "test" -> (hotwords, other sounds, noise), as `build_stream` takes them.
+        clips: (int16 [n, samples], labels), the sound of held-out voices.
+        words: how many different words are told apart on the way.
+        recorded: whether recordings of the hotwords are among what is trained on.
+        sources: what it is made of, in words.
+    """
+
+    labels: tuple[str, ...]
+    scenes: Scenes
+    validation: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+    sounds: dict[str, tuple]
+    clips: tuple[np.ndarray, np.ndarray]
+    words: int
+    recorded: bool
+    sources: str
+
+
+def from_folder(folder, hotwords, seed, quick):
+    """Recordings in Speech Commands layout; clips of speakers apart judge them."""
+    data = load(folder, hotwords)
+    parts = [(clips, np.flatnonzero(clips.labels <= len(hotwords))) for clips in (data.train, data.validation)]
+    said = [
+        Spoken(
+            tuple(cut_to_speech(clips.samples[i]) for i in index),
+            clips.labels[index],
+            (NOT_A_WORD,) * len(index),
+            tuple(clips.speakers[i] for i in index),
+        )
+        for clips, index in parts
+    ]
+    rooms = render(said[0], 2 if quick else COPIES["recorded"], seed=seed, share=RECORDED_ROOMS, progress="Rendering")
+    voices = Voices(rooms, said[0].labels, np.full(len(said[0]), -1), np.ones(len(said[0])))
+    silence = [clip for clip, label in zip(data.train.samples, data.train.labels, strict=True) if label > len(hotwords)]
+    noise = noise_levels([*data.noise, *silence])
+    scenes = Scenes([voices], noise, len(hotwords), FRAMES, mix=SceneMix(hotwords=0.75), config=CONFIG)
+    judged = [(as_float(features(clips.samples, CONFIG)), clips.labels) for clips in (data.validation, data.test)]
+    sources = f"{folder}: {len(data.train):,} clips to learn from, {len(data.test):,} to be judged by"
+    sounds = {name: parts_of(getattr(data, name), len(hotwords), data.noise) for name in ("validation", "test")}
+    clips = data.test.samples, data.test.labels
+    return Speech(data.labels, scenes, *judged, sounds, clips, words=0, recorded=True, sources=sources)
+
+
+def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
+    """Speech by synthesizers, judged by voices apart; and its scenes' parts, for `with_recordings`."""
+    folder = synthesize(hotwords, cache, clips=clips, seed=seed)
+    said = read_synthesized(folder, hotwords)
+    apart = np.array([split_of(speaker, 8, 0) == "validation" for speaker in said.speakers])
+    words = sorted(set(said.words) - {NOT_A_WORD})
+    noise = noise_levels(read_folder(Path(folder) / NOISE_FOLDER).samples)
+    own = noise_levels(read_folder(noise_folder).samples) if noise_folder else []
+    noise += own * max(1, len(noise) // max(1, len(own)))  # half of all noise
+    copies = 1 if quick else COPIES["synthetic"]
+    parts = []
+    for index, times, title in ((~apart, copies, "Rendering what is said"), (apart, 1, "Rendering voices apart")):
+        part = said.take(np.flatnonzero(index))
+        rendered = render(part, times, seed=seed, progress=title, config=CONFIG)
+        number = np.array([words.index(word) if word else -1 for word in part.words])
+        parts.append(Voices(rendered, part.labels, number, np.ones(len(part))))
+    scenes = Scenes([parts[0]], noise, len(hotwords), FRAMES, config=CONFIG)
+    judge = Scenes([parts[1]], noise, len(hotwords), FRAMES, config=CONFIG, mix=SceneMix(hotwords=0.3))
+    judged = [judge.draw(n, np.random.default_rng([seed, n]))[:2] for n in (VALIDATION_SCENES, TEST_SCENES)]
+    sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(noise)} stretches of noise"
+    hum = read_folder(noise_folder or Path(folder) / NOISE_FOLDER).samples
+    # Two halves of the voices apart: thresholds are chosen on one and judged on the other.
+    half = np.array([split_of(f"{speaker} apart", 50, 0) == "validation" for speaker in said.speakers])
+    halves = {"validation": said.take(np.flatnonzero(apart & half)), "test": said.take(np.flatnonzero(apart & ~half))}
+    sounds = {name: parts_of(part, len(hotwords), hum) for name, part in halves.items()}
+    heard = halves["test"]
+    clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
+    return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
+
+
+def parts_of(clips, hotwords, noise):
+    """What `build_stream` takes: hotwords with their numbers, other sounds, noise."""
+    said = [(int(label), samples) for samples, label in zip(clips.samples, clips.labels, strict=True)]
+    spoken = [(label, samples) for label, samples in said if label < hotwords]
+    return spoken, [samples for label, samples in said if label >= hotwords], list(noise)
+
+
+def with_recordings(speech, spoken, noise, positives, negatives, seed):
+    """The same with recordings mixed in."""
+    hotwords = speech.labels[: -len((UNKNOWN, SILENCE))]
+    sets, told = [spoken], []
+    for folder, kind in ((positives, "hotword"), (negatives, "other")):
+        if not folder:
+            continue
+        said = recordings_of(folder, hotwords) if kind == "hotword" else read_recordings(folder, len(hotwords))
+        rendered = render(said, COPIES["recorded"], seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
+        same = np.sum((spoken.labels < len(hotwords)) == (kind == "hotword"))
+        weights = np.full(len(said), RECORDED_WEIGHT[kind] * same / len(said))
+        sets.append(Voices(rendered, said.labels, np.full(len(said), -1), weights))
+        told.append(f"{len(said):,} recordings of {'the hotword' if kind == 'hotword' else 'other sounds'}")
+    scenes = Scenes(sets, noise, len(hotwords), FRAMES, config=CONFIG)
+    sources = "; ".join([speech.sources, *told])
+    return replace(speech, scenes=scenes, recorded=bool(positives), sources=sources)
+
+
+def recordings_of(folder, hotwords):
+    """Recordings of one hotword in a folder, or of several in folders with their names."""
+    if len(hotwords) == 1:
+        return read_recordings(folder, 0, hotwords[0])
+    missing = [word for word in hotwords if not (Path(folder) / word).is_dir()]
+    if missing:
+        raise AudioError(f"'{folder}' has no folder for {', '.join(missing)}; expected one for each hotword")
+    return merged([read_recordings(Path(folder) / word, i, word) for i, word in enumerate(hotwords)])
+
+
+def noise_levels(sounds_of):
+    """Levels of each sound that is long enough for a scene; short ones are repeated."""
+    shortest = CONFIG.sample_rate_hz + CONFIG.window_samples
+    long_enough = [np.tile(sound, -(-shortest // len(sound))) for sound in sounds_of if len(sound)]
+    return [levels(sound[None], CONFIG)[0] for sound in long_enough]
+
+
+def digest(*parts):
+    """A short name for what a cached file was made from."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]

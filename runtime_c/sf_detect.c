@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Moving means of the hotwords' outputs, kept as sums: one output comes in, the oldest goes. */
+#include "sf_detect.h"
+
+/* Of a sum times `multiplier`, to a score. Sums may be negative where zero_point is above -128. */
+enum { SHIFT = 16 };
+typedef char sf_detect_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];
+
+/* The state is this, then int32 sums [hotword_count], then int8 outputs [smoothing][hotword_count],
+ * of which those at `oldest` are the next to go. */
+typedef struct state_head {
+    uint16_t oldest;
+    uint16_t waiting; /* outputs until something may be detected again */
+} state_head;
+
+static int32_t *sums_of(void *state) {
+    return (int32_t *)(void *)((state_head *)state + 1);
+}
+
+static int8_t *outputs_of(const sf_detector *detector, void *state) {
+    return (int8_t *)(sums_of(state) + detector->hotword_count);
+}
+
+void sf_detect_reset(const sf_detector *detector, void *state) {
+    state_head *head = (state_head *)state;
+    int32_t *sums = sums_of(state);
+    int8_t *outputs = outputs_of(detector, state);
+    head->oldest = 0;
+    head->waiting = 0;
+    for (uint32_t i = 0; i < detector->hotword_count; i++) {
+        sums[i] = 0;
+    }
+    for (uint32_t i = 0; i < (uint32_t)detector->smoothing * detector->hotword_count; i++) {
+        outputs[i] = detector->zero_point;
+    }
+}
+
+/* |sum| is at most 255 * 256, so the product has 48 bits. */
+static int32_t score_of(const sf_detector *detector, int32_t sum) {
+    const int64_t half = INT64_C(1) << (SHIFT - 1);
+    return (int32_t)(((int64_t)sum * (int64_t)detector->multiplier + half) >> SHIFT);
+}
+
+int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores,
+                  sf_detection *detection) {
+    state_head *head = (state_head *)state;
+    int32_t *sums = sums_of(state);
+    int8_t *oldest = outputs_of(detector, state) + (uint32_t)head->oldest * detector->hotword_count;
+    int32_t best_reaches = -1;
+    for (uint32_t i = 0; i < detector->hotword_count; i++) {
+        const int8_t output = scores[detector->hotwords[i]];
+        sums[i] += output - oldest[i];
+        oldest[i] = output;
+        const int32_t score = score_of(detector, sums[i]);
+        const int32_t reaches = score >= detector->thresholds[i];
+        if (reaches > best_reaches || (reaches == best_reaches && score > detection->score)) {
+            best_reaches = reaches;
+            detection->label = (int32_t)detector->hotwords[i];
+            detection->score = score;
+        }
+    }
+    head->oldest = (uint16_t)(head->oldest + 1u == detector->smoothing ? 0u : head->oldest + 1u);
+    const int32_t detected = best_reaches > 0 && head->waiting == 0;
+    if (detected) {
+        head->waiting = detector->refractory;
+        return 1;
+    }
+    if (head->waiting > 0) {
+        head->waiting--;
+    }
+    detection->label = -1;
+    return 0;
+}

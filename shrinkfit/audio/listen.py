@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An exported folder and samples come in; what its C hears leaves, and whether the Python twin hears the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shrinkfit.audio.features import AudioError, features
+from shrinkfit.audio.heard import Heard, SoundCheck, SoundCost
+from shrinkfit.audio.listener import Listening
+from shrinkfit.check import sound
+from shrinkfit.check.exported import Exported
+from shrinkfit.check.profile import device_of
+from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.simulate import Session, run
+from shrinkfit.price.cost import energy_uj
+
+RUNS_AT_ONCE = 1024  # an hour of sound is a few GB of overlapping windows
+_PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
+
+
+def listen(folder: str | Path, samples: np.ndarray, on: str = "host", **options: Any) -> Heard:
+    """Build an exported folder and let its C listen.
+
+    Args:
+        folder: what export wrote with a listener; it is left as it is.
+        samples: int16 [n], at the sample rate of the features.
+        on: "host" runs the DSP kernels' portable twins with sanitizers, "cortex-m4" the linked image's functions on
+            an emulated core with cycles, "qemu" a whole firmware that reads a wav file.
+        options: chunk, how many samples a call of the listener is handed on the host and the core, 1 to 256; count,
+            False for no cycles, which is quicker.
+
+    Raises:
+        CheckError: the folder has no listener, does not build, or faults.
+        AudioError: the samples are no int16 [n].
+        ToolMissingError: a compiler or emulator is not installed.
+    """
+    return listen_clips(folder, [samples], on, **options)[0]
+
+
+def listen_clips(folder: str | Path, clips: Iterable[np.ndarray], on: str = "host", **options: Any) -> list[Heard]:
+    """As `listen`, each clip from a reset on; cycles are those of the first.
+
+    Args:
+        clips: each int16 [n].
+    """
+    exported, clips = Exported.read(Path(folder)), [_checked(samples) for samples in clips]
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
+        program = sound.programs(exported, on, Path(place))[-1]
+        counted = options.pop("count", True)
+        ran = [program.hear(clip, count=counted and i == 0, **options) for i, clip in enumerate(clips)]
+    return [_heard(exported, on, one) for one in ran]
+
+
+def profile_sound(folder: str | Path, samples: np.ndarray | None = None) -> Heard:
+    """What listening takes on the emulated core, counted over about a second of sound.
+
+    Args:
+        folder: what export wrote with a listener.
+        samples: int16 [n]; noise when None. Cycles hardly depend on them.
+    """
+    if samples is None:
+        listening = listening_of(folder)
+        count = listening.first_samples + listening.features.sample_rate_hz + listening.step_samples
+        samples = np.random.default_rng(0).normal(0, 1000, count).astype(np.int16)
+    return listen(folder, samples, "cortex-m4")
+
+
+def listening_of(folder: str | Path | Exported) -> Listening:
+    """The listener of an exported folder.
+
+    Raises:
+        CheckError: it is no folder of export's, or has none.
+    """
+    exported = folder if isinstance(folder, Exported) else Exported.read(Path(folder))
+    return Listening.from_dict(sound.listener_of(exported))
+
+
+def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Graph | None = None) -> Heard:
+    """The twin: what the C of a folder hears, computed in Python.
+
+    Args:
+        folder: what export wrote with a listener, or Listener.of(graph).
+        samples: int16 [n].
+        graph: the integer graph that was exported; read from the folder's .tflite when None.
+
+    Raises:
+        CheckError: the folder has no listener. AudioError: the samples are no int16 [n].
+    """
+    listening = folder
+    if not isinstance(folder, Listening):
+        exported = Exported.read(Path(folder))
+        listening, graph = listening_of(exported), exported.graph() if graph is None else graph
+    config, samples = listening.features, _checked(samples)
+    is_short = config.frames(len(samples)) < 1
+    frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)
+    scores = scores_of(listening, graph, frames)
+    detector, first = listening.detector, listening.first_samples + listening.settle * listening.step_samples
+    detections = [(first + s * listening.step_samples, label, score) for s, label, score in detector.detect(scores)]
+    return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores)
+
+
+def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndarray:
+    """The network's outputs, run after run, without those that do not count yet.
+
+    Args:
+        listening: which frames each run is given.
+        graph: the network.
+        frames: int8 [frames, width], features.
+    Returns:
+        int8 [runs, classes].
+    """
+    table, shape = listening.table(), graph.tensors[graph.inputs[0]].shape[1:]
+    frames = frames if table is None else table[frames.astype(np.int16) + 128]
+    starts = range(0, len(frames) - listening.frames + 1, listening.hop_frames)
+    session, outputs = Session(graph), [np.zeros((0, len(listening.detector.labels)), np.int8)]
+    for block in range(0, len(starts), RUNS_AT_ONCE):
+        windows = [frames[start : start + listening.frames] for start in starts[block : block + RUNS_AT_ONCE]]
+        inputs = np.stack(windows).reshape(-1, *shape)
+        made = session.run(inputs) if graph.variables else run(graph, inputs)
+        outputs.append(made.reshape(len(inputs), -1))
+    return np.concatenate(outputs)[listening.settle :]
+
+
+def check_sound(
+    folder: str | Path, samples: np.ndarray, on: str = "host", *, graph: Graph | None = None, **options: Any
+) -> SoundCheck:
+    """Compare every score byte and every detection of a folder's C with the twin's.
+
+    Args, Raises: as for `listen` and `listen_python`.
+    """
+    exported = Exported.read(Path(folder))
+    samples = _checked(samples)
+    expected = listen_python(folder, samples, graph)
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
+        ran = [program.hear(samples, **options) for program in sound.programs(exported, on, Path(place))]
+    found = [_differences(one, expected) for one in ran]
+    predicted = sound.listener_of(exported)["cost"]
+    return SoundCheck(
+        name=exported.name,
+        on=on,
+        seconds=len(samples) / expected.sample_rate_hz,
+        differences=sum(count for count, _ in found),
+        first_difference=next((text for _, text in found if text), ""),
+        heard=_heard(exported, on, ran[-1]),
+        predicted={
+            "flash_bytes": predicted["flash_bytes"],
+            "ram_bytes": predicted["ram_bytes"],
+            "stack_bytes": predicted["listen_stack_bytes"],
+        },
+    )
+
+
+def _checked(samples: np.ndarray) -> np.ndarray:
+    samples = np.asarray(samples)
+    if samples.dtype != np.int16 or samples.ndim != 1:
+        raise AudioError(f"samples are {samples.dtype} {list(samples.shape)}, expected int16 [n]")
+    return samples
+
+
+def _heard(exported: Exported, on: str, ran: sound.Ran) -> Heard:
+    listening = listening_of(exported)
+    sizes = {} if ran.sizes is None else {"flash_bytes": ran.sizes.flash_bytes, "ram_bytes": ran.sizes.ram_bytes}
+    rate, labels = listening.features.sample_rate_hz, listening.detector.labels
+    cost = None if ran.costs is None else _cost(exported, ran.costs, rate)
+    return Heard(on, rate, labels, list(ran.detections), ran.scores, cost, ran.stack_bytes, **sizes)
+
+
+def _cost(exported: Exported, costs: sound.Costs, rate_hz: int) -> SoundCost:
+    device, seconds = device_of(exported.report), costs.samples / rate_hz
+    parts = dict.fromkeys(("features", "network", "detector", "rest"), 0.0)
+    known = _PARTS | {f"{exported.name}_run": "network"}
+    for function, cycles in costs.parts.items():
+        parts[known.get(function, "rest")] += cycles / seconds
+    total = sum(parts.values())
+    load = None if device.clock_hz is None else total / device.clock_hz
+    energy = energy_uj(round(total), device)
+    source = sound.listener_of(exported)["cost"]["energy_source"]
+    return SoundCost(**parts, counted_seconds=seconds, load=load, energy_uj=energy, energy_source=source)
+
+
+def _differences(ran: sound.Ran, expected: Heard) -> tuple[int, str]:
+    """How many, and where the first is."""
+    if ran.scores.shape != expected.scores.shape:
+        missing = abs(ran.scores.size - expected.scores.size)
+        return missing, f"{ran.label}: {len(ran.scores)} runs, expected {len(expected.scores)}"
+    differ = np.argwhere(ran.scores != expected.scores)
+    only = set(ran.detections) ^ set(expected.detections)
+    text = ""
+    if len(differ):
+        step, label = differ[0]
+        values = ran.scores[step, label], expected.scores[step, label]
+        text = "{}, run {}, '{}': {}, expected {}".format(ran.label, step, expected.labels[label], *values)
+    elif only:
+        text = f"{ran.label}, detection {min(only)} (sample, label, score), which only one of the two has"
+    return len(differ) + len(only), text

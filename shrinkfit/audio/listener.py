@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features, a network and a detector come in; one C function from samples to detections leaves, with all it needs.
+
+shrinkfit.export(model, "firmware/", name="hotword", listener=Listener(FeatureConfig(...), Detector(...)))
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from shrinkfit.audio.detect import Detector
+from shrinkfit.audio.features import FeatureConfig
+from shrinkfit.audio.features_c import feature_sources
+from shrinkfit.audio.listener_c import makefile, render
+from shrinkfit.audio.listener_cost import ListenerCost, price_listener
+from shrinkfit.device import Device, get_device
+from shrinkfit.errors import ExportError
+from shrinkfit.graph.ir import Graph, Tensor
+from shrinkfit.graph.simulate import quantize
+from shrinkfit.graph.stream_report import StreamReport
+from shrinkfit.price.arena import Plan, plan
+from shrinkfit.price.cost import Cost, optimized_for, price_graph, streamed_graph
+from shrinkfit.price.kernel import Choice
+from shrinkfit.price.kernels import scratch_sizes
+from shrinkfit.write.extra import Extra
+from shrinkfit.write.model import Model
+
+RUNS_PER_SECOND = 10
+ALIGNMENT = 8
+FRAMES_HEAD_BYTES = 12  # struct ring in sf_listen.c
+UINT16_MAX = (1 << 16) - 1
+RUNTIME = ("sf_listen.h", "sf_listen.c", "sf_detect.h", "sf_detect.c")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is exported around a network that hears.
+
+    Args:
+        features: how samples become frames; the network's input is frames of its width.
+        detector: how the network's outputs become detections; its scale and zero_point are taken from the network.
+        hop_frames: how many frames are new at each run. None: about ten runs a second; a network that keeps state
+            from run to run takes as many as its input has, and no others.
+        settle: after how many runs the scores begin to count. None: when a streamed network has seen what it looks
+            back on; at once for others.
+    """
+
+    features: FeatureConfig
+    detector: Detector
+    hop_frames: int | None = None
+    settle: int | None = None
+
+    def labels_of(self, graph: Graph) -> tuple[str, ...]:
+        """The network's classes; ExportError where the two do not go together."""
+        self.of(graph)
+        return self.detector.labels
+
+    def of(self, graph: Graph, stream: StreamReport | None = None) -> Listening:
+        """What this listener is around a network.
+
+        Args:
+            graph: the network.
+            stream: what is known of a streamed one.
+        Raises:
+            ExportError: the two do not go together; says what does not.
+        """
+        source, target = _input(graph, self.features), _output(graph, self.detector)
+        frames = source.size_bytes // self.features.width
+        detector = replace(self.detector, scale=target.scale, zero_point=target.zero_point)
+        hop = self._hop_frames(graph, frames)
+        settle = 0 if stream is None else stream.warmup_calls - 1
+        settle = _count(self.settle, "settle", 0, UINT16_MAX) if self.settle is not None else settle
+        return Listening(self.features, detector, frames, hop, settle, source.scale, source.zero_point)
+
+    def _hop_frames(self, graph: Graph, frames: int) -> int:
+        hop = self.hop_frames
+        if graph.variables:
+            if hop not in (None, frames):
+                raise ExportError(
+                    f"hop_frames is {hop}, and the network, which keeps state, takes {frames} new frames at each run; "
+                    f"leave hop_frames out, or convert the network for {hop} frames a run"
+                )
+            return frames
+        if hop is None:
+            usual = self.features.sample_rate_hz / RUNS_PER_SECOND / self.features.hop_samples
+            return min(frames, max(1, round(usual)))
+        return _count(hop, "hop_frames", 1, frames)
+
+    def price(
+        self,
+        model: Any,
+        device: str | Device = "efm32",
+        *,
+        optimize: bool | str = True,
+        streaming: bool = False,
+        frames_per_call: int | None = None,
+    ) -> ListenerCost:
+        """What listening costs, before anything is exported.
+
+        Args: as those of `shrinkfit.price`; frames_per_call is hop_frames where it is None.
+        Raises:
+            ShrinkfitError: the model cannot be read, or does not go with this listener.
+        """
+        part = optimized_for(get_device(device), optimize)
+        graph, stream = streamed_graph(model, optimize, streaming, frames_per_call or self.hop_frames)
+        listening = self.of(graph, stream)
+        layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))))
+        return price_listener(listening, layout, graph, part, price_graph(graph, part))
+
+    def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
+        """The files that join the model's own; what write/export.py asks for."""
+        labels = self.detector.labels
+        if model.labels != labels:
+            raise ExportError(
+                f"labels are {list(model.labels)} and the detector's {list(labels)}; expected the same, or none"
+            )
+        listening = self.of(model.graph, model.stream)
+        layout = listening.layout(model.plan)
+        price = price_listener(listening, layout, model.graph, device, cost)
+        texts = render(listening, layout, model, price.listen_stack_bytes)
+        return Extra(
+            files={file: text.encode() for file, text in texts.items()},
+            runtime=(*RUNTIME, *feature_sources(self.features)),
+            makefile=makefile(model.name, device, price.stack_bytes),
+            details=listening.to_dict() | {"layout": asdict(layout), "cost": asdict(price)},
+            lines=price.lines(),
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie in a listener's memory, in bytes from its begin; the arena lies first.
+
+    Args:
+        scratch: of the features, while they take samples; inside the arena, behind what the network keeps.
+        frame: the newest frame, until it is kept; there too.
+        features, frames, detector: what each of them keeps.
+        listener_bytes: all of it.
+    """
+
+    scratch: int
+    frame: int
+    features: int
+    frames: int
+    detector: int
+    listener_bytes: int
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A listener around one network.
+
+    Args:
+        features: how samples become frames.
+        detector: how outputs become detections.
+        frames, hop_frames: of a run, and how many of them are new.
+        settle: after how many runs the scores begin to count.
+        input_scale, input_zero_point: of the network's input.
+    """
+
+    features: FeatureConfig
+    detector: Detector
+    frames: int
+    hop_frames: int
+    settle: int
+    input_scale: float
+    input_zero_point: int
+
+    @property
+    def first_samples(self) -> int:
+        """How many samples it takes until the network runs first."""
+        return self.features.window_samples + (self.frames - 1) * self.features.hop_samples
+
+    @property
+    def step_samples(self) -> int:
+        """How many samples lie between two runs."""
+        return self.hop_frames * self.features.hop_samples
+
+    @property
+    def runs_per_second(self) -> float:
+        return self.features.sample_rate_hz / self.step_samples
+
+    @property
+    def frames_state_bytes(self) -> int:
+        """Twin of sf_frames_state_bytes."""
+        return -(-(FRAMES_HEAD_BYTES + self.frames * self.features.width) // 4) * 4
+
+    def table(self) -> np.ndarray | None:
+        """int8 [256], what each feature byte becomes in the network's input, by byte + 128; None where it stays."""
+        same = np.arange(-128, 128, dtype=np.int8)
+        real = (same.astype(np.float32) - np.float32(self.features.zero_point)) * np.float32(self.features.scale)
+        made = quantize(Tensor("frame", (1, 256), self.input_scale, self.input_zero_point), real)
+        return None if np.array_equal(made, same) else made
+
+    def layout(self, plan: Plan) -> Layout:
+        """The memory of a listener whose network has this arena."""
+        scratch = _aligned(plan.state_bytes)
+        frame = scratch + _aligned(self.features.scratch_bytes)
+        features = _aligned(max(plan.arena_bytes, frame + self.features.width))
+        frames = features + _aligned(self.features.state_bytes)
+        detector = frames + _aligned(self.frames_state_bytes)
+        return Layout(scratch, frame, features, frames, detector, detector + _aligned(self.detector.state_bytes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` makes the same of them."""
+        plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
+        derived = ("first_samples", "step_samples", "runs_per_second")
+        return {
+            "features": self.features.to_dict(),
+            "detector": self.detector.to_dict(),
+            **{key: getattr(self, key) for key in (*plain, *derived)},
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Listening:
+        """What `to_dict` wrote down."""
+        plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
+        features, detector = FeatureConfig.from_dict(record["features"]), Detector.from_dict(record["detector"])
+        return cls(features, detector, **{key: record[key] for key in plain})
+
+
+def _count(value: Any, name: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or value != int(value) or not least <= value <= most:
+        raise ExportError(f"a listener's {name} is {value!r}; expected a whole number from {least} to {most}")
+    return int(value)
+
+
+def _aligned(size_bytes: int) -> int:
+    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
+
+
+def _input(graph: Graph, features: FeatureConfig) -> Tensor:
+    """The network's input, if frames of these features fill it."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ExportError(
+            f"a listener takes a network with one input and one output; '{graph.name}' has {len(graph.inputs)} and "
+            f"{len(graph.outputs)}"
+        )
+    tensor, width = graph.tensors[graph.inputs[0]], features.width
+    shape = tensor.shape[1:] if tensor.shape[:1] == (1,) else ()
+    frames = shape[0] if len(shape) > 1 else prod(shape) // width
+    if tensor.dtype != "int8" or frames < 1 or prod(shape) != frames * width or tensor.size_bytes > UINT16_MAX:
+        raise ExportError(
+            f"the network's input '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, and the features have "
+            f"{width} values a frame; expected int8 [1, frames, {width}]"
+        )
+    return tensor
+
+
+def _output(graph: Graph, detector: Detector) -> Tensor:
+    tensor, classes = graph.tensors[graph.outputs[0]], len(detector.labels)
+    if tensor.dtype != "int8" or prod(tensor.shape) != classes:
+        raise ExportError(
+            f"the network's output '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, and the detector has "
+            f"{classes} labels ({', '.join(detector.labels)}); expected int8 [1, {classes}]"
+        )
+    return tensor

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An utterance goes in, sound comes out: espeak-ng's voices, random ones made for it, and flite's where it is there."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import tempfile
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shrinkfit.audio.dataset import SAMPLE_RATE_HZ
+from shrinkfit.audio.features import AudioError
+from shrinkfit.errors import ToolMissingError
+
+# Some twice, so that half of what is said sounds American.
+ACCENTS = (
+    *("en-us",) * 4,
+    *("en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
+)
+FLITE_SHARE = 0.4  # a few people's voices only, but of another kind than espeak-ng's formants
+RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
+ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
+SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
+PEAK = 20_000
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One clip to be spoken.
+
+    Args:
+        folder: word folder it goes to.
+        text: words, or `[[phonemes]]`, which only espeak-ng understands.
+        voice: an espeak-ng variant, or `flite:NAME`.
+        accent: espeak-ng language.
+        words_per_minute, pitch: espeak-ng's -s and -p (0..99); flite gets the same in its own units.
+        tract: how far flite's formants are moved up; espeak-ng's voices bring their own.
+        liveliness_hz: how far flite's pitch moves.
+    """
+
+    folder: str
+    text: str
+    voice: str
+    accent: str
+    words_per_minute: int
+    pitch: int
+    tract: float = 1.0
+    liveliness_hz: int = 15
+
+    @property
+    def speaker(self) -> str:
+        """Who it sounds like."""
+        return f"{self.voice}:{self.tract:.2f}"
+
+
+def require_tools() -> None:
+    """Raise ToolMissingError without espeak-ng; flite is a help, no need."""
+    if shutil.which("espeak-ng") is None:
+        raise ToolMissingError("espeak-ng is not installed, and hotwords are spoken with it: apt install espeak-ng")
+
+
+def flite_voices() -> tuple[str, ...]:
+    """Names of flite's voices of 16 kHz; none where flite is not installed."""
+    if shutil.which("flite") is None:
+        return ()
+    listing = subprocess.run(["flite", "-lv"], capture_output=True, text=True, check=False).stdout
+    return tuple(sorted(set(listing.partition(":")[2].split()) - {"kal", "awb_time"}))
+
+
+def espeak_voices() -> list[str]:
+    """Names of espeak-ng's voice variants, whispering ones left out: they have no pitch to vary."""
+    listing = subprocess.run(["espeak-ng", "--voices=variant"], capture_output=True, text=True, check=True).stdout
+    names = re.findall(r"!v/(.+?)\s*(?:\(.*\))?$", listing, re.MULTILINE)
+    return sorted({name.strip() for name in names if "whisper" not in name})
+
+
+def draw_utterance(
+    folder: str, text: str, voices: list[str], flite: tuple[str, ...], rng: np.random.Generator
+) -> Utterance:
+    """Choose who says it, and how."""
+    speed, pitch = int(rng.integers(105, 221)), int(rng.integers(10, 90))
+    if not text.startswith("[[") and flite and rng.random() < FLITE_SHARE:
+        tract = float(rng.uniform(SHORTEST_TRACT, LONGEST_TRACT))
+        # Who has a short vocal tract speaks high, mostly.
+        pitch = int(np.clip((tract - SHORTEST_TRACT) * 225 + rng.normal(0, 20), 0, 110))
+        name = f"flite:{rng.choice(flite)}"
+        return Utterance(folder, text, name, "", speed, pitch, round(tract, 2), int(rng.integers(8, 40)))
+    return Utterance(folder, text, str(rng.choice(voices)), str(rng.choice(ACCENTS)), speed, pitch)
+
+
+def random_voice_names() -> list[str]:
+    """What `random_voices` makes."""
+    return [f"{RANDOM}{i}" for i in range(RANDOM_VOICES)]
+
+
+@contextmanager
+def random_voices() -> Iterator[Path]:
+    """A folder of folders for espeak-ng's --path, with its own English data and VOICES_A_FOLDER random voices each.
+
+    espeak-ng 1.51 knows 349 voices at most, falls back to its default voice behind that, and reads them all each time.
+    """
+    version = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True).stdout
+    data = Path(version.partition("Data at:")[2].strip())
+    languages = [*data.glob("lang/*/en*"), *data.glob("voices/en*")]
+    if not languages or not (data / "en_dict").is_file():
+        raise AudioError(f"espeak-ng's English voice is not where it says, in '{data}'; expected lang/gmw/en there")
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-voices-") as home:
+        for number, name in enumerate(random_voice_names()):
+            base = _folder_of(name, Path(home)) / "espeak-ng-data"
+            if not base.is_dir():
+                (base / "voices" / "!v").mkdir(parents=True)
+                for path in [*(data / part for part in ENGLISH_DATA), *languages]:
+                    link = base / path.relative_to(data)
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(path)
+            (base / "voices" / "!v" / name).write_text(_random_voice(name, np.random.default_rng(number)))
+        yield Path(home)
+
+
+def _folder_of(voice: str, home: Path) -> Path:
+    return home / str(int(voice.removeprefix(RANDOM)) // VOICES_A_FOLDER)
+
+
+def _random_voice(name: str, rng: np.random.Generator) -> str:
+    """A voice file of espeak-ng: vocal tract, pitch, breath, roughness and rhythm of somebody (its docs/voices.md)."""
+    tract = rng.uniform(SHORTEST_TRACT, LONGEST_TRACT)
+    low = np.clip(80 + (tract - SHORTEST_TRACT) * 330 * rng.uniform(0.5, 1.3), 70, 300)
+    lines = ["language variant", f"name {name}", "gender male", f"pitch {low:.0f} {low * rng.uniform(1.2, 1.9):.0f}"]
+    for formant in range(9):
+        scale = 100 * (1 + (tract - 1) * (0.6 if formant < 2 else 1)) * rng.uniform(0.94, 1.06)
+        height = 100 * rng.uniform(0.6, 1.3) if formant < 6 else rng.uniform(10, 110)
+        lines.append(f"formant {formant} {scale:.0f} {height:.0f} {100 * rng.uniform(0.7, 1.6):.0f}")
+    lines += [f"flutter {rng.integers(0, 20)}", f"roughness {rng.integers(0, 5)}", f"voicing {rng.integers(50, 170)}"]
+    if rng.random() < 0.5:
+        lines.append("breath " + " ".join(map(str, rng.integers(0, 9, 8))))
+    if rng.random() < 0.25:
+        lines.append(f"klatt {rng.integers(1, 7)}")  # another synthesizer inside espeak-ng
+    if rng.random() < 0.5:
+        lines.append(f"consonants {rng.integers(50, 160)} {rng.integers(50, 160)}")
+    if rng.random() < 0.4:
+        lines.append(f"intonation {rng.integers(1, 5)}")
+    if rng.random() < 0.5:
+        lengths = np.array((150, 140, 180, 180, 0, 0, 230, 250)) * rng.uniform(0.7, 1.3, 8)
+        lines.append("stressLength " + " ".join(f"{length:.0f}" for length in lengths))
+    return "\n".join(lines) + "\n"
+
+
+def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
+    """Have an utterance spoken.
+
+    Args:
+        home: from `random_voices`; needed for these voices only.
+    Returns:
+        int16 [samples], what is said and little around it.
+    Raises:
+        AudioError: the synthesizer failed or said nothing.
+    """
+    command = _command(utterance, home)
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0 or len(done.stdout) < 100:
+        raise AudioError(
+            f"{' '.join(command)} failed (exit status {done.returncode}): "
+            f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"
+        )
+    with wave.open(io.BytesIO(done.stdout)) as file:
+        rate = file.getframerate()
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
+    # A voice that is played faster has its formants higher; its pitch and pace were asked for with that in mind.
+    sound = resample(sound, round(rate * utterance.tract), SAMPLE_RATE_HZ)
+    peak = np.abs(sound).max(initial=0)
+    if peak < 1:
+        raise AudioError(f"{' '.join(command)} gave silence for {utterance.text!r}")
+    loud = np.flatnonzero(np.abs(sound) > peak / 50)
+    said = sound[max(0, loud[0] - SAMPLE_RATE_HZ // 100) : loud[-1] + SAMPLE_RATE_HZ // 40]
+    return np.rint(said * (PEAK / peak)).astype(np.int16)
+
+
+def _command(u: Utterance, home: Path | None) -> list[str]:
+    if u.voice.startswith("flite:"):
+        # espeak-ng's speeds around 165 words a minute are flite's natural pace; its pitch is in Hz.
+        options = [
+            f"duration_stretch={u.tract * 165 / u.words_per_minute:.3f}",
+            f"int_f0_target_mean={(80 + 1.6 * u.pitch) / u.tract:.0f}",
+            f"int_f0_target_stddev={u.liveliness_hz}",
+        ]
+        settings = [part for option in options for part in ("--setf", option)]
+        return ["flite", "-voice", u.voice.removeprefix("flite:"), *settings, "-t", u.text, "-o", "/dev/stdout"]
+    path = [f"--path={_folder_of(u.voice, home)}"] if home is not None and u.voice.startswith(RANDOM) else []
+    settings = ["-v", f"{u.accent}+{u.voice}", "-s", str(u.words_per_minute), "-p", str(u.pitch)]
+    return ["espeak-ng", *path, *settings, "--stdout", u.text]
+
+
+def resample(sound: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:
+    """Resample by cutting (or padding) the spectrum, which is an ideal low-pass filter.
+
+    Args:
+        sound: float32 [samples].
+    Returns:
+        float32 [about samples * target_hz / rate_hz].
+    """
+    if rate_hz == target_hz or not len(sound):
+        return sound
+    length = max(1, round(len(sound) * target_hz / rate_hz))
+    spectrum = np.fft.rfft(sound)[: length // 2 + 1]
+    return (np.fft.irfft(spectrum, length) * (length / len(sound))).astype(np.float32)

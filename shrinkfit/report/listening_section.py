@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What report.json says of a listener enters; its section of the HTML page leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from shrinkfit.report.charts import bar, stack
+from shrinkfit.report.table import number
+
+
+def listening_section(record: Mapping[str, Any] | None) -> str:
+    """Cycles of a second of sound by part, load and energy, RAM and flash of the image that listens; "" without one."""
+    if not record:
+        return ""
+    cost = record["cost"]
+    known = {name: cycles for name, cycles in cost["parts"].items() if cycles is not None}
+    most = max(known.values(), default=0)
+    bars = (bar(name, cycles, f"{cycles:,}", most) for name, cycles in known.items())
+    rest = {"tables": cost["table_bytes"], "network and code": cost["flash_bytes"] - cost["table_bytes"]}
+    return (
+        f"<h2>A second of sound</h2><p>{escape(_summary(record))}</p>{''.join(bars)}"
+        f'<p class="note">cycles of the cycle model; current: {escape(cost["energy_source"])}</p>'
+        f'<div class="columns"><div><h3>RAM while listening, {number(cost["ram_bytes"])} bytes</h3>'
+        f"{stack(ram_parts(record))}</div>"
+        f"<div><h3>Flash, {number(cost['flash_bytes'])} bytes</h3>{stack(rest)}</div></div>"
+    )
+
+
+def ram_parts(record: Mapping[str, Any]) -> dict[str, int]:
+    """What lies in the RAM of the image that listens -> bytes."""
+    at, cost = record["layout"], record["cost"]
+    return {
+        "arena": at["features"],
+        "features": at["frames"] - at["features"],
+        "frames": at["detector"] - at["frames"],
+        "detector": at["listener_bytes"] - at["detector"],
+        "stack": cost["stack_bytes"],
+        "data": cost["ram_bytes"] - cost["stack_bytes"] - at["listener_bytes"],
+    }
+
+
+def _summary(record: Mapping[str, Any]) -> str:
+    cost = record["cost"]
+    parts = [f"{record['features']['sample_rate_hz']:,} samples, {record['runs_per_second']:.4g} runs of the network"]
+    if cost["cycles_per_second"] is not None:
+        parts.append(f"{cost['cycles_per_second']:,} cycles")
+    if cost["load"] is not None:
+        parts.append(f"{100 * cost['load']:.1f} % of the clock")
+    if cost["energy_uj_per_second"] is not None:
+        parts.append(f"{number(cost['energy_uj_per_second'])} µJ while the core runs")
+    return ", ".join(parts)

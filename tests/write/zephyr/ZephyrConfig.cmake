@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Of Zephyr's build system what a module and its sample use, for this computer: the modules in ZEPHYR_EXTRA_MODULES,
+# the options in prj.conf, and libraries that are linked whole. docs.zephyrproject.org, "Build System (CMake)".
+project(Zephyr-Kernel LANGUAGES C)
+
+file(STRINGS ${CMAKE_SOURCE_DIR}/prj.conf options REGEX "^CONFIG_")
+list(APPEND options ${MORE_OPTIONS})
+foreach(option ${options})
+  string(REGEX MATCH "^([A-Za-z0-9_]+)=(.*)$" found "${option}")
+  set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+endforeach()
+
+macro(zephyr_library_named name)
+  set(ZEPHYR_CURRENT_LIBRARY ${name})
+  add_library(${name} STATIC)
+  set_property(GLOBAL APPEND PROPERTY ZEPHYR_LIBS ${name})
+endmacro()
+macro(zephyr_library_sources)
+  target_sources(${ZEPHYR_CURRENT_LIBRARY} PRIVATE ${ARGN})
+endmacro()
+macro(zephyr_library_compile_options)
+  target_compile_options(${ZEPHYR_CURRENT_LIBRARY} PRIVATE ${ARGN})
+endmacro()
+add_library(zephyr_interface INTERFACE)
+macro(zephyr_include_directories)
+  target_include_directories(zephyr_interface INTERFACE ${ARGN})
+endmacro()
+
+foreach(module ${ZEPHYR_EXTRA_MODULES})
+  file(STRINGS ${module}/zephyr/module.yml lines REGEX "^name: |^  cmake: ")
+  string(REGEX MATCH "name: ([^;]+);  cmake: (.+)" found "${lines}")
+  add_subdirectory(${module}/${CMAKE_MATCH_2} ${CMAKE_BINARY_DIR}/modules/${CMAKE_MATCH_1})
+endforeach()
+
+file(WRITE ${CMAKE_BINARY_DIR}/empty.c "typedef int empty;\n")
+add_executable(app ${CMAKE_BINARY_DIR}/empty.c)
+get_property(libraries GLOBAL PROPERTY ZEPHYR_LIBS)
+foreach(library ${libraries})
+  target_link_libraries(${library} PRIVATE zephyr_interface)
+endforeach()
+target_link_libraries(app zephyr_interface -Wl,--whole-archive ${libraries} -Wl,--no-whole-archive)
