@@ -24,10 +24,10 @@ import numpy as np
 from evaluate import evaluate
 from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips, span
 from model import build_model
-from recipe import FALSE_ACCEPTS, SceneBatches, compile_model, listen_for_words, smoothed
+from recipe import FALSE_ACCEPTS, ClipBatches, SceneBatches, compile_model, listen_for_words, smoothed
 from rich.console import Console
 from rich.table import Table
-from speech import FRAMES, digest, from_folder, from_synthesis, with_recordings
+from speech import CONFIG, FRAMES, digest, from_folder, from_synthesis, with_recordings
 
 import shrinkfit
 from shrinkfit.audio.dataset import fit_length
@@ -44,6 +44,7 @@ DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 120, 12, 20
+CLIP_EPOCHS = 60  # with --data, where an epoch is each clip once: of the baseline, and of the fit
 QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": 600}
 STREAM_SECONDS = 3_600
 SYNTHETIC_CLIPS = 10_000
@@ -114,13 +115,14 @@ def parse_arguments(argv):
     add("--cache", default="build/speech", help="where synthetic speech is kept, and what was learned from it alone")
     add("--clips", type=int, default=SYNTHETIC_CLIPS, help="how many to synthesize (%(default)s)")
     add("--max-false-accepts-per-hour", type=float, default=0.5, help="for which thresholds are chosen (%(default)s)")
-    add("--epochs", type=int, default=FIT_EPOCHS, help="of the fit (%(default)s)")
+    add("--epochs", type=int, help=f"of the fit ({FIT_EPOCHS}; with --data {CLIP_EPOCHS})")
     add("--steps", type=int, default=STEPS, help="batches of an epoch (%(default)s)")
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
     args.hotwords = [word.strip() for word in args.hotwords.split(",") if word.strip()]
-    args.baseline_epochs, args.tuning_epochs = BASELINE_EPOCHS, TUNING_EPOCHS
+    args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else BASELINE_EPOCHS, TUNING_EPOCHS
+    args.epochs = args.epochs or (CLIP_EPOCHS if args.data else FIT_EPOCHS)
     if args.quick:
         args.baseline_epochs, args.tuning_epochs = QUICK["baseline"], QUICK["tuning"]
         args.epochs, args.clips = min(args.epochs, QUICK["fit"]), min(args.clips, QUICK["clips"])
@@ -152,8 +154,8 @@ def train_baseline(speech, args):
     """Train the float model until it hears well; what it costs does not matter yet."""
     console.rule("The float baseline")
     console.print(speech.sources, soft_wrap=True)
-    model = build_model(FRAMES, speech.scenes.config.bands, len(speech.labels))
-    console.print(f"{args.baseline_epochs} epochs of {args.steps} batches; recall at {FALSE_ACCEPTS:.1%} false accepts")
+    model = build_model(FRAMES, CONFIG.bands, len(speech.labels))
+    console.print(f"{args.baseline_epochs} epochs; recall at {FALSE_ACCEPTS:.1%} false accepts")
     learn(listen_for_words(model, speech.words) if speech.words else model, speech, args, args.baseline_epochs, 3e-3)
     return model
 
@@ -167,9 +169,17 @@ def tune(model, speech, args):
 
 def learn(model, speech, args, epochs, learning_rate):
     words = "words" in model.output_names
-    batches = SceneBatches(speech.scenes, len(speech.labels), args.steps, seed=args.seed, words=words)
-    compile_model(model, args.steps * epochs, learning_rate, len(args.hotwords), average=True)
+    batches = batches_of(speech, args, args.seed, words=words)
+    compile_model(model, len(batches) * epochs, learning_rate, len(args.hotwords), average=True)
     model.fit(batches, epochs=epochs, verbose=2)
+
+
+def batches_of(speech, args, seed, **options):
+    """Clips as they are, or scenes with them in it."""
+    if speech.copies is None:
+        return SceneBatches(speech.scenes, len(speech.labels), args.steps, seed=seed, **options)
+    options.pop("words", None)
+    return ClipBatches(*speech.copies, len(speech.labels), seed=seed, **options)
 
 
 def fit_to_device(model, speech, args):
@@ -178,10 +188,10 @@ def fit_to_device(model, speech, args):
     Of the epochs that fit, the one that hears most at FALSE_ACCEPTS is kept.
     """
     console.rule(f"Fitting it to {DEVICE}")
-    teacher = build_model(FRAMES, speech.scenes.config.bands, len(speech.labels))
+    teacher = build_model(FRAMES, CONFIG.bands, len(speech.labels))
     teacher.set_weights(model.get_weights())
-    batches = SceneBatches(speech.scenes, len(speech.labels), args.steps, seed=args.seed + 1, teacher=teacher)
-    compile_model(model, args.steps * args.epochs, 1e-3, len(args.hotwords))
+    batches = batches_of(speech, args, args.seed + 1, teacher=teacher)
+    compile_model(model, len(batches) * args.epochs, 1.5e-3, len(args.hotwords))
     # Of each call only what is new is computed, so a second's operations are shared by all its calls.
     fit = shrinkfit.FitDevice(
         DEVICE, streaming=True, frames_per_call=FRAMES_PER_CALL, inferences_per_second=CALLS_PER_SECOND
@@ -222,7 +232,7 @@ def check_firmware(fit, out, speech):
     scores, twin, ran = hear_clips(out / "firmware", clips)
     counted = profile_sound(out / "firmware")
     back = span(listening_of(out / "firmware"))
-    inputs = as_float(features(np.stack([fit_length(clip, back) for clip in clips]), speech.scenes.config))[:, -FRAMES:]
+    inputs = as_float(features(np.stack([fit_length(clip, back) for clip in clips]), CONFIG))[:, -FRAMES:]
     fitted, heard = fit.predict(inputs).argmax(axis=1), scores.argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), int)
     np.add.at(confusion, (classes, heard), 1)

@@ -9,6 +9,11 @@ SMOOTHING = 0.05
 TEACHER_SHARE = 0.7
 WORDS_WEIGHT = 0.5
 FALSE_ACCEPTS = 0.005
+# Of clips of a second, which are seen as they are.
+CLIP_BATCH, CLIP_SMOOTHING = 64, 0.1
+SHIFT_FRAMES = 4
+MASK_FRAMES, MASK_BANDS = 8, 6
+MIXUP = 0.2
 
 
 class SceneBatches(keras.utils.PyDataset):
@@ -41,6 +46,63 @@ class SceneBatches(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
+
+
+class ClipBatches(keras.utils.PyDataset):
+    """Each epoch shows every clip once: one of its copies, shifted, masked (SpecAugment) and mixed with another.
+
+    Args:
+        copies: float16 [copies, n, frames, bands] from `augmented_features`.
+        labels: int [n].
+        classes: how many.
+        teacher: a trained model; its probabilities are mixed into the targets (knowledge distillation).
+    """
+
+    def __init__(self, copies, labels, classes, *, seed=0, teacher=None):
+        super().__init__()
+        self.copies, self.teacher = copies, teacher
+        self.targets = np.eye(classes, dtype="float32")[labels] * (1 - CLIP_SMOOTHING) + CLIP_SMOOTHING / classes
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return max(1, len(self.x) // CLIP_BATCH)
+
+    def __getitem__(self, i):
+        batch = slice(i * CLIP_BATCH, (i + 1) * CLIP_BATCH)
+        return self.x[batch], self.y[batch]
+
+    def on_epoch_end(self):
+        """Draw the next epoch."""
+        n = self.copies.shape[1]
+        order = self.rng.permutation(n)
+        x = self.copies[self.rng.integers(len(self.copies), size=n), order].astype("float32")
+        x = mask(mask(shift(x, self.rng), 1, MASK_FRAMES, self.rng), 2, MASK_BANDS, self.rng)
+        y = self.targets[order]
+        share = self.rng.beta(MIXUP, MIXUP, size=n).astype("float32")
+        other = self.rng.permutation(n)
+        self.x = share[:, None, None] * x + (1 - share)[:, None, None] * x[other]
+        self.y = share[:, None] * y + (1 - share)[:, None] * y[other]
+        if self.teacher is not None:
+            taught = self.teacher.predict(self.x, batch_size=512, verbose=0)
+            self.y = (1 - TEACHER_SHARE) * self.y + TEACHER_SHARE * taught
+
+
+def shift(x, rng):
+    """Move each clip by some frames; the frame at the edge is repeated into the gap."""
+    clips, frames, _ = x.shape
+    moved = np.arange(frames) + rng.integers(-SHIFT_FRAMES, SHIFT_FRAMES + 1, size=(clips, 1))
+    return x[np.arange(clips)[:, None], np.clip(moved, 0, frames - 1)]
+
+
+def mask(x, axis, widest, rng):
+    """Replace a random stretch along an axis by the clip's mean (SpecAugment, Park et al. 2019)."""
+    length = x.shape[axis]
+    width = rng.integers(0, widest + 1, size=(len(x), 1))
+    start = rng.integers(0, length - width + 1)
+    position = np.arange(length)
+    covered = np.expand_dims((position >= start) & (position < start + width), 3 - axis)
+    return np.where(covered, x.mean(axis=(1, 2), keepdims=True), x)
 
 
 def smoothed(labels, classes):

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from shrinkfit.audio.copies import augmented_features
 from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, fit_length, load, split_of
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
 from shrinkfit.audio.sound import read_folder
 from shrinkfit.audio.spoken import (
     NOT_A_WORD,
-    Spoken,
-    cut_to_speech,
     levels,
     merged,
     read_recordings,
@@ -25,7 +24,7 @@ from shrinkfit.audio.synth import synthesize
 
 CONFIG = FeatureConfig()
 FRAMES = CONFIG.frames(CONFIG.sample_rate_hz)
-COPIES = {"synthetic": 3, "recorded": 8}
+COPIES = {"synthetic": 3, "recorded": 8, "clips": 30}
 RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
 RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
 VALIDATION_SCENES, TEST_SCENES = 6_000, 600
@@ -37,7 +36,8 @@ class Speech:
 
     Args:
         labels: the hotwords, then unknown and silence.
-        scenes: what is trained on.
+        scenes: what is trained on; None where it is clips.
+        copies: (float16 [copies, n, frames, bands], labels): clips to train on, each in changed copies; or None.
         validation, test: (features, labels), voices that are not trained on.
         sounds: "validation" and "test" -> (hotwords, other sounds, noise), as `build_stream` takes them.
         clips: (int16 [n, samples], labels), the sound of held-out voices.
@@ -47,7 +47,7 @@ class Speech:
     """
 
     labels: tuple[str, ...]
-    scenes: Scenes
+    scenes: Scenes | None
     validation: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
     sounds: dict[str, tuple]
@@ -55,31 +55,21 @@ class Speech:
     words: int
     recorded: bool
     sources: str
+    copies: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def from_folder(folder, hotwords, seed, quick):
     """Recordings in Speech Commands layout; clips of speakers apart judge them."""
     data = load(folder, hotwords)
-    parts = [(clips, np.flatnonzero(clips.labels <= len(hotwords))) for clips in (data.train, data.validation)]
-    said = [
-        Spoken(
-            tuple(cut_to_speech(clips.samples[i]) for i in index),
-            clips.labels[index],
-            (NOT_A_WORD,) * len(index),
-            tuple(clips.speakers[i] for i in index),
-        )
-        for clips, index in parts
-    ]
-    rooms = render(said[0], 2 if quick else COPIES["recorded"], seed=seed, share=RECORDED_ROOMS, progress="Rendering")
-    voices = Voices(rooms, said[0].labels, np.full(len(said[0]), -1), np.ones(len(said[0])))
-    silence = [clip for clip, label in zip(data.train.samples, data.train.labels, strict=True) if label > len(hotwords)]
-    noise = noise_levels([*data.noise, *silence])
-    scenes = Scenes([voices], noise, len(hotwords), FRAMES, mix=SceneMix(hotwords=0.75), config=CONFIG)
+    changed = augmented_features(
+        data.train.samples, data.noise, 4 if quick else COPIES["clips"], seed=seed, config=CONFIG
+    )
     judged = [(as_float(features(clips.samples, CONFIG)), clips.labels) for clips in (data.validation, data.test)]
     sources = f"{folder}: {len(data.train):,} clips to learn from, {len(data.test):,} to be judged by"
     sounds = {name: parts_of(getattr(data, name), len(hotwords), data.noise) for name in ("validation", "test")}
     clips = data.test.samples, data.test.labels
-    return Speech(data.labels, scenes, *judged, sounds, clips, words=0, recorded=True, sources=sources)
+    seen = changed, data.train.labels
+    return Speech(data.labels, None, *judged, sounds, clips, 0, True, sources, seen)
 
 
 def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
