@@ -7,7 +7,7 @@ import numpy as np
 from speech import CONFIG
 
 import shrinkfit
-from shrinkfit.audio.choose import choose_thresholds
+from shrinkfit.audio.choose import choose_threshold
 from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.detect import ONE, Detector
 from shrinkfit.audio.figures import Outputs, det_curve, measure
@@ -21,9 +21,9 @@ CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
 
 
 def deploy(fit, folder, speech, seconds, per_hour, seed):
-    """Export a network that listens, with the thresholds that keep to a rate of false accepts.
+    """Export a network that listens, with the threshold that keeps to a rate of false accepts.
 
-    They are chosen on one stream of sound, and judged on another with other voices.
+    It is chosen on one stream of sound, and judged on another with other voices.
 
     Args:
         folder: for the firmware; the plot goes beside it.
@@ -48,15 +48,21 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
         scores = listen_python(folder, stream.samples).scores
         heard[name] = stream, Outputs(scores, positions(listening, len(scores)))
     detector = listening.detector
-    chosen = choose_thresholds(*heard["validation"], detector, per_hour)
-    export(chosen.detector.threshold)
-    figures = measure(*heard["test"], chosen.detector)
-    curve = det_curve(*heard["test"], detector)
-    plot_det(Path(folder).parent / "det.png", {"voices apart": curve}, max_false_accepts_per_hour=per_hour)
+    # One for all words: thresholds of their own would fit the few voices that they are chosen by.
+    curves = {name: det_curve(*part, detector) for name, part in heard.items()}
+    chosen = choose_threshold(curves["validation"], per_hour)
+    detector = export(curves["validation"].threshold[chosen.point]).detector
+    figures, curve = measure(*heard["test"], detector), curves["test"]
+    plot_det(
+        Path(folder).parent / "det.png",
+        {"voices to choose by": curves["validation"], "other voices": curve},
+        operating={"voices to choose by": chosen.point},
+        max_false_accepts_per_hour=per_hour,
+    )
     return {
-        "threshold": dict(zip(hotwords, chosen.detector.threshold, strict=True)),
+        "threshold": dict(zip(hotwords, detector.threshold, strict=True)),
         "stream": figures.to_dict(),
-        "chosen": {"max_false_accepts_per_hour": per_hour, "met": chosen.met, "note": chosen.note},
+        "chosen": chosen.to_dict(),
         "det": {
             "false_accepts_per_hour": curve.false_accepts_per_hour.tolist(),
             "false_rejects": curve.false_reject_share.tolist(),
