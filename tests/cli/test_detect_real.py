@@ -9,9 +9,7 @@ import pytest
 import soundfile
 
 from shrinkfit.audio.live import hear_live
-from tests.cli.test_detect import run  # noqa: F401
-
-listening = pytest.importorskip("tests.audio.listening", reason="export has no listener here")
+from tests.audio import listening
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 RATE, STEP = 16_000, listening.FEATURES.hop_samples
@@ -27,7 +25,7 @@ def exported(tmp_path_factory):
     return place / "ear", samples, listen_python(place / "ear", samples, graph)
 
 
-def test_a_recording(exported, run, tmp_path):  # noqa: F811
+def test_a_recording(exported, run, tmp_path):
     folder, samples, twin = exported
     soundfile.write(tmp_path / "sound.flac", samples, RATE)
     status, out, _ = run("detect", folder, "--wav", tmp_path / "sound.flac", "--json")
