@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from evaluate import evaluate
-from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips, span
+from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips
 from model import build_model
 from recipe import FALSE_ACCEPTS, ClipBatches, SceneBatches, compile_model, listen_for_words, smoothed
 from rich.console import Console
@@ -30,9 +30,8 @@ from rich.table import Table
 from speech import CONFIG, FRAMES, digest, from_folder, from_synthesis, with_recordings
 
 import shrinkfit
-from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.features import as_float, features
-from shrinkfit.audio.listen import listening_of, profile_sound
+from shrinkfit.audio.listen import profile_sound
 from shrinkfit.check.build import find_tool
 from shrinkfit.report.det import stream_table
 from shrinkfit.report.page import page
@@ -233,8 +232,7 @@ def check_firmware(fit, out, speech):
     console.print(f"{len(classes)} held-out clips, as sound, on an emulated Cortex-M4 (QEMU) ...")
     scores, twin, ran = hear_clips(out / "firmware", clips)
     counted = profile_sound(out / "firmware")
-    back = span(listening_of(out / "firmware"))
-    inputs = as_float(features(np.stack([fit_length(clip, back) for clip in clips]), CONFIG))[:, -FRAMES:]
+    inputs = as_float(features(clips, CONFIG))
     fitted, heard = fit.predict(inputs).argmax(axis=1), scores.argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), int)
     np.add.at(confusion, (classes, heard), 1)

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import numpy as np
-from speech import CONFIG
+from speech import CONFIG, FRAMES
 
 import shrinkfit
 from shrinkfit.audio.choose import choose_threshold
@@ -83,7 +83,7 @@ def span(listening):
 def hear_clips(folder, clips, on="qemu"):
     """One output of the exported C for each clip, raw samples in.
 
-    The clips stand one behind the other in one stream, each before the end of one output's span.
+    The clips stand one behind the other in one stream, so that an output's window is the first FRAMES of each.
 
     Returns:
         (int8 [n, classes], the same of the Python twin, what was heard in all).
@@ -91,11 +91,12 @@ def hear_clips(folder, clips, on="qemu"):
     listening = listening_of(folder)
     step, back = listening.step_samples, span(listening)
     slot = -(-back // step) * step
+    seen = CONFIG.window_samples + (FRAMES - 1) * CONFIG.hop_samples
     sound = np.zeros(back % step + slot * len(clips), np.int16)
     for clip, stretch in zip(clips, sound[back % step :].reshape(len(clips), slot), strict=True):
-        stretch[slot - back :] = fit_length(clip, back)
+        stretch[slot - seen :] = clip[:seen]
     heard, twin = listen(folder, sound, on), listen_python(folder, sound)
-    last = (slot - back) // step + slot // step * np.arange(len(clips))
+    last = (back % step + slot - back) // step + slot // step * np.arange(len(clips))
     return heard.scores[last], twin.scores[last], heard
 
 
