@@ -23,7 +23,7 @@ help:
 	@echo "               HOTWORDS=a,b   the words to spot"
 	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
 	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
-	@echo "               QUICK=1        little of everything, in under 8 minutes"
+	@echo "               QUICK=1        little of everything, to see that it works"
 	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
 	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
 	@echo "make check     lint and check formatting, Python and C"

@@ -48,8 +48,8 @@ QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds"
 STREAM_SECONDS = 3_600
 SYNTHETIC_CLIPS = 10_000
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
-WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only. It misses about one \
-real voice in five, more in noise. What helps most, in this order:
+WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only, and misses many real \
+voices, more in noise. What helps most, in this order:
   1. 50 recordings of the hotword by as many people as you can find, where it will be used: --positives FOLDER
   2. ten minutes of the noise there, without the hotword: --noise FOLDER
   3. a few hundred recordings of other words and of talk, above all what it mistakes for the hotword: --negatives FOLDER
@@ -160,7 +160,7 @@ def train_baseline(speech, args):
 
 
 def tune(model, speech, args):
-    """Go on with recordings mixed in: a minute or two for what synthetic speech cannot teach."""
+    """Go on with recordings mixed in, for what synthetic speech cannot teach."""
     console.rule("Tuning on the recordings")
     console.print(speech.sources, soft_wrap=True)
     learn(model, speech, args, args.tuning_epochs, 1e-3)

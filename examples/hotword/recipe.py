@@ -4,6 +4,8 @@
 import keras
 import numpy as np
 
+from shrinkfit.audio.scenes import wipe
+
 BATCH = 128
 SMOOTHING = 0.05
 TEACHER_SHARE = 0.7
@@ -61,7 +63,7 @@ class ClipBatches(keras.utils.PyDataset):
     def __init__(self, copies, labels, classes, *, seed=0, teacher=None):
         super().__init__()
         self.copies, self.teacher = copies, teacher
-        self.targets = np.eye(classes, dtype="float32")[labels] * (1 - CLIP_SMOOTHING) + CLIP_SMOOTHING / classes
+        self.targets = smoothed(labels, classes, CLIP_SMOOTHING)
         self.rng = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -77,7 +79,7 @@ class ClipBatches(keras.utils.PyDataset):
         n = self.copies.shape[1]
         order = self.rng.permutation(n)
         x = self.copies[self.rng.integers(len(self.copies), size=n), order].astype("float32")
-        x = mask(mask(shift(x, self.rng), 1, MASK_FRAMES, self.rng), 2, MASK_BANDS, self.rng)
+        x = wipe(wipe(shift(x, self.rng), 1, MASK_FRAMES, self.rng), 2, MASK_BANDS, self.rng)
         y = self.targets[order]
         share = self.rng.beta(MIXUP, MIXUP, size=n).astype("float32")
         other = self.rng.permutation(n)
@@ -95,19 +97,9 @@ def shift(x, rng):
     return x[np.arange(clips)[:, None], np.clip(moved, 0, frames - 1)]
 
 
-def mask(x, axis, widest, rng):
-    """Replace a random stretch along an axis by the clip's mean (SpecAugment, Park et al. 2019)."""
-    length = x.shape[axis]
-    width = rng.integers(0, widest + 1, size=(len(x), 1))
-    start = rng.integers(0, length - width + 1)
-    position = np.arange(length)
-    covered = np.expand_dims((position >= start) & (position < start + width), 3 - axis)
-    return np.where(covered, x.mean(axis=(1, 2), keepdims=True), x)
-
-
-def smoothed(labels, classes):
-    """One-hot targets with SMOOTHING spread over all classes, so that scores stay below 1 and can be told apart."""
-    return np.eye(classes, dtype="float32")[labels] * (1 - SMOOTHING) + np.float32(SMOOTHING / classes)
+def smoothed(labels, classes, share=SMOOTHING):
+    """One-hot targets with a share spread over all classes, so that scores stay below 1 and can be told apart."""
+    return np.eye(classes, dtype="float32")[labels] * (1 - share) + np.float32(share / classes)
 
 
 @keras.saving.register_keras_serializable("hotword")

@@ -118,7 +118,7 @@ class Scenes:
         power[count - silent :], labels[count - silent :], words[count - silent :] = 0, self.hotwords + 1, -1
         power += self._noise(power, silent, rng)
         features = to_features(np.log2(power + 1), self.config)
-        features = _wipe(_wipe(features, 1, mix.frames_off, rng), 2, mix.bands_off, rng)
+        features = wipe(wipe(features, 1, mix.frames_off, rng), 2, mix.bands_off, rng)
         order = rng.permutation(count)
         return features[order], labels[order], words[order]
 
@@ -222,8 +222,14 @@ def _mel(hz: np.ndarray | float) -> np.ndarray:
     return 2595 * np.log10(1 + np.asarray(hz) / 700)
 
 
-def _wipe(x: np.ndarray, axis: int, widest: int, rng: Rng) -> np.ndarray:
-    """Replace a random stretch along an axis by the scene's mean."""
+def wipe(x: np.ndarray, axis: int, widest: int, rng: Rng) -> np.ndarray:
+    """Replace a random stretch along an axis by the scene's mean (SpecAugment, Park et al. 2019).
+
+    Args:
+        x: float32 [n, frames, bands].
+        axis: 1 for frames, 2 for bands.
+        widest: of the stretch; its width is drawn from 0 on for each scene.
+    """
     length = x.shape[axis]
     width = rng.integers(0, widest + 1, size=(len(x), 1))
     start = rng.integers(0, length - width + 1)

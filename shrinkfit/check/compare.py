@@ -14,9 +14,9 @@ from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
-from shrinkfit.check.inputs import graph_inputs
 from shrinkfit.check.steps import difference, input_rows, rows_of, split_rows
 from shrinkfit.errors import ShrinkfitError
+from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.graph.simulate import trace_runs
 
 PLACES = ("host", "cortex-m4", "qemu")

@@ -15,10 +15,10 @@ import numpy as np
 from shrinkfit.check.build import LinkedSizes, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.exported import Exported, LayerRun
-from shrinkfit.check.inputs import graph_inputs
 from shrinkfit.check.steps import rows_of
 from shrinkfit.device import Device
 from shrinkfit.errors import CheckError
+from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.graph.ir import Tensor
 from shrinkfit.price.cost import energy_uj, latency_ms
 

@@ -19,9 +19,9 @@ from shrinkfit.check.build import build_host
 from shrinkfit.check.compare import HOST_KERNELS, CheckResult
 from shrinkfit.check.execute import run_host
 from shrinkfit.check.exported import Exported
-from shrinkfit.check.inputs import graph_inputs
 from shrinkfit.check.steps import difference, input_rows, rows_of
 from shrinkfit.errors import CheckError, ToolMissingError
+from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shrinkfit.check.compare import check
-from shrinkfit.check.inputs import graph_inputs
+from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.export import write_folder
 

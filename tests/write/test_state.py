@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from shrinkfit.check.compare import check
-from shrinkfit.check.inputs import graph_inputs
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import simulate
+from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.price.arena import plan
 from shrinkfit.write.export import write_folder
 from tests.runtime_c import layouts

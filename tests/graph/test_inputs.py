@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from shrinkfit.check.inputs import graph_inputs, model_inputs, random_inputs
 from shrinkfit.errors import CheckError
+from shrinkfit.graph.inputs import graph_inputs, model_inputs, random_inputs
 from shrinkfit.graph.ir import Tensor
 from tests.write import stateful
 
