@@ -295,7 +295,8 @@ def told(report):
     ]
     if report["demo_quality"]:
         notes.append("demo quality: synthetic speech only")
-    det = report["det"] | {"chosen": {f"threshold of {word}": value for word, value in report["threshold"].items()}}
+    (threshold,) = set(report["threshold"].values())
+    det = report["det"] | {"chosen": {"threshold": f"{threshold:.3f}"}}
     return {"accuracy": report["accuracy"], "confusion": report["confusion"], "det": det, "notes": notes}
 
 

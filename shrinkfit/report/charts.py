@@ -7,7 +7,7 @@ phone's pixels: letters of 10 units stay readable there and grow with the screen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import ceil, floor, log10
 from typing import Any
@@ -117,6 +117,7 @@ def lines(
     x_label: str,
     dashed: Sequence[str] = (),
     low: float | None = None,
+    x_text: Callable[[float], str] | None = None,
 ) -> str:
     """Curves over common xs, with a legend; a None breaks a curve.
 
@@ -124,6 +125,7 @@ def lines(
         series: name -> values.
         dashed: names of those drawn dashed, such as limits.
         low: where the y axis begins; the smallest value when None.
+        x_text: how an x is written at the axis; `short` when None.
     """
     values = [v for curve in series.values() for v in curve if v is not None]
     if not values:
@@ -138,7 +140,9 @@ def lines(
         marks.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
         marks.append(f'<text x="{LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{short(value)}</text>')
     for x in sorted({xs[0], xs[len(xs) // 2], xs[-1]}):
-        marks.append(f'<text x="{place(x, bottom)[0]:.1f}" y="{height - 14:g}" text-anchor="middle">{short(x)}</text>')
+        marks.append(
+            f'<text x="{place(x, bottom)[0]:.1f}" y="{height - 14:g}" text-anchor="middle">{(x_text or short)(x)}</text>'
+        )
     marks.append(f'<text x="{(LEFT + WIDTH) / 2:g}" y="{height - 3:g}" text-anchor="middle">{escape(x_label)}</text>')
     legend = []
     for number, (name, curve) in enumerate(series.items()):

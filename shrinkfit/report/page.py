@@ -6,15 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
+from math import log10
 from pathlib import Path
 from typing import Any
 
 from shrinkfit.report.advice import advice
-from shrinkfit.report.charts import bar, confusion, lines, memory, stack, table
+from shrinkfit.report.charts import bar, confusion, lines, memory, short, stack, table
 from shrinkfit.report.listening_section import listening_section
 from shrinkfit.report.table import LIMIT_TITLES, number
 
 Record = Mapping[str, Any]
+NONE_SEEN = 1e-2  # false accepts per hour that stand for none, which has no logarithm
 LONGEST_LIST = 60  # layers drawn as bars; all of them are in the table
 
 
@@ -190,19 +192,21 @@ def _confusion(counts: Record | None) -> str:
 
 
 def _det(det: Record | None) -> str:
-    """False rejects over false accepts; the axis is the decimal logarithm of the rate."""
+    """False rejects over the logarithm of false accepts, at the thresholds that no other one beats in both."""
     if not det:
         return ""
-    from math import log10
-
     rates, rejects = det["false_accepts_per_hour"], det["false_rejects"]
-    pairs = sorted((log10(max(rate, 1e-2)), 100 * share) for rate, share in zip(rates, rejects, strict=True))
+    points: list[tuple[float, float]] = []
+    for rate, share in sorted(zip(rates, rejects, strict=True)):
+        if not points or 100 * share < points[-1][1]:
+            points.append((log10(max(rate, NONE_SEEN)), 100 * share))
     chart = lines(
-        {"false rejects, %": [share for _, share in pairs]},
-        [rate for rate, _ in pairs],
+        {"false rejects, %": [share for _, share in points]},
+        [rate for rate, _ in points],
         title="detection error trade-off",
-        x_label="log10 of false accepts per hour",
+        x_label="false accepts per hour, logarithmic",
         low=0,
+        x_text=lambda x: "none" if 10**x <= NONE_SEEN else short(float(f"{10**x:.2g}")),
     )
     chosen = "".join(f"<p>{escape(name)}: {escape(str(value))}</p>" for name, value in det.get("chosen", {}).items())
     return f"<h2>Missed words against false alarms</h2>{chart}{chosen}"
