@@ -140,9 +140,8 @@ def lines(
         marks.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
         marks.append(f'<text x="{LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{short(value)}</text>')
     for x in sorted({xs[0], xs[len(xs) // 2], xs[-1]}):
-        marks.append(
-            f'<text x="{place(x, bottom)[0]:.1f}" y="{height - 14:g}" text-anchor="middle">{(x_text or short)(x)}</text>'
-        )
+        at, text = place(x, bottom)[0], (x_text or short)(x)
+        marks.append(f'<text x="{at:.1f}" y="{height - 14:g}" text-anchor="middle">{text}</text>')
     marks.append(f'<text x="{(LEFT + WIDTH) / 2:g}" y="{height - 3:g}" text-anchor="middle">{escape(x_label)}</text>')
     legend = []
     for number, (name, curve) in enumerate(series.items()):
