@@ -135,7 +135,7 @@ def same_padding(
 
 
 def transpose_padding(
-    size: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int], output_size: tuple[int, int], same: bool
+    size: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int], output_size: tuple[int, ...], same: bool
 ) -> Padding:
     """What a transposed convolution cuts from its full output: the SAME or VALID padding of the convolution whose
     gradient it is, which reads the output (TensorFlow's conv2d_transpose, LiteRT's TRANSPOSE_CONV).
