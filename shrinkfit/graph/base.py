@@ -24,11 +24,21 @@ class GraphError(ShrinkfitError):
 
 
 def require(condition: bool, message: str) -> None:
+    """Raise GraphError with the message where the condition does not hold."""
     if not condition:
         raise GraphError(message)
 
 
 def frozen_array(array: np.ndarray, dtype: DTypeLike, what: str) -> np.ndarray:
+    """A view of the array that nobody can write.
+
+    Args:
+        array: of any shape.
+        dtype: that it must have.
+        what: what the message calls it.
+    Raises:
+        GraphError: it has another dtype.
+    """
     array = np.asarray(array)
     require(array.dtype == dtype, f"{what}: dtype is {array.dtype}, expected {np.dtype(dtype).name}")
     view = array.view()
@@ -78,10 +88,12 @@ class Tensor:
 
     @property
     def size_bytes(self) -> int:
+        """Of all its elements."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def quantization(self) -> tuple[float, int]:
+        """(scale, zero_point)."""
         return self.scale, self.zero_point
 
 
@@ -185,6 +197,7 @@ class Op:
 
     @property
     def where(self) -> str:
+        """Kind and name, as messages begin."""
         return f"{self.kind} '{self.name}'"
 
     @property

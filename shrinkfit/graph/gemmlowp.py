@@ -35,6 +35,7 @@ class Word:
 
     @property
     def max(self) -> int:
+        """The largest number of so many bits."""
         return 2 ** (self.bits - 1) - 1
 
     def constant(self, value: int) -> int:
@@ -42,6 +43,7 @@ class Word:
         return int(rounding_shift_right(np.int64(value), 32 - self.bits))
 
     def saturate(self, x: Integers) -> np.ndarray:
+        """The nearest number that the word holds."""
         return np.clip(x, -self.max - 1, self.max)
 
     def multiply(self, a: Integers, b: Integers) -> np.ndarray:

@@ -20,6 +20,7 @@ Kernel: TypeAlias = Callable[[OpOfKind, Tensors, Tensors, Arrays], np.ndarray]
 
 
 def clamp(values: np.ndarray, op: ir.Activated, zero_point: int) -> np.ndarray:
+    """An operator's results without their zero_point -> int8 in its activation range."""
     return np.clip(values + zero_point, op.activation_min, op.activation_max).astype(np.int8)
 
 
@@ -29,6 +30,7 @@ def planes(x: np.ndarray) -> np.ndarray:
 
 
 def padded(x: np.ndarray, padding: ir.Padding, value: int) -> np.ndarray:
+    """[n, h, w, c] with rows and columns of a value around each plane."""
     edges = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
     return np.pad(x, edges, constant_values=value)
 

@@ -93,6 +93,7 @@ class Split(Passing):
     sizes: tuple[int, ...]
 
     def output_shapes(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Of its outputs, for an input of this shape."""
         require(0 <= self.axis < len(shape), f"{self.where}: axis {self.axis} does not fit shape {shape}")
         require(
             min(self.sizes, default=0) >= 1 and sum(self.sizes) == shape[self.axis],

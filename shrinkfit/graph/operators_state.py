@@ -87,6 +87,7 @@ class Svdf(Activated):
 
     @property
     def memory(self) -> int:
+        """Steps that each filter looks back."""
         return self.time_kernel.shape[1]
 
     @property
@@ -154,6 +155,7 @@ class UnidirectionalLstm(Op):
 
     @property
     def units(self) -> int:
+        """Values of the hidden state."""
         return self.input_kernels.shape[1]
 
     @property

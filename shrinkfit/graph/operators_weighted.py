@@ -55,6 +55,7 @@ class Weighted(Activated):
 
     @property
     def channels(self) -> int:
+        """Of the output."""
         return self.kernel.shape[self.output_axis]
 
     @property
@@ -87,6 +88,7 @@ class Windowed(Weighted):
 
     @property
     def window(self) -> tuple[int, int]:
+        """(height, width) of the kernel."""
         raise NotImplementedError
 
     def _spatial(self, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -197,6 +199,7 @@ class TransposeConv2D(Weighted):
 
     @property
     def window(self) -> tuple[int, int]:
+        """(height, width) of the kernel."""
         return self.kernel.shape[1:3]
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -141,6 +141,7 @@ def reach(op: ir.Op, rows: Rows) -> Rows:
 
 
 def row_bytes(tensor: ir.Tensor) -> int:
+    """Of one row of a plane."""
     return tensor.size_bytes // tensor.shape[1]
 
 

@@ -55,9 +55,11 @@ class StreamReport:
 
     @property
     def exact(self) -> bool:
+        """Whether its outputs equal the model's, in the sense of `meaning`."""
         return self.equals != APPROXIMATE
 
     def as_dict(self) -> dict[str, Any]:
+        """All of it in plain numbers and text, for JSON."""
         return asdict(self) | {"exact": self.exact, "meaning": self.meaning, "advice": self.advice}
 
     @property

@@ -54,6 +54,7 @@ class CodeSizes:
     roots: tuple[str, ...]
 
     def key(self, name: str) -> str | None:
+        """The key of a section, given itself or a symbol in it; None where there is none."""
         return name if name in self.sections else self.symbols.get(name)
 
     def linked(self, symbols: tuple[str, ...]) -> frozenset[str]:

@@ -34,6 +34,7 @@ class Window:
 
     @property
     def has_whole_rows(self) -> bool:
+        """Whether a row of taps is a run of pixels."""
         return self.kernel[1] == 1 or self.dilation[1] == 1
 
     @property
@@ -80,10 +81,12 @@ def gathered_rows(w: Window, rows: list[int], columns: list[int]) -> Counts:
 
 
 def whole_words(n: int) -> int:
+    """Words that so many bytes begin."""
     return -(-n // 4)
 
 
 def added(*parts: Counts) -> Counts:
+    """The sum of counts, place by place."""
     return {name: sum(part.get(name, 0) for part in parts) for name in {n: None for part in parts for n in part}}
 
 

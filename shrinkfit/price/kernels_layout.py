@@ -46,6 +46,7 @@ class Copy:
 
     @property
     def data_bytes(self) -> int:
+        """Flash for its axes."""
         return AXIS_BYTES * len(self.axes)
 
 

@@ -35,6 +35,7 @@ class Overlap:
 
     @property
     def allowed(self) -> bool:
+        """Whether the output may lie over the input anywhere."""
         return self.in_place or self.distance is not None
 
 

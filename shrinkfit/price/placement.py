@@ -67,6 +67,7 @@ class Problem:
 
     @property
     def bound(self) -> int:
+        """Bytes below which there is no plan."""
         return max(self.live, default=0)
 
 

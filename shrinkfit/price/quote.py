@@ -27,14 +27,17 @@ class Quote:
 
     @cached_property
     def flops(self) -> int:
+        """2 x MACs of one inference."""
         return 2 * self._graph.macs
 
     @cached_property
     def flash_bytes(self) -> int:
+        """Constants and code."""
         return constant_bytes(self._graph, self._device) + linked_code_bytes(self._graph, self._device)
 
     @cached_property
     def ram_bytes(self) -> int:
+        """Arena, stack and static data."""
         return self._plan.arena_bytes + self._fixed_ram_bytes
 
     @property
@@ -46,10 +49,12 @@ class Quote:
 
     @property
     def latency_ms(self) -> float | None:
+        """Milliseconds of one inference; None where the clock or a kernel's cycles are not known."""
         return latency_ms(self._cycles, self._device)
 
     @property
     def energy_uj(self) -> float | None:
+        """Microjoules of one inference; None where current, clock or a kernel's cycles are not known."""
         return energy_uj(self._cycles, self._device)
 
     @cached_property

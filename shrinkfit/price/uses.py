@@ -37,10 +37,12 @@ class Root:
 
     @property
     def first(self) -> int:
+        """The operator that writes it first."""
         return min(use.index for use in self.writes)
 
     @property
     def last(self) -> int:
+        """The last operator that reads or writes it."""
         return max(use.index for use in (*self.writes, *self.reads))
 
     @property

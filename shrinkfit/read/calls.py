@@ -86,6 +86,7 @@ class Names:
         self._taken: set[str] = set()
 
     def unique(self, name: str) -> str:
+        """The name, with a number behind it where it is taken; taken from now on."""
         number, made = 1, name
         while made in self._taken:
             number += 1
@@ -133,12 +134,14 @@ def _watching(original: Callable, own: Iterator[Call], wanted: set[str], seen: S
 
 
 def no_input_shape(model: Any) -> UnsupportedLayerError:
+    """What to say of a model that is not built."""
     return UnsupportedLayerError(
         f"model '{model.name}' has no input shape yet; put keras.Input(shape=...) first or call model.build()"
     )
 
 
 def subclassed(model: Any) -> UnsupportedLayerError:
+    """What to say of a model whose graph Keras does not know."""
     return UnsupportedLayerError(
         f"model '{model.name}' is a subclassed {type(model).__name__}, whose graph Keras does not know; "
         "write it as a Sequential or Functional model"
@@ -146,6 +149,11 @@ def subclassed(model: Any) -> UnsupportedLayerError:
 
 
 def single_output(layer: Any, outputs: list) -> Any:
+    """The one output of a layer's call.
+
+    Raises:
+        UnsupportedLayerError: it has another number of them.
+    """
     if len(outputs) != 1:
         raise UnsupportedLayerError(f"layer '{layer.name}' has {len(outputs)} outputs, expected one")
     return outputs[0]

@@ -72,6 +72,7 @@ def keras_value(variable: Any) -> np.ndarray:
 
 
 def canonical(node: Node, role: str, value: np.ndarray) -> np.ndarray:
+    """A variable's value, float64, with the axes that `canonical_weights` gives its role."""
     value = np.asarray(value, np.float64)
     if role != "kernel" or node.kind not in CONVOLUTIONS:
         return value

@@ -37,6 +37,7 @@ def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = Fal
 
 
 def is_tflite(source: Any) -> bool:
+    """Whether it is the path of a .tflite file."""
     return isinstance(source, (str, PathLike)) and Path(source).suffix == ".tflite"
 
 

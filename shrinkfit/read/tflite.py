@@ -70,6 +70,11 @@ class SubgraphReader:
         self.constant_bytes_left = model.size_bytes + SHARED_BYTES
 
     def graph(self, name: str) -> ir.Graph:
+        """The integer graph of the model.
+
+        Raises:
+            UnsupportedLayerError: it holds what shrinkfit does not carry; names it.
+        """
         from shrinkfit.read.tflite_operators import READERS
 
         self._refuse_unknown(READERS)
@@ -176,6 +181,7 @@ class OperatorReader:
         self.place = operator.place
 
     def refuse(self, problem: str) -> UnsupportedLayerError:
+        """The error to raise: the operator's place, and what it does."""
         return UnsupportedLayerError(f"{self.place} {problem}")
 
     def option(self, name: str, default: Any = 0) -> Any:
@@ -187,9 +193,15 @@ class OperatorReader:
         return getattr(self.options, name)
 
     def has_input(self, position: int) -> bool:
+        """Whether it reads a tensor at a position."""
         return position < len(self.operator.inputs) and self.operator.inputs[position] >= 0
 
     def file_tensor(self, position: int) -> FileTensor:
+        """The tensor that it reads at a position, as the file has it.
+
+        Raises:
+            UnsupportedLayerError: it reads none there.
+        """
         if not self.has_input(position):
             raise self.refuse(f"lacks input {position}; the file is damaged, convert it again")
         return self.subgraph.subgraph.tensors[self.operator.inputs[position]]

@@ -65,6 +65,7 @@ class FileTensor:
 
     @property
     def is_constant(self) -> bool:
+        """Whether the file holds its values."""
         return self.data is not None
 
     def values(self) -> np.ndarray:
@@ -95,11 +96,14 @@ class FileOperator:
 
     @property
     def place(self) -> str:
+        """Its index and kind, as messages begin."""
         return f"operator {self.index} ({self.code})"
 
 
 @dataclass(frozen=True, eq=False)
 class FileSubgraph:
+    """A subgraph as the file has it; inputs and outputs are tensor indices."""
+
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
     inputs: tuple[int, ...]
@@ -108,6 +112,8 @@ class FileSubgraph:
 
 @dataclass(frozen=True, eq=False)
 class FileModel:
+    """A model as the file has it: the first subgraph is run, it may call others."""
+
     subgraphs: tuple[FileSubgraph, ...]
     size_bytes: int
 

@@ -56,6 +56,7 @@ class Fixed:
         self.shape = self._value.shape
 
     def numpy(self) -> np.ndarray:
+        """The value as an array."""
         return self._value
 
 

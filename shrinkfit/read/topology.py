@@ -39,6 +39,7 @@ class Topology:
     ranges: dict[str, Range] = field(default_factory=dict)
 
     def readers(self, name: str) -> tuple[Node, ...]:
+        """The nodes that read a node's output."""
         return tuple(node for node in self.nodes.values() if name in node.inputs)
 
     def only_reader(self, name: str) -> Node | None:
