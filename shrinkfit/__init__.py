@@ -102,13 +102,16 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 
-def __getattr__(name: str) -> Any:
-    if name in _VERB_ROOMS:
-        return import_module(f"shrinkfit.{name}")
-    if name in _HOMES:
-        value = globals()[name] = _public(name)
-        return value
-    raise AttributeError(f"module 'shrinkfit' has no attribute {name!r}")
+# Type checkers see the imports above, and that there is nothing else.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _VERB_ROOMS:
+            return import_module(f"shrinkfit.{name}")
+        if name in _HOMES:
+            value = globals()[name] = _public(name)
+            return value
+        raise AttributeError(f"module 'shrinkfit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -43,7 +43,7 @@ def shipped_c_files() -> set[str]:
 def test_wheel_carries_the_runtime_and_the_catalogue(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"shrinkfit/_runtime_c/{name}" for name in shipped_c_files()} <= names
-    assert {"shrinkfit/device/catalogue.toml", "shrinkfit/cli.py"} <= names
+    assert {"shrinkfit/device/catalogue.toml", "shrinkfit/cli.py", "shrinkfit/py.typed"} <= names
     assert not [name for name in names if name.startswith("tests/")]
 
 

@@ -14,7 +14,11 @@ from shrinkfit.errors import UnknownDeviceError
 
 @cache
 def devices() -> tuple[Device, ...]:
-    """Every part of the catalogue, in its order."""
+    """Every part that shrinkfit knows.
+
+    Returns:
+        the parts of catalogue.toml, in its order.
+    """
     data = tomllib.loads(files("shrinkfit.device").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     legend = data["legend"]
     return tuple(_device(name, part, legend) for name, part in data["parts"].items())
@@ -31,8 +35,12 @@ def _by_name() -> dict[str, Device]:
 
 
 def get_device(name: str | Device) -> Device:
-    """The part of that name or alias, in any case; a Device is handed back as it is.
+    """Look a part up.
 
+    Args:
+        name: a catalogue name or alias, in any case; a Device is handed back as it is.
+    Returns:
+        the part.
     Raises:
         UnknownDeviceError: no such part; the message lists near matches.
     """

@@ -139,8 +139,11 @@ def price(
             priced as it came, not as export rewrites it.
         streaming, frames_per_call: as in `export`; the price is that of one call.
         ram: as in `export`: "smallest" for layers in stripes of rows.
+    Returns:
+        the costs of one inference, or of one call of a streamed model, layer by layer and in all.
     Raises:
         ShrinkfitError: the model cannot be read, or ram is something else.
+        UnknownDeviceError: no such device; the message lists near matches.
     """
     checked_ram(ram)
     part = optimized_for(get_device(device), optimize)

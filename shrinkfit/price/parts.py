@@ -57,6 +57,8 @@ def price_all(
     Args:
         model: an integer graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
         optimize, streaming, frames_per_call: as for `export`.
+    Returns:
+        one record per part, in the catalogue's order.
     Raises:
         ShrinkfitError: the model cannot be read, or the runtime has no kernel for one of its operators.
     """

@@ -29,6 +29,8 @@ def read_keras(model: Any, calibration: Any = None, *, name: str | None = None) 
             smallest and largest activations become the ranges. What tfmot's training learned needs none. For a
             model with several inputs a list of arrays in their order, or a dict by their names.
         name: the graph's name; the model's own when None.
+    Returns:
+        the integer graph; its tensors bear the names of the model's layers.
     Raises:
         ShrinkfitError: ranges are missing and there is no calibration, or it does not fit the model's input.
         UnsupportedLayerError: a layer cannot be read.
