@@ -26,7 +26,7 @@ help:
 	@echo "               QUICK=1        little of everything, to see that it works"
 	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
 	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
-	@echo "make check     lint and check formatting, Python and C"
+	@echo "make check     lint, check types and formatting, Python and C"
 	@echo "make format    format Python and C"
 	@echo "make clean     remove build/"
 	@echo "PYTHON=python3.12 picks the interpreter for .venv (3.11 or newer)."
@@ -46,6 +46,7 @@ fuzz: system-test $(STAMP)
 check: system-check $(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy shrinkfit
 	$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
 
 format: system-check $(STAMP)

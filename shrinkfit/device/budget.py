@@ -38,14 +38,12 @@ def positive(value: Any, what: str, unit: str, *, whole: bool) -> int | float:
     return int(value) if whole else float(value)
 
 
-def share_of(value: Any, what: str) -> float | None:
-    """The share that text such as "50%" names, 0.5; None for what is no text.
+def share_of(value: str, what: str) -> float:
+    """The share that text such as "50%" names, 0.5.
 
     Raises:
-        BudgetError: text that is no share above 0 % and up to 100 %.
+        BudgetError: no share above 0 % and up to 100 %.
     """
-    if not isinstance(value, str):
-        return None
     number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)
     share = float(number[1]) / 100 if number else 0.0
     if not 0 < share <= 1:
@@ -70,7 +68,7 @@ class Budget:
 
     ram_bytes: int | None = None
     flash_bytes: int | None = None
-    flops: int | None = None
+    flops: float | None = None
     latency_ms: float | None = None
     energy_uj: float | None = None
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from shrinkfit.device.budget import Budget, Limit, positive, share_of
 from shrinkfit.errors import BudgetError
@@ -96,7 +97,7 @@ class Device:
             object.__setattr__(self, "dsp", _DSP_BY_CORE.get(self.core))
         if self.ram_total_bytes is None:
             object.__setattr__(self, "ram_total_bytes", self.ram_bytes)
-        if self.ram_bytes is not None and self.ram_total_bytes < self.ram_bytes:
+        elif self.ram_bytes is not None and self.ram_total_bytes < self.ram_bytes:
             raise BudgetError(
                 f"device '{self.name}': ram_total_bytes is {self.ram_total_bytes}, expected at least its "
                 f"ram_bytes, {self.ram_bytes}"
@@ -134,14 +135,16 @@ class Device:
         rate = positive(inferences_per_second, "inferences_per_second", "runs a second", whole=False)
         # Where the contiguous part of the RAM is unknown, all of it is still an upper bound.
         own_ram_bytes = self.ram_bytes if self.ram_bytes is not None else self.ram_total_bytes
-        own = {
+        own: dict[str, Any] = {
             "ram_bytes": self._left("ram_bytes", own_ram_bytes, reserve_ram_bytes),
             "flash_bytes": self._left("flash_bytes", self.flash_bytes, reserve_flash_bytes),
             "flops": None if self.flops_per_second is None else self.flops_per_second / rate,
         }
         asked = {"ram_bytes": ram_bytes, "flash_bytes": flash_bytes, "flops": flops, "latency_ms": latency_ms}
         of = own | {"latency_ms": 1000 / rate}
-        given = {name: self._absolute(name, value, of[name]) for name, value in asked.items() if value is not None}
+        given: dict[str, Any] = {
+            name: self._absolute(name, value, of[name]) for name, value in asked.items() if value is not None
+        }
         budget = Budget(**given, energy_uj=energy_uj)
         self._check_within("ram_bytes", budget.ram_bytes, self.ram_total_bytes, reserve_ram_bytes)
         self._check_within("flash_bytes", budget.flash_bytes, self.flash_bytes, reserve_flash_bytes)
@@ -152,7 +155,7 @@ class Device:
         """What an application leaves of a memory."""
         if not isinstance(reserve, str) and reserve == 0:
             return held
-        reserve = positive(reserve, f"reserve_{what}", "bytes", whole=True)
+        reserve = int(positive(reserve, f"reserve_{what}", "bytes", whole=True))
         if held is not None and reserve >= held:
             raise BudgetError(
                 f"reserve_{what} is {reserve}, but {self.name} holds {held}: nothing is left for the model; "
@@ -166,9 +169,9 @@ class Device:
         return held - reserve
 
     def _absolute(self, what: str, asked: Limit, of: float | None) -> float:
-        share = share_of(asked, f"budget {what}")
-        if share is None:
+        if not isinstance(asked, str):
             return asked
+        share = share_of(asked, f"budget {what}")
         if of is None:
             raise BudgetError(f"budget {what} is {asked!r} of a figure of {self.name} that is not known; give a number")
         return int(share * of) if what.endswith("_bytes") else share * of

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from shrinkfit.errors import ShrinkfitError
 
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MAX = 2**31 - 1
+
+# An operator of the kind under which a table files a function: the key says which, and types cannot.
+OpOfKind: TypeAlias = Any
 
 
 class GraphError(ShrinkfitError):
@@ -24,7 +28,7 @@ def require(condition: bool, message: str) -> None:
         raise GraphError(message)
 
 
-def frozen_array(array: np.ndarray, dtype: type, what: str) -> np.ndarray:
+def frozen_array(array: np.ndarray, dtype: DTypeLike, what: str) -> np.ndarray:
     array = np.asarray(array)
     require(array.dtype == dtype, f"{what}: dtype is {array.dtype}, expected {np.dtype(dtype).name}")
     view = array.view()
@@ -115,7 +119,9 @@ class Padding:
         require(min(self.top, self.bottom, self.left, self.right) >= 0, f"padding {self} is negative")
 
 
-def same_padding(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation=(1, 1)) -> Padding:
+def same_padding(
+    size: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> Padding:
     """TensorFlow's SAME padding, odd remainder at the bottom and right (tf.nn documentation, "SAME").
 
     Args:
@@ -129,7 +135,7 @@ def same_padding(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[i
 
 
 def transpose_padding(
-    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], output_size: tuple[int, int], same: bool
+    size: tuple[int, ...], kernel: tuple[int, int], stride: tuple[int, int], output_size: tuple[int, ...], same: bool
 ) -> Padding:
     """What a transposed convolution cuts from its full output: the SAME or VALID padding of the convolution whose
     gradient it is, which reads the output (TensorFlow's conv2d_transpose, LiteRT's TRANSPOSE_CONV).
@@ -146,11 +152,14 @@ def transpose_padding(
 
 
 def window_output_size(
-    size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
+    size: tuple[int, ...], window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], padding: Padding
 ) -> tuple[int, int]:
     """(height, width) of what a sliding window leaves."""
     padded = (size[0] + padding.top + padding.bottom, size[1] + padding.left + padding.right)
-    return tuple((n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(padded, window, stride, dilation, strict=True))
+    height, width = (
+        (n - (k - 1) * d - 1) // s + 1 for n, k, s, d in zip(padded, window, stride, dilation, strict=True)
+    )
+    return height, width
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -166,7 +175,12 @@ class Op:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "outputs", tuple(self.outputs))
 
-    def output_shape(self, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    def output_shape(self, *shapes: Any, **named: Any) -> tuple[int, ...]:
+        """Of its one output, from the shapes of its inputs: each kind takes as many as it reads.
+
+        Raises:
+            GraphError: it cannot read such inputs.
+        """
         raise GraphError(f"operator kind '{self.kind}' does not say its output shape")
 
     @property

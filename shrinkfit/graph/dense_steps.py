@@ -31,14 +31,21 @@ def same_steps(old: ir.Dense, new: ir.Dense, kept: np.ndarray, source: ir.Tensor
     ends = accumulator_ends(new, source, anything(source))
     outputs = range(new.activation_min + 1 - target.zero_point, new.activation_max + 1 - target.zero_point)
     return all(
-        _first_sums(*before[:, c].tolist(), outputs, *ends[:, c].tolist())
-        == _first_sums(*after[:, c].tolist(), outputs, *ends[:, c].tolist())
+        _first_sums(before[:, c], outputs, ends[:, c]) == _first_sums(after[:, c], outputs, ends[:, c])
         for c in np.flatnonzero((before != after).any(axis=0))
     )
 
 
-def _first_sums(multiplier: int, shift: int, outputs: range, low: int, high: int) -> list[int]:
-    """The least sum in [low, high + 1] that single rounding turns into at least each output; Python integers."""
+def _first_sums(pair: np.ndarray, outputs: range, ends: np.ndarray) -> list[int]:
+    """The least sum in [low, high + 1] that single rounding turns into at least each output; Python integers.
+
+    Args:
+        pair: multiplier and shift, int64 [2].
+        outputs: in steps, without the zero_point.
+        ends: low and high, int64 [2].
+    """
+    multiplier, shift = pair.tolist()
+    low, high = ends.tolist()
     total = 31 - shift
     half = 1 << (total - 1)
     if multiplier == 0:

@@ -8,11 +8,14 @@ taking back, operator by operator, what one of them cannot do without, until not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.dense_steps import same_steps
 from shrinkfit.graph.edit import Rewrite, weight_bytes
 from shrinkfit.graph.intervals import intervals, tap_patterns
@@ -39,7 +42,7 @@ def drop_channels(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         the graph (itself, if there is nothing to drop) and one record per weighted operator that got smaller.
     """
     known = intervals(graph)
-    readings = {op.name: _reading(op, graph, known) for op in graph.ops if _mixes(op, graph)}
+    readings = {op.name: _reading(op, graph, known) for op in graph.ops if _is_mixing(op, graph)}
     barred: set[str] = set()
     while True:
         dropped = _droppable(graph, readings, barred)
@@ -49,18 +52,18 @@ def drop_channels(graph: ir.Graph) -> tuple[ir.Graph, tuple[Rewrite, ...]]:
         differing = {
             old.name
             for old, new in zip(graph.ops, smaller.ops, strict=True)
-            if old.kind == "dense" and not _same_dense(smaller, old, new, dropped)
+            if isinstance(old, ir.Dense) and isinstance(new, ir.Dense) and not _same_dense(smaller, old, new, dropped)
         }
         if not differing:
             return smaller, _records(graph, smaller, dropped, known)
         barred |= differing
 
 
-def _mixes(op: ir.Op, graph: ir.Graph) -> bool:
+def _is_mixing(op: ir.Op, graph: ir.Graph) -> TypeGuard[ir.Weighted]:
     """Does every output channel read every input channel? Those of a grouped convolution do not, and all stay."""
-    if op.kind == "conv2d":
+    if isinstance(op, ir.Conv2D):
         return op.groups(graph.tensors[op.inputs[0]].shape) == 1
-    return op.kind in ("transpose_conv2d", "dense")
+    return isinstance(op, ir.TransposeConv2D | ir.Dense)
 
 
 def _reading(op: ir.Weighted, graph: ir.Graph, known: Channels) -> _Reading:
@@ -98,7 +101,7 @@ def _droppable(graph: ir.Graph, readings: dict[str, _Reading], barred: set[str])
             gone[0] = False
 
 
-def _take_back(op: ir.Op, graph: ir.Graph, readings, barred: set[str], dropped: Channels) -> None:
+def _take_back(op: ir.Op, graph: ir.Graph, readings: dict[str, _Reading], barred: set[str], dropped: Channels) -> None:
     """Keep what this operator needs: in place, only ever from dropped to kept."""
     if op.name in readings:
         kept = ~dropped[op.outputs[0]]
@@ -145,7 +148,7 @@ def _reshape_groups(op: ir.Reshape, graph: ir.Graph) -> dict[str, np.ndarray] | 
 
 # For each kind, the group of every channel: a group goes from all tensors together or stays in all.
 # Kinds that are neither here nor mix all channels keep all that they read and write.
-_GROUPS = {
+_GROUPS: dict[str, Callable[[OpOfKind, ir.Graph], Channels | None]] = {
     "depthwise_conv2d": _depthwise_groups,
     "pool2d": _alike,
     "pad": _alike,
@@ -166,7 +169,7 @@ def _without(graph: ir.Graph, dropped: Channels, readings: dict[str, _Reading]) 
 
 
 def _shrunk(op: ir.Op, dropped: Channels, readings: dict[str, _Reading]) -> ir.Op:
-    if op.name in readings:
+    if isinstance(op, ir.Weighted) and op.name in readings:
         return _shrink_mixing(op, dropped, readings)
     return _SHRINK[op.kind](op, dropped) if op.kind in _SHRINK else op
 
@@ -195,7 +198,7 @@ def _shrink_reshape(op: ir.Reshape, dropped: Channels) -> ir.Reshape:
     return replace(op, shape=(*op.shape[:-1], int(np.count_nonzero(~dropped[op.outputs[0]]))))
 
 
-_SHRINK = {
+_SHRINK: dict[str, Callable[[OpOfKind, Channels], ir.Op]] = {
     "depthwise_conv2d": _shrink_depthwise,
     "reshape": _shrink_reshape,
 }
@@ -211,7 +214,7 @@ def _same_dense(smaller: ir.Graph, old: ir.Dense, new: ir.Dense, dropped: Channe
 def _records(graph: ir.Graph, smaller: ir.Graph, dropped: Channels, known: Channels) -> tuple[Rewrite, ...]:
     records = []
     for old, new in zip(graph.ops, smaller.ops, strict=True):
-        if not isinstance(old, ir.Weighted) or old.kernel.shape == new.kernel.shape:
+        if not (isinstance(old, ir.Weighted) and isinstance(new, ir.Weighted)) or old.kernel.shape == new.kernel.shape:
             continue
         shapes = [(g.tensors[op.inputs[0]].shape[-1], op.channels) for g, op in ((graph, old), (smaller, new))]
         change = "input channels {} -> {}, output channels {} -> {}".format(*np.ravel(shapes, "F"))

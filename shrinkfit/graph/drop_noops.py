@@ -6,12 +6,14 @@ What elementwise operators do is proven by their tables of all 256 values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import activation_name
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.dense_steps import same_steps
 from shrinkfit.graph.edit import Rewrite, bypassed, producers, readers, rebuilt, same_numbers, value_table
 from shrinkfit.graph.intervals import intervals
@@ -25,6 +27,7 @@ PURE = (
 # fmt: on
 
 Step = tuple[ir.Graph, Rewrite] | None
+Intervals = dict[str, np.ndarray]
 
 
 def drop_unused(graph: ir.Graph) -> Step:
@@ -45,35 +48,41 @@ def drop_noop(graph: ir.Graph) -> Step:
             continue
         reason = _NOOPS[op.kind](graph, op, known)
         shorter = bypassed(graph, op) if reason else None
-        if shorter is not None:
+        if reason and shorter is not None:
             return shorter, Rewrite("drop_noop", op.name, f"{op.kind} dropped", reason)
     return None
 
 
-def _reshape_noop(graph: ir.Graph, op: ir.Reshape, known) -> str | None:
+def _reshape_noop(graph: ir.Graph, op: ir.Reshape, known: Intervals) -> str | None:
     same = graph.tensors[op.inputs[0]].shape == graph.tensors[op.outputs[0]].shape
     return "its input has that shape already" if same else None
 
 
-def _pad_noop(graph: ir.Graph, op: ir.Pad, known) -> str | None:
+def _pad_noop(graph: ir.Graph, op: ir.Pad, known: Intervals) -> str | None:
     same = graph.tensors[op.inputs[0]].shape == graph.tensors[op.outputs[0]].shape
     return "it pads by nothing" if same else None
 
 
-def _pool_noop(graph: ir.Graph, op: ir.Pool2D, known) -> str | None:
+def _pool_noop(graph: ir.Graph, op: ir.Pool2D, known: Intervals) -> str | None:
     alone = (op.window, op.stride, op.padding) == ((1, 1), (1, 1), ir.Padding())
     low, high = known[op.inputs[0]].min(), known[op.inputs[0]].max()
     return "a window of one element" if alone and op.activation_min <= low and high <= op.activation_max else None
 
 
-def _requantize_noop(graph: ir.Graph, op: ir.Requantize, known) -> str | None:
+def _requantize_noop(graph: ir.Graph, op: ir.Requantize, known: Intervals) -> str | None:
     source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     low, high = int(known[source.name].min()), int(known[source.name].max())
     table = value_table(op, source, target)[low - ir.INT8_MIN : high + 1 - ir.INT8_MIN]
     return "it keeps every value that can reach it" if np.array_equal(table, np.arange(low, high + 1)) else None
 
 
-_NOOPS = {"reshape": _reshape_noop, "pad": _pad_noop, "pool2d": _pool_noop, "requantize": _requantize_noop}
+# Each says why an operator changes nothing, or None where it may.
+_NOOPS: dict[str, Callable[[ir.Graph, OpOfKind, Intervals], str | None]] = {
+    "reshape": _reshape_noop,
+    "pad": _pad_noop,
+    "pool2d": _pool_noop,
+    "requantize": _requantize_noop,
+}
 
 
 def merge_reshapes(graph: ir.Graph) -> Step:
@@ -91,8 +100,10 @@ def fuse_requantize(graph: ir.Graph) -> Step:
     """Fuse the first Requantize that only clamps into the clamp of its producer, or with a Requantize before it."""
     makers, users = producers(graph), readers(graph)
     for op in graph.ops:
-        middle = op.inputs[0] if op.kind == "requantize" else None
-        before = makers.get(middle) if middle not in graph.outputs else None
+        if not isinstance(op, ir.Requantize) or op.inputs[0] in graph.outputs:
+            continue
+        middle = op.inputs[0]
+        before = makers.get(middle)
         if before is None or before.kind not in PURE or users[middle] != (op,):
             continue
         fused = _fused(graph, before, op)
@@ -107,7 +118,7 @@ def _fused(graph: ir.Graph, before: ir.Op, op: ir.Requantize) -> ir.Op | None:
     if not isinstance(before, ir.Activated):
         return None
     middle, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    if before.kind == "requantize":
+    if isinstance(before, ir.Requantize):
         return _merged_requantize(graph.tensors[before.inputs[0]], before, middle, op, target)
     if not same_numbers(middle, target) or not _only_clamps(op, middle, target):
         return None
@@ -116,7 +127,7 @@ def _fused(graph: ir.Graph, before: ir.Op, op: ir.Requantize) -> ir.Op | None:
     if activation_name(low, high, target) is None:
         return None
     fused = replace(before, outputs=op.outputs, activation_min=low, activation_max=high)
-    if before.kind == "dense":
+    if isinstance(before, ir.Dense) and isinstance(fused, ir.Dense):
         source, every = graph.tensors[before.inputs[0]], np.ones(before.channels, bool)
         return fused if same_steps(before, fused, every, source, target) else None
     return fused
@@ -127,7 +138,9 @@ def _only_clamps(op: ir.Requantize, source: ir.Tensor, target: ir.Tensor) -> boo
     return np.array_equal(value_table(op, source, target), np.clip(every, op.activation_min, op.activation_max))
 
 
-def _merged_requantize(source, before: ir.Requantize, middle, op: ir.Requantize, target) -> ir.Requantize | None:
+def _merged_requantize(
+    source: ir.Tensor, before: ir.Requantize, middle: ir.Tensor, op: ir.Requantize, target: ir.Tensor
+) -> ir.Requantize | None:
     """One Requantize with the two operators' table, among the clamps that .tflite can write."""
     table = value_table(op, middle, target)[value_table(before, source, middle).astype(np.int64) - ir.INT8_MIN]
     ranges = [(ir.INT8_MIN, ir.INT8_MAX), (op.activation_min, op.activation_max), (int(table.min()), int(table.max()))]

@@ -7,12 +7,16 @@ The twin of runtime_c/sf_internal.h. Arrays are int64 that hold int32 values.
 from __future__ import annotations
 
 from math import frexp, isfinite
+from typing import TypeAlias
 
 import numpy as np
 
 from shrinkfit.errors import ShrinkfitError
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+# One number, or an array of them.
+Integers: TypeAlias = np.ndarray | np.integer | int
 
 
 class ScaleError(ShrinkfitError, ValueError):
@@ -55,17 +59,17 @@ def split_scales(scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def wrap_int32(x: np.ndarray) -> np.ndarray:
+def wrap_int32(x: Integers) -> np.ndarray:
     """The low 32 bits as a signed number, which is what int32 registers keep."""
     return (np.asarray(x, np.int64) + 2**31) % 2**32 - 2**31
 
 
-def high_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def high_multiply(a: Integers, b: Integers) -> np.ndarray:
     """round(a * b / 2**31), halves up; saturates for a = b = -2**31 (the SMMULR of twice a)."""
     return np.minimum((np.asarray(a, np.int64) * np.asarray(b, np.int64) + 2**30) >> 31, INT32_MAX)
 
 
-def rounding_shift_right(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def rounding_shift_right(x: Integers, exponent: Integers) -> np.ndarray:
     """round(x / 2**exponent), halves away from zero; exponent >= 0."""
     x = np.asarray(x, np.int64)
     exponent = np.asarray(exponent, np.int64)
@@ -73,7 +77,7 @@ def rounding_shift_right(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
 
 
-def requantize(acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, rounding: str) -> np.ndarray:
+def requantize(acc: Integers, multiplier: Integers, shift: Integers, rounding: str) -> np.ndarray:
     """acc * multiplier * 2**(shift - 31), rounded.
 
     Args:

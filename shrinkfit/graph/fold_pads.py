@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.edit import Rewrite, fill_value, readers, rebuilt, same_numbers
 from shrinkfit.graph.intervals import intervals, window_meets_input
 
@@ -20,7 +22,7 @@ def fold_pad(graph: ir.Graph) -> tuple[ir.Graph, Rewrite] | None:
     users = readers(graph)
     known = None
     for pad in graph.ops:
-        if pad.kind != "pad" or pad.outputs[0] in graph.outputs or not users[pad.outputs[0]]:
+        if not isinstance(pad, ir.Pad) or pad.outputs[0] in graph.outputs or not users[pad.outputs[0]]:
             continue
         source, target = graph.tensors[pad.inputs[0]], graph.tensors[pad.outputs[0]]
         if pad.padding is None or not same_numbers(source, target) or fill_value(pad, target) != source.zero_point:
@@ -38,16 +40,19 @@ def fold_pad(graph: ir.Graph) -> tuple[ir.Graph, Rewrite] | None:
 
 def _with_padding(graph: ir.Graph, user: ir.Op, pad: ir.Pad, lowest: int) -> ir.Op | None:
     """The operator reading what the Pad reads, with both paddings; None where that is not exact or not writable."""
-    if user.kind not in _FOLDS or user.padding is None:
+    if not isinstance(user, ir.Conv2D | ir.DepthwiseConv2D | ir.Pool2D | ir.Pad):
+        return None
+    a, b = user.padding, pad.padding
+    if a is None or b is None:
         return None
     source, target = graph.tensors[pad.inputs[0]], graph.tensors[user.outputs[0]]
-    a, b = user.padding, pad.padding
     both = ir.Padding(a.top + b.top, a.bottom + b.bottom, a.left + b.left, a.right + b.right)
     if not _FOLDS[user.kind](user, both, source, target, lowest):
         return None
-    # A Pad may say the same per axis, in a field that would win.
-    per_axis = {"paddings": ()} if hasattr(user, "paddings") else {}
-    return replace(user, inputs=pad.inputs, padding=both, **per_axis)
+    if isinstance(user, ir.Pad):
+        # It says the same per axis, in a field that would win.
+        return replace(user, inputs=pad.inputs, padding=both, paddings=())
+    return replace(user, inputs=pad.inputs, padding=both)
 
 
 def _convolution(user: ir.Windowed, both: ir.Padding, source: ir.Tensor, target: ir.Tensor, lowest: int) -> bool:
@@ -66,7 +71,7 @@ def _pad(user: ir.Pad, both: ir.Padding, source: ir.Tensor, target: ir.Tensor, l
     return fill_value(user, target) == source.zero_point
 
 
-_FOLDS = {
+_FOLDS: dict[str, Callable[[OpOfKind, ir.Padding, ir.Tensor, ir.Tensor, int], bool]] = {
     "conv2d": _convolution,
     "depthwise_conv2d": _convolution,
     "pool2d": _pool,

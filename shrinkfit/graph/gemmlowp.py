@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shrinkfit.graph.fixedpoint import rounding_shift_right
+from shrinkfit.graph.fixedpoint import Integers, rounding_shift_right
 
 EXP_MINUS_EIGHTH = 1895147668  # exp(-1/8) in Q0.31
 ONE_THIRD = 715827883  # 1/3 in Q0.31
@@ -41,10 +41,10 @@ class Word:
         """A constant given in 32 bits, rounded to the word."""
         return int(rounding_shift_right(np.int64(value), 32 - self.bits))
 
-    def saturate(self, x: np.ndarray) -> np.ndarray:
+    def saturate(self, x: Integers) -> np.ndarray:
         return np.clip(x, -self.max - 1, self.max)
 
-    def multiply(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def multiply(self, a: Integers, b: Integers) -> np.ndarray:
         """round(a * b / 2**(bits - 1)), halves up, saturated."""
         product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
         return np.minimum((product + (1 << (self.bits - 2))) >> (self.bits - 1), self.max)

@@ -16,8 +16,10 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir, simulate
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.edit import fill_value, run_alone, value_table
-from shrinkfit.graph.fixedpoint import requantize, split_scale, split_scales
+from shrinkfit.graph.fixedpoint import Integers, requantize, split_scale, split_scales
+from shrinkfit.graph.kernels_weighted import Arrays, Tensors
 from shrinkfit.graph.multipliers import dense_multipliers, mean_multiplier
 
 # ADD's sum stays within 2**28 before it is shifted left.
@@ -61,12 +63,13 @@ def tap_patterns(op: ir.Weighted, source: ir.Tensor) -> np.ndarray:
     """
     if not isinstance(op, ir.Windowed | ir.TransposeConv2D):
         return np.ones((1, 1), bool)
-    find = _transposed_taps if isinstance(op, ir.TransposeConv2D) else _windowed_taps
-    rows, columns = (np.unique(taps, axis=0) for taps in find(op, source.shape[1:3]))
+    size = source.shape[1:3]
+    found = _transposed_taps(op, size) if isinstance(op, ir.TransposeConv2D) else _windowed_taps(op, size)
+    rows, columns = (np.unique(taps, axis=0) for taps in found)
     return (rows[:, None, :, None] & columns[None, :, None, :]).reshape(-1, prod(op.window))
 
 
-def _windowed_taps(op: ir.Windowed, size: tuple[int, int]) -> list[np.ndarray]:
+def _windowed_taps(op: ir.Windowed, size: tuple[int, ...]) -> list[np.ndarray]:
     """For rows and columns bool [outputs, taps]: does the tap lie on the input?"""
     counts = ir.window_output_size(size, op.window, op.stride, op.dilation, op.padding)
     before = (op.padding.top, op.padding.left)
@@ -79,7 +82,7 @@ def _windowed_taps(op: ir.Windowed, size: tuple[int, int]) -> list[np.ndarray]:
     return found
 
 
-def _transposed_taps(op: ir.TransposeConv2D, size: tuple[int, int]) -> list[np.ndarray]:
+def _transposed_taps(op: ir.TransposeConv2D, size: tuple[int, ...]) -> list[np.ndarray]:
     """For rows and columns bool [outputs, taps]: does the tap bring an input's share?"""
     before = (op.padding.top, op.padding.left)
     found = []
@@ -92,14 +95,15 @@ def _transposed_taps(op: ir.TransposeConv2D, size: tuple[int, int]) -> list[np.n
 def accumulator_ends(op: ir.Weighted, source: ir.Tensor, interval: np.ndarray) -> np.ndarray:
     """The least and the greatest sum (bias included) of each output channel, int64 [2, channels]."""
     low, high = interval - source.zero_point
+    kernel: np.ndarray = op.kernel.astype(np.int64)
     if isinstance(op, ir.DepthwiseConv2D):
-        kernel = op.kernel.reshape(-1, op.channels).astype(np.int64)
+        kernel = kernel.reshape(-1, op.channels)
         low, high = np.repeat(low, op.depth_multiplier), np.repeat(high, op.depth_multiplier)
         positive, negative = np.maximum(kernel, 0), np.minimum(kernel, 0)
-        taps = positive * low + negative * high, positive * high + negative * low
+        taps = [positive * low + negative * high, positive * high + negative * low]
     else:
         groups = source.shape[-1] // op.kernel.shape[-1]
-        kernel = op.kernel.reshape(groups, op.channels // groups, -1, op.kernel.shape[-1]).astype(np.int64)
+        kernel = kernel.reshape(groups, op.channels // groups, -1, op.kernel.shape[-1])
         low, high = (ends.reshape(groups, 1, -1, 1) for ends in (low, high))
         positive, negative = np.maximum(kernel, 0), np.minimum(kernel, 0)
         ends = positive @ low + negative @ high, positive @ high + negative @ low
@@ -118,35 +122,37 @@ def _activation_range(op: ir.Op, target: ir.Tensor) -> np.ndarray:
     return _clamped(anything(target), op)
 
 
-def _double_rounded(op, target, ends, multipliers, shifts) -> np.ndarray:
+def _double_rounded(
+    op: ir.Op, target: ir.Tensor, ends: np.ndarray, multipliers: Integers, shifts: Integers
+) -> np.ndarray:
     """Requantized ends; the whole activation range where the shift to the left could wrap around."""
     scaled = _clamped(requantize(ends, multipliers, shifts, "double") + target.zero_point, op)
     fits = np.abs(ends).max(axis=0) << np.maximum(shifts, 0) <= ir.INT32_MAX
     return np.where(fits, scaled, _activation_range(op, target))
 
 
-def _convolution(op: ir.Weighted, sources, target, known) -> np.ndarray:
+def _convolution(op: ir.Weighted, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     ends = accumulator_ends(op, sources[0], known[0])
     return _double_rounded(op, target, ends, *split_scales(op.effective_scales(sources[0], target)))
 
 
-def _dense(op: ir.Dense, sources, target, known) -> np.ndarray:
+def _dense(op: ir.Dense, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     ends = accumulator_ends(op, sources[0], known[0])
     scaled = requantize(ends, *dense_multipliers(op, sources[0], target), "single")
     return _clamped(scaled + target.zero_point, op)
 
 
-def _pool2d(op: ir.Pool2D, sources, target, known) -> np.ndarray:
+def _pool2d(op: ir.Pool2D, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     return _clamped(known[0], op) if window_meets_input(op.padding, op.window) else _activation_range(op, target)
 
 
-def window_meets_input(padding: ir.Padding, window, dilation=(1, 1)) -> bool:
+def window_meets_input(padding: ir.Padding, window: tuple[int, int], dilation: tuple[int, int] = (1, 1)) -> bool:
     """Does every position of the window reach at least one row and column that is no padding?"""
     height, width = ((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
     return max(padding.top, padding.bottom) < height and max(padding.left, padding.right) < width
 
 
-def _mean(op: ir.Mean, sources, target, known) -> np.ndarray:
+def _mean(op: ir.Mean, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     shape = sources[0].shape
     if len(shape) - 1 in op.axes:
         return anything(target)
@@ -155,7 +161,7 @@ def _mean(op: ir.Mean, sources, target, known) -> np.ndarray:
     return _double_rounded(op, target, (known[0] - sources[0].zero_point) * count, multiplier, np.int64(shift))
 
 
-def _add(op: ir.Add, sources, target, known) -> np.ndarray:
+def _add(op: ir.Add, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     last_scale = simulate.add_scales(sources[0].scale, sources[1].scale, target.scale)[2]
     channels = {tensor.shape[-1] for tensor in (*sources, target)}
     if len(channels) > 1 or split_scale(last_scale)[1] > ADD_SHIFT_THAT_FITS:
@@ -164,13 +170,13 @@ def _add(op: ir.Add, sources, target, known) -> np.ndarray:
     return run_alone(op, (a, b), row, [ends.astype(np.int8) for ends in known]).astype(np.int64)
 
 
-def _requantize(op: ir.Requantize, sources, target, known) -> np.ndarray:
+def _requantize(op: ir.Requantize, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     table = value_table(op, sources[0], target).astype(np.int64)
     reached = [table[low : high + 1] for low, high in (known[0] - ir.INT8_MIN).T]
     return np.array([[part.min() for part in reached], [part.max() for part in reached]])
 
 
-def _pad(op: ir.Pad, sources, target, known) -> np.ndarray:
+def _pad(op: ir.Pad, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     if sources[0].shape == target.shape:
         return known[0]
     if sources[0].shape[-1] != target.shape[-1]:
@@ -179,7 +185,7 @@ def _pad(op: ir.Pad, sources, target, known) -> np.ndarray:
     return np.stack([np.minimum(known[0][0], fill), np.maximum(known[0][1], fill)])
 
 
-def _reshape(op: ir.Reshape, sources, target, known) -> np.ndarray:
+def _reshape(op: ir.Reshape, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     before, after = sources[0].shape[-1], target.shape[-1]
     if after % before == 0:
         return np.tile(known[0], after // before)
@@ -189,7 +195,7 @@ def _reshape(op: ir.Reshape, sources, target, known) -> np.ndarray:
     return _constant_range(target, int(known[0][0].min()), int(known[0][1].max()))
 
 
-_RULES: dict[str, Callable] = {
+_RULES: dict[str, Callable[[OpOfKind, Tensors, ir.Tensor, Arrays], np.ndarray]] = {
     "conv2d": _convolution,
     "depthwise_conv2d": _convolution,
     "transpose_conv2d": _convolution,

@@ -159,23 +159,33 @@ class Graph:
     def _check_variables(self, op: Op) -> None:
         for name in op.variables:
             require(name in self.variables, f"{op.where} names variable '{name}', which the graph does not have")
-        expected = {
-            "svdf": lambda: [((1, op.time_kernel.size), "int16")],
-            "lstm": lambda: [((1, op.units), "int8"), ((1, op.units), "int16")],
-            "time_window": lambda: [(op.variable_shape(t.shape), t.dtype) for t in self.op_inputs(op)],
-            "time_mean": lambda: [(op.variable_shape(t.shape), "int16") for t in self.op_inputs(op)],
-        }.get(op.kind, lambda: [(t.shape, t.dtype) for t in (*self.op_inputs(op), *self.op_outputs(op))])
         if op.variables:
             got = [(t.shape, t.dtype) for t in (self.variables[name].tensor for name in op.variables)]
-            require(got == expected(), f"{op.where}: its variables are {got}, expected {expected()}")
+            expected = self._expected_variables(op)
+            require(got == expected, f"{op.where}: its variables are {got}, expected {expected}")
+
+    def _expected_variables(self, op: Op) -> list[tuple[tuple[int, ...], str]]:
+        """Shape and dtype of each."""
+        if isinstance(op, Svdf):
+            return [((1, op.time_kernel.size), "int16")]
+        if isinstance(op, UnidirectionalLstm):
+            return [((1, op.units), "int8"), ((1, op.units), "int16")]
+        if isinstance(op, TimeWindow):
+            return [(op.variable_shape(t.shape), t.dtype) for t in self.op_inputs(op)]
+        if isinstance(op, TimeMean):
+            return [(op.variable_shape(t.shape), "int16") for t in self.op_inputs(op)]
+        return [(t.shape, t.dtype) for t in (*self.op_inputs(op), *self.op_outputs(op))]
 
     def op_inputs(self, op: Op) -> tuple[Tensor, ...]:
+        """The tensors that an operator reads."""
         return tuple(self.tensors[name] for name in op.inputs)
 
     def op_outputs(self, op: Op) -> tuple[Tensor, ...]:
+        """The tensors that an operator makes."""
         return tuple(self.tensors[name] for name in op.outputs)
 
     def op_macs(self, op: Op) -> int:
+        """Multiply-accumulates of one operator in one run."""
         if not (op.inputs and op.outputs):
             return 0
         return op.macs(self.tensors[op.outputs[0]].shape, self.tensors[op.inputs[0]].shape)

@@ -9,8 +9,8 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.base import DTYPE_RANGES
-from shrinkfit.graph.fixedpoint import requantize, split_scale
-from shrinkfit.graph.kernels_weighted import clamp, padded, planes, windows
+from shrinkfit.graph.fixedpoint import Integers, requantize, split_scale
+from shrinkfit.graph.kernels_weighted import Arrays, Kernel, Tensors, clamp, padded, planes, windows
 from shrinkfit.graph.multipliers import (
     ADD_LEFT_SHIFT,
     add_scales,
@@ -22,7 +22,7 @@ from shrinkfit.graph.multipliers import (
 from shrinkfit.graph.softmax import softmax_int8
 
 
-def _pool2d(op: ir.Pool2D, sources, targets, values) -> np.ndarray:
+def _pool2d(op: ir.Pool2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = planes(values[0])
     if op.mode == "max":
         result = windows(padded(x, op.padding, ir.INT8_MIN), op.window, op.stride).max(axis=(3, 4))
@@ -34,7 +34,7 @@ def _pool2d(op: ir.Pool2D, sources, targets, values) -> np.ndarray:
     return clamp(result, op, 0)[:, None]
 
 
-def divide_half_away(total: np.ndarray, count) -> np.ndarray:
+def divide_half_away(total: np.ndarray, count: Integers) -> np.ndarray:
     """total / count, halves away from zero, as LiteRT writes it with C's truncating division."""
     return np.sign(total) * ((np.abs(total) + count // 2) // count)
 
@@ -43,7 +43,7 @@ def _axes(op: ir.Reduction) -> tuple[int, ...]:
     return tuple(a + 1 for a in op.axes)
 
 
-def _mean(op: ir.Mean, sources, targets, values) -> np.ndarray:
+def _mean(op: ir.Mean, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     count = prod(sources[0].shape[a] for a in op.axes)
     total = (values[0].astype(np.int64) - sources[0].zero_point).sum(axis=_axes(op))
     scaled = requantize(total, *mean_multiplier(sources[0].scale, targets[0].scale, count), "double")
@@ -51,11 +51,11 @@ def _mean(op: ir.Mean, sources, targets, values) -> np.ndarray:
     return result.astype(np.int8).reshape(-1, *targets[0].shape)
 
 
-def _reduce_max(op: ir.ReduceMax, sources, targets, values) -> np.ndarray:
+def _reduce_max(op: ir.ReduceMax, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     return values[0].max(axis=_axes(op)).reshape(-1, *targets[0].shape)
 
 
-def broadcast_operands(sources, values) -> list[np.ndarray]:
+def broadcast_operands(sources: Tensors, values: Arrays) -> list[np.ndarray]:
     """int64 operands without their zero points, of equal rank behind the first axis."""
     rank = max(len(t.shape) for t in sources)
     return [
@@ -64,7 +64,7 @@ def broadcast_operands(sources, values) -> list[np.ndarray]:
     ]
 
 
-def _add(op: ir.Add | ir.Sub, sources, targets, values) -> np.ndarray:
+def _add(op: ir.Add | ir.Sub, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     *scales, out_scale = add_scales(sources[0].scale, sources[1].scale, targets[0].scale)
     a, b = (
         requantize(x << ADD_LEFT_SHIFT, *split_scale(scale), "double")
@@ -74,34 +74,34 @@ def _add(op: ir.Add | ir.Sub, sources, targets, values) -> np.ndarray:
     return clamp(requantize(total, *split_scale(out_scale), "double"), op, targets[0].zero_point)
 
 
-def _mul(op: ir.Mul, sources, targets, values) -> np.ndarray:
+def _mul(op: ir.Mul, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     a, b = broadcast_operands(sources, values)
     scale = mul_scale(sources[0].scale, sources[1].scale, targets[0].scale)
     return clamp(requantize(a * b, *split_scale(scale), "double"), op, targets[0].zero_point)
 
 
-def _prelu(op: ir.Prelu, sources, targets, values) -> np.ndarray:
+def _prelu(op: ir.Prelu, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x, alpha = broadcast_operands(sources, values)
     above, below = (split_scale(s) for s in prelu_scales(sources[0].scale, sources[1].scale, targets[0].scale))
     scaled = np.where(x >= 0, requantize(x, *above, "double"), requantize(x * alpha, *below, "double"))
     return np.clip(scaled + targets[0].zero_point, ir.INT8_MIN, ir.INT8_MAX).astype(np.int8)
 
 
-def _table(op: ir.Table, sources, targets, values) -> np.ndarray:
+def _table(op: ir.Table, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     return op.table[values[0].astype(np.int64) - ir.INT8_MIN]
 
 
-def _softmax(op: ir.Softmax, sources, targets, values) -> np.ndarray:
+def _softmax(op: ir.Softmax, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     return softmax_int8(values[0], sources[0].scale, op.beta)
 
 
-def _requantize(op: ir.Requantize, sources, targets, values) -> np.ndarray:
+def _requantize(op: ir.Requantize, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = values[0].astype(np.int64) - sources[0].zero_point
     scaled = requantize(x, *requantize_multiplier(op, sources[0], targets[0]), "double")
     return clamp(scaled, op, targets[0].zero_point)
 
 
-def _convert(op: ir.Convert, sources, targets, values) -> np.ndarray:
+def _convert(op: ir.Convert, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = values[0].astype(np.int64) - sources[0].zero_point
     scaled = requantize(x, *split_scale(sources[0].scale / targets[0].scale), "double")
     low, high = DTYPE_RANGES[targets[0].dtype]
@@ -124,7 +124,7 @@ def dequantize(tensor: ir.Tensor, values: np.ndarray) -> np.ndarray:
     return np.float32(tensor.scale) * (np.asarray(values, np.int64) - tensor.zero_point).astype(np.float32)
 
 
-KERNELS = {
+KERNELS: dict[str, Kernel] = {
     "pool2d": _pool2d,
     "mean": _mean,
     "reduce_max": _reduce_max,

@@ -3,32 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.fixedpoint import requantize, rounding_shift_right, split_scale
 from shrinkfit.graph.gemmlowp import WORD16
 from shrinkfit.graph.kernels_arithmetic import divide_half_away
-from shrinkfit.graph.kernels_weighted import clamp, exact_dot
+from shrinkfit.graph.kernels_weighted import Arrays, clamp, exact_dot
 from shrinkfit.graph.multipliers import LSTM_GATE_BITS, lstm_multipliers, mean_multiplier, svdf_scales
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
+
+State: TypeAlias = dict[str, np.ndarray]
 
 
 def _saturate16(x: np.ndarray) -> np.ndarray:
     return np.clip(x, INT16_MIN, INT16_MAX)
 
 
-def _read_variable(op: ir.ReadVariable, graph: ir.Graph, values, state) -> np.ndarray:
+def _read_variable(op: ir.ReadVariable, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
     return state[op.variable][None].copy()
 
 
-def _assign_variable(op: ir.AssignVariable, graph: ir.Graph, values, state) -> list:
+def _assign_variable(op: ir.AssignVariable, graph: ir.Graph, values: Arrays, state: State) -> list[np.ndarray]:
     state[op.variable] = values[0][0].copy()
     return []
 
 
-def _svdf(op: ir.Svdf, graph: ir.Graph, values, state) -> np.ndarray:
+def _svdf(op: ir.Svdf, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
     (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
     scales = svdf_scales(op, source, graph.variables[op.state].tensor, target)
     feature, out = (split_scale(scale) for scale in scales)
@@ -41,7 +47,7 @@ def _svdf(op: ir.Svdf, graph: ir.Graph, values, state) -> np.ndarray:
     return clamp(requantize(total, *out, "double"), op, target.zero_point).reshape(1, *target.shape)
 
 
-def _lstm(op: ir.UnidirectionalLstm, graph: ir.Graph, values, state) -> np.ndarray:
+def _lstm(op: ir.UnidirectionalLstm, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
     (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
     hidden_tensor, cell_tensor = (graph.variables[name].tensor for name in op.variables)
     steps = _LstmSteps(op, source, hidden_tensor, cell_tensor)
@@ -83,13 +89,13 @@ class _LstmSteps:
         return np.clip(product, ir.INT8_MIN, ir.INT8_MAX), cell
 
 
-def _time_window(op: ir.TimeWindow, graph: ir.Graph, values, state) -> np.ndarray:
+def _time_window(op: ir.TimeWindow, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
     rows = np.concatenate([state[op.past][None], values[0]], axis=op.axis + 1)
     state[op.past] = np.take(rows[0], range(rows.shape[op.axis + 1] - op.rows, rows.shape[op.axis + 1]), axis=op.axis)
     return rows
 
 
-def _time_mean(op: ir.TimeMean, graph: ir.Graph, values, state) -> np.ndarray:
+def _time_mean(op: ir.TimeMean, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
     (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
     blocks, inner = source.shape[op.axis] // op.block, op.inner(source.shape)
     new = (values[0].astype(np.int64) - source.zero_point).reshape(blocks, -1, inner).sum(axis=1)
@@ -105,7 +111,7 @@ def _time_mean(op: ir.TimeMean, graph: ir.Graph, values, state) -> np.ndarray:
     return result.reshape(1, *target.shape)
 
 
-KERNELS = {
+KERNELS: dict[str, Callable[[OpOfKind, ir.Graph, Arrays, State], np.ndarray | list[np.ndarray]]] = {
     "time_window": _time_window,
     "time_mean": _time_mean,
     "read_variable": _read_variable,

@@ -3,11 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.fixedpoint import requantize, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
+
+# What a kernel is given of an operator's inputs and outputs: the tensors, and the values of the inputs.
+Tensors: TypeAlias = Sequence[ir.Tensor]
+Arrays: TypeAlias = Sequence[np.ndarray]
+Kernel: TypeAlias = Callable[[OpOfKind, Tensors, Tensors, Arrays], np.ndarray]
 
 
 def clamp(values: np.ndarray, op: ir.Activated, zero_point: int) -> np.ndarray:
@@ -24,7 +33,9 @@ def padded(x: np.ndarray, padding: ir.Padding, value: int) -> np.ndarray:
     return np.pad(x, edges, constant_values=value)
 
 
-def windows(x: np.ndarray, window, stride, dilation=(1, 1)) -> np.ndarray:
+def windows(
+    x: np.ndarray, window: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> np.ndarray:
     """[n, h, w, c] -> a view [n, out h, out w, window h, window w, c]."""
     span = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
     view = np.lib.stride_tricks.sliding_window_view(x, span, axis=(1, 2))
@@ -32,7 +43,7 @@ def windows(x: np.ndarray, window, stride, dilation=(1, 1)) -> np.ndarray:
     return np.moveaxis(view, 3, 5)
 
 
-def _requantize_channels(acc, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
+def _requantize_channels(acc: np.ndarray, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
     multipliers, shifts = split_scales(op.effective_scales(source, target))
     return clamp(requantize(acc, multipliers, shifts, "double"), op, target.zero_point)[:, None]
 
@@ -42,7 +53,7 @@ def exact_dot(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return np.rint(x.astype(np.float64) @ kernel.astype(np.float64)).astype(np.int64)
 
 
-def _conv2d(op: ir.Conv2D, sources, targets, values) -> np.ndarray:
+def _conv2d(op: ir.Conv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = padded(planes(values[0]), op.padding, sources[0].zero_point)
     patches = windows(x, op.window, op.stride, op.dilation)
     groups = op.groups(sources[0].shape)
@@ -57,7 +68,7 @@ def _conv2d(op: ir.Conv2D, sources, targets, values) -> np.ndarray:
     return _requantize_channels(np.concatenate(parts, axis=-1) + op.bias, op, sources[0], targets[0])
 
 
-def _transpose_conv2d(op: ir.TransposeConv2D, sources, targets, values) -> np.ndarray:
+def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = planes(values[0]).astype(np.int16) - sources[0].zero_point
     spans = [(n - 1) * s + 1 for n, s in zip(x.shape[1:3], op.stride, strict=True)]
     first = op.padding.top, op.padding.left
@@ -71,7 +82,7 @@ def _transpose_conv2d(op: ir.TransposeConv2D, sources, targets, values) -> np.nd
     return _requantize_channels(acc[:, *kept] + op.bias, op, sources[0], targets[0])
 
 
-def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources, targets, values) -> np.ndarray:
+def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     x = padded(planes(values[0]), op.padding, sources[0].zero_point)
     patches = windows(x, op.window, op.stride, op.dilation).astype(np.float64) - sources[0].zero_point
     patches = np.repeat(patches, op.depth_multiplier, axis=-1)
@@ -79,13 +90,13 @@ def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources, targets, values) -> np.nd
     return _requantize_channels(np.rint(acc).astype(np.int64) + op.bias, op, sources[0], targets[0])
 
 
-def _dense(op: ir.Dense, sources, targets, values) -> np.ndarray:
+def _dense(op: ir.Dense, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     acc = exact_dot(values[0].astype(np.int16) - sources[0].zero_point, op.kernel.T) + op.bias
     scaled = requantize(acc, *dense_multipliers(op, sources[0], targets[0]), "single")
     return clamp(scaled, op, targets[0].zero_point)
 
 
-KERNELS = {
+KERNELS: dict[str, Kernel] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
     "transpose_conv2d": _transpose_conv2d,

@@ -7,6 +7,7 @@ replaces it only where every output is proven equal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product
@@ -51,18 +52,24 @@ def line_of(op: ir.Op, sources: tuple[ir.Tensor, ...], target: ir.Tensor) -> Lin
     small = tuple(replace(t, name=n, shape=(1,)) for t, n in zip((*sources, target), (*names, "y"), strict=True))
     # Operators are equal only to themselves; what counts are the values in them.
     own = tuple((f.name, getattr(op, f.name)) for f in fields(op) if f.name not in ("name", "inputs", "outputs"))
-    return _find(type(op), own, small, scales)
+    make: Callable[..., ir.Op] = type(op)
+    return _find(make, own, small, scales)
 
 
 @lru_cache(maxsize=256)
 def _find(
-    kind: type[ir.Op], own: tuple[tuple[str, Any], ...], tensors: tuple[ir.Tensor, ...], scales: tuple[float, ...]
+    make: Callable[..., ir.Op],
+    own: tuple[tuple[str, Any], ...],
+    tensors: tuple[ir.Tensor, ...],
+    scales: tuple[float, ...],
 ) -> Line | None:
     *names, target = (tensor.name for tensor in tensors)
-    op = kind(name="op", inputs=names, outputs=(target,), **dict(own))
+    op = make(name="op", inputs=tuple(names), outputs=(target,), **dict(own))
     unit = 2.0 ** (LINE_BITS + TERM_BITS)
-    nearest = [round(scale * unit) if abs(scale) < 4 else None for scale in scales]
-    if None in nearest or not all(nearest):
+    if not all(abs(scale) < 4 for scale in scales):
+        return None
+    nearest = [round(scale * unit) for scale in scales]
+    if not all(nearest):
         return None
     outputs = _outputs(op, tensors)
     for steps in sorted(product(FACTOR_STEPS, repeat=len(scales)), key=lambda s: sum(map(abs, s))):

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+if TYPE_CHECKING:
+    from shrinkfit.graph.base import Op
+    from shrinkfit.graph.ir import Graph
+
+More = TypeVarTuple("More")
+Result = TypeVar("Result")
 
 
-def by_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+def by_tensors(function: Callable[[Op, Graph, *More], Result]) -> Callable[[Op, Graph, *More], Result]:
     """Remember function(op, graph, *more) on the operator, for as long as that lives.
 
     Args:
@@ -23,7 +30,7 @@ def by_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
     name = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def remembered(op: Any, graph: Any, *more: Any) -> Any:
+    def remembered(op: Op, graph: Graph, *more: *More) -> Result:
         if op.variables:
             return function(op, graph, *more)
         known = op.__dict__.setdefault("_known", {})

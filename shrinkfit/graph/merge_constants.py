@@ -17,8 +17,8 @@ def fold_constant(graph: ir.Graph) -> Step:
     """Compute the first operator that reads nothing but constants."""
     for op in graph.ops:
         reads_constants = bool(op.inputs) and all(name in graph.constants for name in op.inputs)
-        tensors = (*graph.op_inputs(op), *graph.op_outputs(op))
-        if not reads_constants or op.variables or len(op.outputs) != 1 or any(t.shape[0] != 1 for t in tensors):
+        around = (*graph.op_inputs(op), *graph.op_outputs(op))
+        if not reads_constants or op.variables or len(op.outputs) != 1 or any(t.shape[0] != 1 for t in around):
             continue
         name, values = op.outputs[0], [graph.constants[n] for n in op.inputs]
         result = run_alone(op, graph.op_inputs(op), graph.tensors[name], values)

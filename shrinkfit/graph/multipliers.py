@@ -138,7 +138,9 @@ def _first_sums(scales: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return start + sum((round_double(start + n, scales) < outputs).astype(np.int64) for n in range(4))
 
 
-def _steps_fit(steps, sums, outputs, multipliers, shifts) -> np.ndarray:
+def _steps_fit(
+    steps: np.ndarray, sums: np.ndarray, outputs: np.ndarray, multipliers: np.ndarray, shifts: np.ndarray
+) -> np.ndarray:
     """For each channel: does single rounding step at exactly these sums, as far as sums reach?"""
     low, high = sums[:, :, None]
     at = requantize(np.clip(steps, low, high), multipliers[:, None], shifts[:, None], "single")

@@ -12,6 +12,7 @@ from shrinkfit.graph.base import (
     INT8_MAX,
     INT8_MIN,
     Activated,
+    GraphError,
     Op,
     Padding,
     Tensor,
@@ -80,7 +81,7 @@ class Elementwise(Activated):
         try:
             return tuple(int(n) for n in np.broadcast_shapes(a, b))
         except ValueError:
-            require(False, f"{self.where}: input shapes {a} and {b} do not broadcast")
+            raise GraphError(f"{self.where}: input shapes {a} and {b} do not broadcast") from None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,10 +113,10 @@ class Prelu(Op):
 
     def output_shape(self, shape: tuple[int, ...], alpha: tuple[int, ...]) -> tuple[int, ...]:
         try:
-            together = tuple(int(n) for n in np.broadcast_shapes(shape, alpha))
+            fits = np.broadcast_shapes(shape, alpha) == shape
         except ValueError:
-            together = None
-        require(together == shape, f"{self.where}: alpha of shape {alpha} does not broadcast to {shape}")
+            fits = False
+        require(fits, f"{self.where}: alpha of shape {alpha} does not broadcast to {shape}")
         return shape
 
 

@@ -44,8 +44,7 @@ class Pad(Op):
         super().__post_init__()
         require(bool(self.paddings) or self.padding is not None, f"{self.where}: neither padding nor paddings")
         paddings = tuple((int(a), int(b)) for a, b in self.paddings)
-        if not paddings:
-            p = self.padding
+        if not paddings and (p := self.padding) is not None:
             paddings = ((0, 0), (p.top, p.bottom), (p.left, p.right), (0, 0))
         require(all(min(edge) >= 0 for edge in paddings), f"{self.where}: paddings {paddings} are negative")
         plane = len(paddings) == 4 and paddings[0] == paddings[3] == (0, 0)

@@ -81,7 +81,8 @@ def loads(graph: ir.Graph, cut: Cut) -> list[Load]:
     """What each stripe does, worked out from rows alone; empty where `striped` gives None."""
     region = graph.ops[cut.first : cut.last + 1]
     (target,) = graph.op_outputs(region[-1])
-    height, found, done = target.shape[1], [], {}
+    height, found = target.shape[1], list[Load]()
+    done: dict[str, int] = {}
     if cut.rows >= height or cut.rows * row_bytes(target) % WORD:
         return []
     try:
@@ -131,9 +132,9 @@ def rows_read(graph: ir.Graph, op: ir.Op, source: str, rows: Rows) -> Rows:
 
 def reach(op: ir.Op, rows: Rows) -> Rows:
     """The same before padding is cut off."""
-    if op.kind == "pad":
+    if isinstance(op, ir.Pad) and op.padding is not None:
         return rows[0] - op.padding.top, rows[1] - op.padding.top
-    if op.kind not in WINDOWED:
+    if not isinstance(op, ir.Conv2D | ir.DepthwiseConv2D | ir.Pool2D):
         return rows
     step, top, apart = op.stride[0], op.padding.top, getattr(op, "dilation", (1, 1))[0]
     return rows[0] * step - top, (rows[1] - 1) * step - top + (op.window[0] - 1) * apart + 1
@@ -148,11 +149,11 @@ def _is_local(op: ir.Op, graph: ir.Graph) -> bool:
     shapes = [tensor.shape for tensor in (*graph.op_inputs(op), *graph.op_outputs(op))]
     if len(op.outputs) != 1 or len(shapes[-1]) != 4 or shapes[-1][0] != 1:
         return False
-    if op.kind == "concat":
+    if isinstance(op, ir.Concat):
         return op.axis > 1 and not op.in_place and not set(op.inputs) & set(graph.constants)
     if op.kind in TWO_SIDED:
         return all(_has_rows(n, op, graph) or _is_repeated(graph.tensors[n].shape) for n in op.inputs)
-    if op.kind == "pad":
+    if isinstance(op, ir.Pad):
         return op.padding is not None
     return op.kind in ELEMENTWISE + WINDOWED and len(shapes[0]) == 4 and op.inputs[0] not in graph.constants
 

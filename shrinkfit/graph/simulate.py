@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from shrinkfit.errors import ShrinkfitError
@@ -16,7 +18,7 @@ __all__ = ["CHUNK", "Session", "add_scales", "dequantize", "quantize", "run", "t
 CHUNK = 32
 
 # kernel(op, sources, targets, values) -> result; values and results are [n, *tensor.shape].
-_KERNELS = kernels_weighted.KERNELS | kernels_arithmetic.KERNELS | kernels_layout.KERNELS
+_KERNELS = {**kernels_weighted.KERNELS, **kernels_arithmetic.KERNELS, **kernels_layout.KERNELS}
 # kernel(op, graph, values, state) -> result, one step; changes state.
 _STATE_KERNELS = kernels_state.KERNELS
 
@@ -40,7 +42,9 @@ def run(graph: ir.Graph, inputs: np.ndarray) -> np.ndarray:
     return trace(graph, {graph.inputs[0]: inputs}, keep=graph.outputs)[graph.outputs[0]]
 
 
-def trace(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray, keep=None) -> dict[str, np.ndarray]:
+def trace(
+    graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray, keep: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
     """Run a graph without state and return tensors by name.
 
     Args:
@@ -64,7 +68,7 @@ def trace(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray, keep=None
     return {name: _without_batch(np.concatenate([part[name] for part in parts])) for name in wanted}
 
 
-def trace_runs(graph: ir.Graph, inputs: dict[str, np.ndarray], keep) -> dict[str, np.ndarray]:
+def trace_runs(graph: ir.Graph, inputs: dict[str, np.ndarray], keep: Iterable[str]) -> dict[str, np.ndarray]:
     """Run a graph, with or without state, on n inputs; where it has state they are consecutive runs from a reset on.
 
     Args:
@@ -80,7 +84,8 @@ def trace_runs(graph: ir.Graph, inputs: dict[str, np.ndarray], keep) -> dict[str
     tensors = [name for name in names if name in graph.tensors]
     if not graph.variables:
         return trace(graph, inputs, keep=tensors)
-    session, found = Session(graph), {name: [] for name in names}
+    session = Session(graph)
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for i in range(len(inputs[graph.inputs[0]])):
         step = session.step({name: values[i] for name, values in inputs.items()}, keep=tensors)
         for name in names:
@@ -104,7 +109,9 @@ class Session:
         """Put every variable back to its initial values."""
         self.state = {name: variable.initial.copy() for name, variable in self.graph.variables.items()}
 
-    def step(self, inputs: dict[str, np.ndarray] | np.ndarray, keep=None) -> dict[str, np.ndarray]:
+    def step(
+        self, inputs: dict[str, np.ndarray] | np.ndarray, keep: Iterable[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """One run.
 
         Args:
@@ -150,7 +157,9 @@ def _checked_input(graph: ir.Graph, name: str, values: np.ndarray | None) -> np.
     return values
 
 
-def _run_chunk(graph: ir.Graph, inputs: dict[str, np.ndarray], wanted: tuple[str, ...], state) -> dict[str, np.ndarray]:
+def _run_chunk(
+    graph: ir.Graph, inputs: dict[str, np.ndarray], wanted: tuple[str, ...], state: kernels_state.State
+) -> dict[str, np.ndarray]:
     count = len(next(iter(inputs.values())))
     tensors = {name: values[None] for name, values in graph.constants.items()} | inputs
     last_reader = {name: op for op in graph.ops for name in op.inputs}

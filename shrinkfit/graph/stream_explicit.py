@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 
 
 def explicit(graph: ir.Graph, which: Callable[[ir.Op], bool] = lambda op: True) -> ir.Graph:
@@ -34,7 +35,8 @@ class _Written:
     """Collects tensors, operators and variables."""
 
     def __init__(self, graph: ir.Graph) -> None:
-        self.graph, self.ops = graph, []
+        self.graph = graph
+        self.ops: list[ir.Op] = []
         self.tensors, self.variables = dict(graph.tensors), dict(graph.variables)
 
     def window(self, op: ir.TimeWindow) -> None:
@@ -77,17 +79,28 @@ class _Written:
                     past=past.name,
                 )
             )
-        wired = {"name": op.name, "inputs": (rows.name,), "outputs": op.outputs}
         if not op.average:
-            self.ops.append(ir.Mean(**wired, axes=op.axes, keep_dims=op.keep_dims))
+            self.ops.append(
+                ir.Mean(name=op.name, inputs=(rows.name,), outputs=op.outputs, axes=op.axes, keep_dims=op.keep_dims)
+            )
             return
-        size = rows.shape[1:3]
-        clamp = {"activation_min": op.activation_min, "activation_max": op.activation_max}
-        self.ops.append(ir.Pool2D(**wired, mode="average", window=size, stride=size, **clamp))
+        size = rows.shape[1], rows.shape[2]
+        self.ops.append(
+            ir.Pool2D(
+                name=op.name,
+                inputs=(rows.name,),
+                outputs=op.outputs,
+                mode="average",
+                window=size,
+                stride=size,
+                activation_min=op.activation_min,
+                activation_max=op.activation_max,
+            )
+        )
 
 
 def _with_rows(tensor: ir.Tensor, axis: int, count: int) -> tuple[int, ...]:
     return (*tensor.shape[:axis], count, *tensor.shape[axis + 1 :])
 
 
-_WRITTEN = {"time_window": _Written.window, "time_mean": _Written.mean}
+_WRITTEN: dict[str, Callable[[_Written, OpOfKind], None]] = {"time_window": _Written.window, "time_mean": _Written.mean}

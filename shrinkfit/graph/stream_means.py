@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from math import gcd, prod
+from typing import TypeGuard
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.operators_time import MAX_BLOCK_VALUES
@@ -24,9 +25,9 @@ def mean_of_sums(graph: ir.Graph, found: Timelines, step: Step) -> ir.TimeMean |
     op = step.op
     if not step.whole or not _is_mean(op, graph):
         return None
-    time, shape = found.of[op.inputs[0]], graph.tensors[op.inputs[0]].shape
-    average = op.kind == "pool2d"
-    axes = (1, 2) if average else tuple(sorted(op.axes))
+    time, shape = found.rows(op.inputs[0]), graph.tensors[op.inputs[0]].shape
+    average = isinstance(op, ir.Pool2D)
+    axes = (1, 2) if isinstance(op, ir.Pool2D) else tuple(sorted(op.axes))
     neighbours = axes == tuple(range(axes[0], axes[-1] + 1))
     if not neighbours or prod(shape[: time.axis]) != 1 or time.fill is not None:
         return None
@@ -45,7 +46,7 @@ def mean_of_sums(graph: ir.Graph, found: Timelines, step: Step) -> ir.TimeMean |
         outputs=op.outputs,
         axis=time.axis,
         axes=axes,
-        keep_dims=average or op.keep_dims,
+        keep_dims=isinstance(op, ir.Pool2D) or op.keep_dims,
         length=time.length,
         block=block,
         average=average,
@@ -54,10 +55,10 @@ def mean_of_sums(graph: ir.Graph, found: Timelines, step: Step) -> ir.TimeMean |
     )
 
 
-def _is_mean(op: ir.Op, graph: ir.Graph) -> bool:
-    if op.kind == "mean":
+def _is_mean(op: ir.Op, graph: ir.Graph) -> TypeGuard[ir.Mean | ir.Pool2D]:
+    if isinstance(op, ir.Mean):
         return True
-    if op.kind != "pool2d" or op.mode != "average" or op.padding != ir.Padding():
+    if not isinstance(op, ir.Pool2D) or op.mode != "average" or op.padding != ir.Padding():
         return False
     return op.window == graph.tensors[op.inputs[0]].shape[1:3]
 

@@ -59,15 +59,15 @@ def to_streaming(graph: ir.Graph, frames_per_call: int | None = None, examples: 
         graph.name, made.tensors, tuple(made.ops), graph.inputs, graph.outputs, graph.constants, made.variables
     )
     # Rows that do not lie one behind the other are joined by copies.
-    streamed = explicit(streamed, lambda op: op.kind == "time_window" and prod(_shape_before(streamed, op)) != 1)
+    streamed = explicit(streamed, lambda op: isinstance(op, ir.TimeWindow) and _lie_apart(streamed, op))
     report = report_of(graph, streamed, found, frozenset(made.means))
     if not report.exact and examples is not None and len(graph.inputs) == len(graph.outputs) == 1:
         report = replace(report, difference=measured(graph, streamed, report, examples))
     return Streaming(streamed, report)
 
 
-def _shape_before(graph: ir.Graph, op: ir.TimeWindow) -> tuple[int, ...]:
-    return graph.tensors[op.inputs[0]].shape[: op.axis]
+def _lie_apart(graph: ir.Graph, op: ir.TimeWindow) -> bool:
+    return prod(graph.tensors[op.inputs[0]].shape[: op.axis]) != 1
 
 
 class _Made:
@@ -120,21 +120,21 @@ class _Made:
         )
         op = replace(step.op, inputs=inputs)
         shapes = [self.tensors[name].shape for name in inputs]
-        made = op.output_shapes(*shapes) if op.kind == "split" else (op.output_shape(*shapes),)
+        made = op.output_shapes(*shapes) if isinstance(op, ir.Split) else (op.output_shape(*shapes),)
         for name, shape in zip(op.outputs, made, strict=True):
             self.tensors[name] = replace(self.graph.tensors[name], shape=shape)
         self.ops.append(op)
 
     def _rows(self, op: ir.Op, name: str, need: Need) -> str:
         """The tensor with the rows that an operator needs."""
-        source, have = name, (0, self.found.new_rows(self.found.of[name]))
+        source, have = name, (0, self.found.new_rows(self.found.rows(name)))
         if need.past > 0:
             key = self._key(name, need)
             source = self.windows.get(key) or self._window(key)
             have = (self.deepest[key], self.deepest[key] + have[1])
         if have == (need.past, need.count):
             return source
-        time, tensor = self.found.of[name], self.tensors[source]
+        time, tensor = self.found.rows(name), self.tensors[source]
         made = self._with_rows(tensor, time, need.count, self._free(f"{op.name}/rows"))
         begin = tuple(have[0] - need.past if axis == time.axis else 0 for axis in range(len(tensor.shape)))
         cut = ir.StridedSlice(
@@ -150,7 +150,7 @@ class _Made:
     def _window(self, key: tuple[str, int]) -> str:
         """The rows that a call makes behind those that came before, which a variable keeps."""
         (name, initial), past = key, self.deepest[key]
-        time, tensor = self.found.of[name], self.tensors[name]
+        time, tensor = self.found.rows(name), self.tensors[name]
         kept = self._with_rows(tensor, time, past, self._free(f"{name}/past"))
         made = self._with_rows(tensor, time, past + tensor.shape[time.axis], self._free(f"{name}/window"))
         self.variables[kept.name] = ir.Variable(kept, np.full(kept.shape, initial, np.dtype(kept.dtype)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from shrinkfit.graph import ir
-from shrinkfit.graph.rows import WINDOWED, WORD, Cut, NoStripe, Rows, is_whole, load_of, reach, row_bytes, rows_read
+from shrinkfit.graph.rows import WORD, Cut, NoStripe, Rows, is_whole, load_of, reach, row_bytes, rows_read
 
 
 def striped(graph: ir.Graph, cut: Cut) -> ir.Graph | None:
@@ -91,11 +91,11 @@ class _Work:
 
     def _piece(self, place: int, op: ir.Op, rows: Rows, new: Rows | None, pieces: dict[str, _Piece]) -> _Piece:
         (name,) = op.outputs
-        old = self.before.get(name)
-        if new is None:
-            return _Piece(self._rows(old.name, (rows[0] - old.rows[0], rows[1] - old.rows[0]), place, op), rows)
         if new == rows:
             return _Piece(self._run(place, op, new, pieces), rows)
+        old = self.before[name]
+        if new is None:
+            return _Piece(self._rows(old.name, (rows[0] - old.rows[0], rows[1] - old.rows[0]), place, op), rows)
         if (new[0] - rows[0]) * row_bytes(self.graph.tensors[name]) % WORD:
             raise NoStripe
         kept = self._kept(place, op, (rows[0] - old.rows[0], new[0] - old.rows[0]))
@@ -137,18 +137,22 @@ class _Work:
             sources.append(self._rows(piece.name, (low - piece.rows[0], high - piece.rows[0]), place, op))
         (name,) = op.outputs
         target = self._tensor(name, f"{name} {self.count}", rows[1] - rows[0])
-        fields = {"name": self.free_name(f"{op.name} {self.count}"), "inputs": tuple(sources), "outputs": (target,)}
-        return self._add(place, replace(op, **fields, **self._padding(op, rows)))
+        called = self.free_name(f"{op.name} {self.count}")
+        return self._add(
+            place, replace(self._with_padding(op, rows), name=called, inputs=tuple(sources), outputs=(target,))
+        )
 
-    def _padding(self, op: ir.Op, rows: Rows) -> dict:
-        """What is left of the padding above and below."""
-        if op.kind not in WINDOWED:
-            return {}
+    def _with_padding(self, op: ir.Op, rows: Rows) -> ir.Op:
+        """With what is left of the padding above and below."""
+        if not isinstance(op, ir.Conv2D | ir.DepthwiseConv2D | ir.Pool2D | ir.Pad) or op.padding is None:
+            return op
         low, high = reach(op, rows)
         height = self.graph.tensors[op.inputs[0]].shape[1]
         padding = replace(op.padding, top=max(-low, 0), bottom=max(high - height, 0))
-        # A Pad's two descriptions are made from each other.
-        return {"padding": padding, "paddings": ()} if op.kind == "pad" else {"padding": padding}
+        if isinstance(op, ir.Pad):
+            # Its two descriptions are made from each other.
+            return replace(op, padding=padding, paddings=())
+        return replace(op, padding=padding)
 
     def _rows(self, source: str, rows: Rows, place: int, reader: ir.Op) -> str:
         """Rows of a tensor for an operator: itself, bytes of it, or a copy where these begin inside a word."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def _selu(x: float) -> float:
 
 
 # All but the first two by the real function in double precision.
-_FLOATS = {
+_FLOATS: dict[str, Callable[[float], float]] = {
     "logistic": _logistic,
     "tanh": math.tanh,
     "hard_sigmoid": lambda x: min(max(x + 3, 0.0), 6.0) / 6,
@@ -67,7 +68,9 @@ _FLOATS = {
 }
 
 
-def _by_float(function, values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:
+def _by_float(
+    function: Callable[[float], float], values: np.ndarray, source_scale: float, target_scale: float
+) -> np.ndarray:
     """round(float32(function(x)) * float32(1 / scale)), halves away from zero."""
     reals = np.float32(source_scale) * values.astype(np.float32)
     results = np.array([function(float(x)) for x in reals], np.float32)

@@ -127,5 +127,12 @@ class Timelines:
         """That fill a window."""
         return -(-self.frames // self.frames_per_call)
 
+    def rows(self, name: str) -> Rows:
+        """Of a tensor that runs along time."""
+        time = self.of[name]
+        assert isinstance(time, Rows), f"'{name}' is made once, from a whole window"
+        return time
+
     def new_rows(self, rows: Rows) -> int:
+        """That a call makes."""
         return self.frames_per_call // rows.every

@@ -10,7 +10,7 @@ has to remember.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import lcm, prod
 
@@ -101,7 +101,7 @@ class _Follower:
     def follow(self, op: ir.Op) -> None:
         times = [self.found.of.get(name) for name in op.inputs]
         if not any(isinstance(time, Rows) for time in times):
-            self._once(op, [time for time in times if time is not None])
+            self._once(op, [time for time in times if isinstance(time, Whole)])
             return
         handler = _HANDLERS.get(op.kind)
         if handler is None:
@@ -121,7 +121,9 @@ class _Follower:
             self.found.of |= dict.fromkeys(op.outputs, whole)
         self.found.steps.append(Step(op, (None,) * len(op.inputs)))
 
-    def _made(self, op: ir.Op, rows: Rows, needs, padded: Padded | None = None, late: int = 0) -> None:
+    def _made(
+        self, op: ir.Op, rows: Rows, needs: Iterable[Need | None], padded: Padded | None = None, late: int = 0
+    ) -> None:
         self.found.of |= dict.fromkeys(op.outputs, rows)
         self.found.steps.append(Step(op, tuple(needs)))
         if padded is not None and (padded.before or padded.after):
@@ -210,7 +212,7 @@ class _Follower:
         taps = (op.window[place] - 1) * dilation + 1
         before = getattr(op.padding, edges[0])
         bare = replace(op, padding=replace(op.padding, **dict.fromkeys(edges, 0)))
-        initial = ir.INT8_MIN if op.kind == "pool2d" and op.mode == "max" else None
+        initial = ir.INT8_MIN if isinstance(op, ir.Pool2D) and op.mode == "max" else None
         self._windowed(bare, rows, out[rows.axis], (taps, op.stride[place], before), initial)
 
     def _windowed(self, op: ir.Op, rows: Rows, length: int, window: tuple[int, int, int], initial: int | None) -> None:
@@ -241,7 +243,8 @@ class _Follower:
         # All that lie behind the first one, so that they need not be cut out, unless that made more outputs.
         count = past + n if past + n < least + stride else least
         after = max((length - 1) * stride + taps - before - rows.length, 0) * rows.every
-        padded = Padded(op.name, max(before, 0) * rows.every, after, op.kind == "pool2d" and op.mode == "average")
+        averaged = isinstance(op, ir.Pool2D) and op.mode == "average"
+        padded = Padded(op.name, max(before, 0) * rows.every, after, averaged)
         made = Rows(rows.axis, length, every, delay, rows.reach + (taps - 1) * rows.every)
         need = None if (past, count) == (0, n) else Need(past, count, initial)
         self._made(op, made, (need,), padded, rows.delay)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import chain, repeat
 
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.calls import held_by_variables, is_cut, is_filled, roots, views
@@ -77,7 +77,7 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     places = [state_bytes + offset for offset in place(problem, quick)]
     # Behind the last buffer's end there may be operators that need nothing: reads of variables that nobody uses.
     bytes_ = covered(problem, places) if is_cut(graph) else problem.live
-    live = {op.name: state_bytes + n for op, n in zip_longest(graph.ops, bytes_[: len(graph.ops)], fillvalue=0)}
+    live = {op.name: state_bytes + n for op, n in zip(graph.ops, chain(bytes_, repeat(0)), strict=False)}
     by_root = {b.name: offset for b, offset in zip(tensors, places, strict=False)}
     by_root |= {root: states[variable] for root, variable in held.items()}
     buffers = tensors + scratches
@@ -121,7 +121,7 @@ def _problem(rules: dict[tuple[str, str], Overlap], tensors: list[Buffer], scrat
     for (source, target), rule in rules.items():
         if rule.in_place:
             in_place.append((index[source], index[target]))
-        else:
+        elif rule.distance is not None:
             gaps.append((index[source], index[target], _aligned(rule.distance)))
     buffers = tensors + scratches
     spans = tuple((b.first, b.last) for b in buffers)

@@ -65,11 +65,11 @@ def views(graph: ir.Graph) -> dict[str, View]:
     """
     parents: dict[str, View] = {}
     for op in graph.ops:
-        if op.kind == "reshape":
+        if isinstance(op, ir.Reshape):
             parents[op.outputs[0]] = View(op.inputs[0])
-        elif op.kind == "strided_slice" and op.in_place:
+        elif isinstance(op, ir.StridedSlice) and op.in_place:
             parents[op.outputs[0]] = View(op.inputs[0], _slice_start(op, graph))
-        elif op.kind == "concat" and op.in_place:
+        elif isinstance(op, ir.Concat) and op.in_place:
             parents |= _pieces(op, graph, parents)
     found: dict[str, View] = {}
     for name in graph.tensors:
@@ -105,7 +105,7 @@ def held_by_variables(graph: ir.Graph) -> dict[str, str]:
     """
     root_of, held = roots(graph), {}
     for index, op in enumerate(graph.ops):
-        if op.kind != "read_variable":
+        if not isinstance(op, ir.ReadVariable):
             continue
         (name,) = op.outputs
         last = max((i for i, reader in enumerate(graph.ops) if name in _roots_read(reader, root_of)), default=index)

@@ -8,6 +8,7 @@ that the other cycles_*.py count, and how far off the sum was on layers that it 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,7 @@ class KernelCycles:
     cycles: dict[str, float]
     error_percent: float
 
-    def of(self, counts: dict[str, int]) -> int | None:
+    def of(self, counts: Mapping[str, float]) -> int | None:
         """None where other places were fitted than these: the kernel has changed and was not measured again."""
         if not counts.keys() <= self.cycles.keys():
             return None
@@ -90,17 +91,17 @@ def estimate(graph: Graph, device: Device) -> Cycles:
     """
     table, choice = load(variant(device)), Choice.of(device)
     layers: dict[str, int | None] = {}
-    errors, missing = 0.0, ""
+    total, errors, missing = 0, 0.0, ""
     for op in graph.ops:
         symbol = kernel_for(op, graph, choice).symbol
-        layers[op.name] = _layer(op, graph, symbol, table)
-        if layers[op.name] is None:
+        cycles = layers[op.name] = _layer(op, graph, symbol, table)
+        if cycles is None:
             missing = missing or f"kernel {symbol} of layer '{op.name}' has no measured cycles"
         elif symbol:
-            errors += layers[op.name] * table[symbol].error_percent
+            total += cycles
+            errors += cycles * table[symbol].error_percent
     if missing:
         return Cycles(layers, None, missing)
-    total = sum(layers.values())
     return Cycles(layers, total, _source(device, errors / max(total, 1)))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.cycles_windows import Counts, Window, gathered_rows
 from shrinkfit.price.kernels_3x3 import RUNS, Tiles
 
@@ -47,4 +48,4 @@ def conv2d_3x3_dsp(op: ir.Conv2D, graph: ir.Graph) -> Counts:
     }
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {"sf_conv2d_3x3_s8_dsp": conv2d_3x3_dsp}
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {"sf_conv2d_3x3_s8_dsp": conv2d_3x3_dsp}

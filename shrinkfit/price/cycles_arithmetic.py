@@ -10,6 +10,7 @@ from itertools import product
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.linear import line_of
 from shrinkfit.price.cycles_windows import Counts, Window
 from shrinkfit.price.kernels_arithmetic import broadcast_view, reduction_view
@@ -66,7 +67,7 @@ def broadcast_sum(op: ir.Op, graph: ir.Graph) -> Counts:
 
 def _tiles(tiles: Counter[tuple[int, int]], width: int, words: int, sums: bool) -> Counts:
     """sf_tile.h: (rows, columns) -> how often, of planes so wide; words: per tile; sums: at most HALF_SUMS at once."""
-    total = Counter()
+    total: Counter[str] = Counter()
     for (rows, columns), times in tiles.items():
         rows, columns = (1, rows * columns) if columns == width else (rows, columns)
         parts = [(rows, columns)]
@@ -181,7 +182,7 @@ def pad(op: ir.Pad, graph: ir.Graph) -> Counts:
     return copy(op, graph) | {"filled_words": size // 4, "filled_tails": size % 4}
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_add_s8": values,
     "sf_add_s8_dsp": words_or_rounded,
     "sf_broadcast_add_s8": broadcast_sum,

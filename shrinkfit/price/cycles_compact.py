@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.cycles_windows import Counts, Window, gathered_taps
 
 
@@ -29,7 +30,7 @@ def dense_fours(op: ir.Dense, graph: ir.Graph) -> Counts:
     return _rows(prod(graph.tensors[op.inputs[0]].shape[:-1]), op.kernel.shape[1], op.channels)
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_conv2d_compact_s8_dsp": conv2d_compact,
     "sf_dense_s8_dsp": dense_fours,
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.cycles_windows import Counts, Window
 from shrinkfit.price.strips import ROW, PlaneShape, Strips, strips
 
@@ -61,10 +62,11 @@ def depthwise_3x3(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     return dict(counts)
 
 
-def _strip_widened(w: Window, plan: Strips, k: int, row: int) -> Counter:
+def _strip_widened(w: Window, plan: Strips, k: int, row: int) -> Counter[str]:
     """What widen_strip calls for the k-th strip, and how often."""
     starts = [0] + [w.out[1] - (plan.count - j) * plan.outputs for j in range(1, plan.count)]
-    width, x, at, made = w.size[1], starts[k] * w.stride[1] - w.before[1], 0, Counter()
+    width, x, at = w.size[1], starts[k] * w.stride[1] - w.before[1], 0
+    made: Counter[str] = Counter()
     end, is_pair = min(width - x, row) if plan.count == 1 else row, w.channels > 1
     if k and plan.buffers == 1:
         at = row - (starts[k] - starts[k - 1])
@@ -99,7 +101,7 @@ def depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph) -> Counts:
     }
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_depthwise_3x3_s8": depthwise_3x3,
     "sf_depthwise_s8_dsp": depthwise_dsp,
     "sf_depthwise_s8": depthwise,

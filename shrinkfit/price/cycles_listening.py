@@ -46,7 +46,8 @@ class Hearing:
 
     def of_a_frame(self) -> dict[str, float]:
         """sf_features_take, all its calls until a frame is there."""
-        counts = {f"fft_{self.kind}": 1, f"window_{self.kind}": self.window_samples, "hop": self.hop_samples}
+        counts: dict[str, float] = {f"fft_{self.kind}": 1, f"window_{self.kind}": self.window_samples}
+        counts |= {"hop": self.hop_samples}
         counts |= {"moved": self.moved_samples, "bins": self.bins, "bands": self.bands}
         counts |= {"noise": self.bands if self.tracks_noise else 0}
         cosines = {"coefficients": self.coefficients, "products": self.bands * self.coefficients}
@@ -86,8 +87,15 @@ def second_of_sound(hearing: Hearing, device: Device, frames_per_second: float, 
     table = load(variant(device))
 
     def cycles(symbol: str, *parts: tuple[Mapping[str, float], float]) -> int | None:
-        each = [(table[symbol].of(dict(counts)), times) for counts, times in parts] if symbol in table else []
-        return round(sum(n * times for n, times in each)) if each and None not in dict(each) else None
+        if symbol not in table:
+            return None
+        total = 0.0
+        for counts, times in parts:
+            each = table[symbol].of(counts)
+            if each is None:
+                return None
+            total += each * times
+        return round(total)
 
     kept, given = (hearing.of_keeping(), frames_per_second), (hearing.of_an_input(), runs_per_second)
     return Second(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.kernels_time import mean_view
 
 Counts = dict[str, int]
@@ -41,7 +42,7 @@ def mean(op: ir.TimeMean, graph: ir.Graph) -> Counts:
     }
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_time_window": window,
     "sf_time_mean_s8": mean,
     "sf_time_average_s8": mean,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from math import prod
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.cycles_windows import Counts, Window, added, gathered_taps, whole_words, widen, window_pairs
 from shrinkfit.price.kernels_dense import is_uniform
 from shrinkfit.price.kernels_sparse import kernel_rows, pairs_of_blocks
@@ -183,7 +184,7 @@ def softmax(op: ir.Softmax, graph: ir.Graph) -> Counts:
     return counts | {"computed_twice": prod(rows) * max(0, depth - SOFTMAX_KEPT)}
 
 
-COUNTS: dict[str, Callable[[ir.Op, ir.Graph], Counts]] = {
+COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_conv2d_s8_dsp": conv2d_dsp,
     "sf_conv2d_pairs_s8_dsp": conv2d_pairs_dsp,
     "sf_conv2d_s8": conv2d,

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
+from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 
 UINT16_MAX = 2**16 - 1
 # SF_GATHER_SLACK in sf_widen.h.
@@ -35,6 +39,9 @@ class Kernel:
     scratch_bytes: int
     data_bytes: int
 
+
+# (operator, graph, whether there are DSP instructions) -> its kernel.
+KernelOf: TypeAlias = Callable[[OpOfKind, ir.Graph, bool], Kernel]
 
 NO_KERNEL = Kernel("", "", "", (), False, 0, 0)
 

@@ -14,13 +14,14 @@ from math import prod
 from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse, kernels_time
 from shrinkfit.price.arena import reset_fills
 from shrinkfit.price.calls import calls, held_by_variables, is_cut, is_filled, is_free
 from shrinkfit.price.code_sizes import CodeSizes, load, variant
-from shrinkfit.price.kernel import GATHER_SLACK_BYTES, NO_KERNEL, UINT16_MAX, Choice, Kernel, supported, word
+from shrinkfit.price.kernel import GATHER_SLACK_BYTES, NO_KERNEL, UINT16_MAX, Choice, Kernel, KernelOf, supported, word
 from shrinkfit.price.plain import fits_pairs
 from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
 
@@ -88,7 +89,7 @@ def kernel_for(op: ir.Op, graph: ir.Graph, choice: Choice | bool) -> Kernel:
     choice = Choice.of(choice)
     if choice.dsp and choice.small and op.kind in _COMPACT:
         return _COMPACT[op.kind](op, graph)
-    if op.kind == "conv2d" and choice.dsp and choice.speed:
+    if isinstance(op, ir.Conv2D) and choice.dsp and choice.speed:
         source, target = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
         if kernels_3x3.has_tiles(op, source, target):
             return kernels_3x3.kernel(op, target.shape)
@@ -346,22 +347,20 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 
 
-_COMPACT: dict[str, Callable[[ir.Op, ir.Graph], Kernel]] = {
+_COMPACT: dict[str, Callable[[OpOfKind, ir.Graph], Kernel]] = {
     "conv2d": _conv2d_compact,
     "depthwise_conv2d": _depthwise_planes,
     "dense": _dense_fours,
 }
 
-_KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = (
-    {
-        "conv2d": _conv2d,
-        "transpose_conv2d": _transpose_conv2d,
-        "depthwise_conv2d": _depthwise,
-        "dense": _dense,
-        "pool2d": _pool2d,
-        "softmax": _softmax,
-    }
-    | kernels_arithmetic.KERNELS
-    | kernels_layout.KERNELS
-    | kernels_time.KERNELS
-)
+_KERNELS: dict[str, KernelOf] = {
+    "conv2d": _conv2d,
+    "transpose_conv2d": _transpose_conv2d,
+    "depthwise_conv2d": _depthwise,
+    "dense": _dense,
+    "pool2d": _pool2d,
+    "softmax": _softmax,
+    **kernels_arithmetic.KERNELS,
+    **kernels_layout.KERNELS,
+    **kernels_time.KERNELS,
+}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
 from math import prod
 
@@ -14,7 +14,7 @@ from shrinkfit.graph.fixedpoint import split_scale
 from shrinkfit.graph.kernels_layout import bilinear_positions
 from shrinkfit.graph.linear import line_of
 from shrinkfit.graph.multipliers import add_scales, lstm_multipliers
-from shrinkfit.price.kernel import UINT16_MAX, Kernel, supported, word
+from shrinkfit.price.kernel import UINT16_MAX, Kernel, KernelOf, supported, word
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {
@@ -57,10 +57,12 @@ def broadcast_axes(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int, 
     rank = max(map(len, shapes))
     a, b = ((1,) * (rank - len(shape)) + tuple(shape) for shape in shapes)
     pairs = [pair for pair in zip(a, b, strict=True) if max(pair) > 1]
-    axes, steps = [], [1, 1]
+    axes: list[tuple[int, int, int]] = []
+    steps = [1, 1]
     for grows, group in groupby(reversed(pairs), key=lambda pair: (pair[0] > 1, pair[1] > 1)):
         count = prod(max(pair) for pair in group)
-        axes.insert(0, (count, *(step * grow for step, grow in zip(steps, grows, strict=True))))
+        step_a, step_b = (step * grow for step, grow in zip(steps, grows, strict=True))
+        axes.insert(0, (count, step_a, step_b))
         steps = [step * count if grow else step for step, grow in zip(steps, grows, strict=True)]
     return axes
 
@@ -115,7 +117,7 @@ def adds_in_one_row(op: ir.Op, graph: ir.Graph) -> bool:
     return op.kind == "add" and len({t.shape for t in (*graph.op_inputs(op), *graph.op_outputs(op))}) == 1
 
 
-def adds_by_words(op: ir.Add, graph: ir.Graph) -> bool:
+def adds_by_words(op: ir.Add | ir.Sub, graph: ir.Graph) -> bool:
     """Whether the kernel for cores with DSP instructions takes an addition of equal shapes: nearly every one."""
     *sources, target = (*graph.op_inputs(op), *graph.op_outputs(op))
     low, high = DSP_ADD_SHIFTS
@@ -201,7 +203,7 @@ def _resize_nearest(op: ir.ResizeNearest, graph: ir.Graph, dsp: bool) -> Kernel:
     return _kernel("sf_resize_nearest_s8", "sf_resize_nearest_params", "sf_resize.c", (2 * n for n in op.size))
 
 
-def _conversion(function: str, params: str) -> Callable[..., Kernel]:
+def _conversion(function: str, params: str) -> KernelOf:
     return lambda op, graph, dsp: _kernel(function, params, "sf_convert.c")
 
 
@@ -226,7 +228,7 @@ def _lstm(op: ir.UnidirectionalLstm, graph: ir.Graph, dsp: bool) -> Kernel:
     return _kernel("sf_lstm_s8", "sf_lstm_params", "sf_lstm.c", [*arrays, 4 * 9, 9])
 
 
-KERNELS: dict[str, Callable[[ir.Op, ir.Graph, bool], Kernel]] = {
+KERNELS: dict[str, KernelOf] = {
     "add": _add,
     "sub": _add,
     "mul": _mul,

@@ -72,7 +72,8 @@ def pairs_bytes(outputs: int, inputs: int, uniform: bool) -> int:
 
 def dense_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> Kernel:
     """sf_dense_pairs of a layer that it takes."""
-    name = "sf_dense_pairs"
+    name, (outputs, inputs) = "sf_dense_pairs", op.kernel.shape
+    stream_bytes = pairs_bytes(outputs, inputs, is_uniform(op, source, target))
     return Kernel(
         function=name,
         symbol=f"{name}_s8_dsp",
@@ -80,5 +81,5 @@ def dense_pairs(op: ir.Dense, source: ir.Tensor, target: ir.Tensor) -> Kernel:
         sources=(f"{name}.c", f"{name}_dsp.c", f"{name}.h"),
         takes_scratch=False,
         scratch_bytes=0,
-        data_bytes=pairs_bytes(*op.kernel.shape, is_uniform(op, source, target)) + word(STRUCT_BYTES[f"{name}_params"]),
+        data_bytes=stream_bytes + word(STRUCT_BYTES[f"{name}_params"]),
     )

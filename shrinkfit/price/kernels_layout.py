@@ -6,16 +6,18 @@ All of them are strided copies, so one kernel serves them: sf_copy; pad fills be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
+from typing import TypeAlias
 
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.price.calls import is_filled
-from shrinkfit.price.kernel import Kernel, supported, word
+from shrinkfit.price.kernel import Kernel, KernelOf, supported, word
 
 SOURCES = ("sf_layout.c",)
 # sf_copy keeps a counter for each.
@@ -23,6 +25,8 @@ MAX_AXES = 8
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_copy_params": 20, "sf_pad_params": 28}
 AXIS_BYTES = 12
+
+Tensors: TypeAlias = tuple[ir.Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Copy:
         return AXIS_BYTES * len(self.axes)
 
 
-def merged(item: int, in_start: int, out_start: int, axes) -> Copy:
+def merged(item: int, in_start: int, out_start: int, axes: Iterable[tuple[int, int, int]]) -> Copy:
     """The same copy with as few axes as possible; item: bytes of one value."""
     kept: list[tuple[int, int, int]] = []
     for count, in_step, out_step in (axis for axis in axes if axis[0] != 1):
@@ -66,11 +70,11 @@ def _item(tensor: ir.Tensor) -> int:
     return np.dtype(tensor.dtype).itemsize
 
 
-def _piece_starts(sizes) -> tuple[int, ...]:
+def _piece_starts(sizes: Iterable[int]) -> tuple[int, ...]:
     return (0, *accumulate(sizes))[:-1]
 
 
-def _concat(op: ir.Concat, sources, targets) -> tuple[Copy, ...]:
+def _concat(op: ir.Concat, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     item, out = _item(targets[0]), _steps(targets[0].shape, _item(targets[0]))
     starts = _piece_starts(t.shape[op.axis] for t in sources)
     return tuple(
@@ -79,7 +83,7 @@ def _concat(op: ir.Concat, sources, targets) -> tuple[Copy, ...]:
     )
 
 
-def _split(op: ir.Split, sources, targets) -> tuple[Copy, ...]:
+def _split(op: ir.Split, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     item, steps = _item(sources[0]), _steps(sources[0].shape, _item(sources[0]))
     return tuple(
         merged(item, start * steps[op.axis], 0, zip(t.shape, steps, _steps(t.shape, item), strict=True))
@@ -87,21 +91,21 @@ def _split(op: ir.Split, sources, targets) -> tuple[Copy, ...]:
     )
 
 
-def _strided_slice(op: ir.StridedSlice, sources, targets) -> tuple[Copy, ...]:
+def _strided_slice(op: ir.StridedSlice, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     item, steps = _item(sources[0]), _steps(sources[0].shape, _item(sources[0]))
     start = sum(begin * step for begin, step in zip(op.begin, steps, strict=True))
     in_steps = (stride * step for stride, step in zip(op.stride, steps, strict=True))
     return (merged(item, start, 0, zip(op.size, in_steps, _steps(op.size, item), strict=True)),)
 
 
-def _transpose(op: ir.Transpose, sources, targets) -> tuple[Copy, ...]:
+def _transpose(op: ir.Transpose, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     item, steps = _item(sources[0]), _steps(sources[0].shape, _item(sources[0]))
     in_steps = (steps[axis] for axis in op.permutation)
     shape = targets[0].shape
     return (merged(item, 0, 0, zip(shape, in_steps, _steps(shape, item), strict=True)),)
 
 
-def _tile(op: ir.Tile, sources, targets) -> tuple[Copy, ...]:
+def _tile(op: ir.Tile, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     item, shape = _item(sources[0]), sources[0].shape
     axes = []
     for count, n, step, out in zip(
@@ -111,17 +115,17 @@ def _tile(op: ir.Tile, sources, targets) -> tuple[Copy, ...]:
     return (merged(item, 0, 0, axes),)
 
 
-def _pad(op: ir.Pad, sources, targets) -> tuple[Copy, ...]:
+def _pad(op: ir.Pad, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     shape, out = sources[0].shape, _steps(targets[0].shape, 1)
     start = sum(before * step for (before, _), step in zip(op.paddings, out, strict=True))
     return (merged(1, 0, start, zip(shape, _steps(shape, 1), out, strict=True)),)
 
 
-def _whole(op: ir.Op, sources, targets) -> tuple[Copy, ...]:
+def _whole(op: ir.Op, sources: Tensors, targets: Tensors) -> tuple[Copy, ...]:
     return (Copy(0, 0, (*sources, *targets)[0].size_bytes, ()),)
 
 
-_COPIES: dict[str, Callable[..., tuple[Copy, ...]]] = {
+_COPIES: dict[str, Callable[[OpOfKind, Tensors, Tensors], tuple[Copy, ...]]] = {
     "concat": _concat,
     "split": _split,
     "strided_slice": _strided_slice,
@@ -151,7 +155,7 @@ def _kernel(op: ir.Op, graph: ir.Graph, dsp: bool) -> Kernel:
     return Kernel(name, name, params, SOURCES, False, 0, data)
 
 
-KERNELS = dict.fromkeys(_COPIES, _kernel)
+KERNELS: dict[str, KernelOf] = dict.fromkeys(_COPIES, _kernel)
 
 
 def reset_symbols(graph: ir.Graph) -> tuple[str, ...]:

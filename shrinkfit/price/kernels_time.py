@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import prod
 
 from shrinkfit.graph import ir
-from shrinkfit.price.kernel import UINT16_MAX, Kernel, supported, word
+from shrinkfit.price.kernel import UINT16_MAX, Kernel, KernelOf, supported, word
 
 # sizeof in shrinkfit.h, on a 32-bit core.
 STRUCT_BYTES = {"sf_time_window_params": 8, "sf_time_mean_params": 20}
@@ -45,4 +45,4 @@ def mean_view(op: ir.TimeMean, graph: ir.Graph) -> dict[str, int]:
     }
 
 
-KERNELS = {"time_window": _window, "time_mean": _mean}
+KERNELS: dict[str, KernelOf] = {"time_window": _window, "time_mean": _mean}

@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.memo import by_tensors
 
 
@@ -156,7 +157,7 @@ def _time_window(op: ir.TimeWindow, graph: ir.Graph, position: int) -> Overlap:
     return Overlap(past_bytes, False, "the input moves to its place behind the rows kept before these are written")
 
 
-_RULES: dict[str, Callable[[ir.Op, ir.Graph, int], Overlap]] = {
+_RULES: dict[str, Callable[[OpOfKind, ir.Graph, int], Overlap]] = {
     "conv2d": _conv2d,
     "transpose_conv2d": _transpose_conv2d,
     "depthwise_conv2d": _depthwise,

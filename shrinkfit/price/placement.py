@@ -163,7 +163,7 @@ class _Units:
         """The best of a few orders, each repaired; ends at once where one reaches the bound, or nearly where it has
         to be quick."""
         live = self.problem.live
-        keys = [
+        keys: list[Callable[[int], tuple]] = [
             # What lies over its input lies below it, so the last of a chain comes first, and what is small later.
             lambda u: (16 * self.heights[u] < bound, -self.spans[u][0], -self.heights[u]),
             lambda u: (-max(live[self.spans[u][0] : self.spans[u][1] + 1]), -self.spans[u][0]),

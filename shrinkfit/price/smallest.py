@@ -62,8 +62,8 @@ class Striping:
         return None if self.cycles is None or self.cycles_before is None else self.cycles - self.cycles_before
 
     def __str__(self) -> str:
-        extra = self.extra_cycles
-        cycles = "cycles not known" if extra is None else f"{extra:+,} cycles ({extra / self.cycles_before:+.1%})"
+        extra, before = self.extra_cycles, self.cycles_before
+        cycles = f"{extra:+,} cycles ({extra / before:+.1%})" if extra is not None and before else "cycles not known"
         layers = f"'{self.first}'" if self.first == self.last else f"'{self.first}' to '{self.last}'"
         return (
             f"{layers} in {self.stripes} stripes of {self.rows} rows, rows of two stripes {self.overlap}: "
@@ -117,7 +117,8 @@ def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]
     Returns:
         the graph, `graph` itself where nothing is gained, and the cuts in their order.
     """
-    best, cuts, whole = _Found.of(graph, device), [], frozenset(op.name for op in graph.ops)
+    best, whole = _Found.of(graph, device), frozenset(op.name for op in graph.ops)
+    cuts: list[Striping] = []
     for _ in range(ROUNDS):
         found = _best_cut(best, device, whole)
         if found is None:
@@ -134,11 +135,11 @@ def _best_cut(before: _Found, device: Device, whole: frozenset[str]) -> _Found |
         whole: names of the operators that may be cut: no stripes.
     """
     fixed = before.ram_bytes - before.plan.arena_bytes
-    least, found = round(before.ram_bytes / NEARLY), []
+    least, found = round(before.ram_bytes / NEARLY), list[_Found]()
     for guess in _guesses(before, whole):
         if len(found) == TRIED:
             break
-        bytes_, fastest = guess.arena_bytes + fixed, min((one.graph.macs for one in found), default=None)
+        bytes_, fastest = guess.arena_bytes + fixed, min((one.graph.macs for one in found), default=0)
         if bytes_ >= least or (found and bytes_ * NEARLY >= least and guess.macs >= fastest):
             continue
         cut = striped(before.graph, guess.cut)
@@ -240,6 +241,7 @@ def _macs(graph: Graph, cut: Cut, stripes: list[Load]) -> int:
 
 def _striping(before: _Found, after: _Found) -> Striping:
     cut, graph = after.cut, before.graph
+    assert cut is not None, "only cuts are tried"
     first, last = graph.ops[cut.first], graph.ops[cut.last]
     height = graph.tensors[last.outputs[0]].shape[1]
     return Striping(

@@ -125,7 +125,7 @@ def _while_running(op: Op, graph: Graph, where: dict[str, View], a: Root, writte
     if whole.in_place and written.start == 0 and not any(starts):
         return whole
     shifted = [_shifted(rule, start, written) for rule, start in zip(rules, starts, strict=True)]
-    return max(shifted, key=lambda rule: rule.distance)
+    return max(shifted, key=lambda rule: rule.distance or 0)
 
 
 def _shifted(rule: Overlap, start: int, written: Use) -> Overlap:

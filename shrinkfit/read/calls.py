@@ -37,6 +37,11 @@ class Call:
     output_range: Range | None = None
     inner_range: Range | None = None
 
+    @property
+    def fixed_shape(self) -> tuple[int, ...]:
+        """The shape of a call that leaves no dimension open."""
+        return tuple(n for n in self.shape if n is not None)
+
 
 @dataclass(frozen=True, eq=False)
 class Calls:

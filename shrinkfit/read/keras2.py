@@ -21,7 +21,8 @@ def read_calls(model: Any) -> Calls:
         raise no_input_shape(model) if sequential else subclassed(model)
     nodes = ordered_nodes(model._nodes_by_depth)
     plain = {id(node.layer): unwrap(node.layer) for node in nodes}
-    names, made = Names(), {}
+    names = Names()
+    made: dict[tuple[int, int], str] = {}
 
     def maker(tensor: Any) -> str:
         layer, index, _ = tensor._keras_history

@@ -13,7 +13,7 @@ from shrinkfit.read.calls import Call, Calls, Names, no_input_shape, ordered_nod
 
 def read_calls(model: Any) -> Calls:
     """The calls of a built Sequential or Functional Keras 3 model."""
-    functional, calls = _functional(model), []
+    functional, calls = _functional(model), list[Call]()
     outputs = _walk(functional, None, "", calls, Names())
     inputs = tuple(t._keras_history[0].name for t in functional.inputs)
     return Calls(tuple(calls), inputs, outputs)

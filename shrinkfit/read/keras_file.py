@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -43,7 +43,8 @@ def load_model(model: Any) -> Any:
         )
     tfmot = bool(TFMOT_KINDS & kinds.keys())
     reasons = []
-    for keras_name, load in {"Keras 3": _load_keras3, "tf_keras": partial(_load_keras2, tfmot=tfmot)}.items():
+    loaders: dict[str, Callable[[str], Any]] = {"Keras 3": _load_keras3, "tf_keras": partial(_load_keras2, tfmot=tfmot)}
+    for keras_name, load in loaders.items():
         try:
             return load(path)
         except Exception as error:  # What Keras raises is up to the file: a damaged one reaches any line of it.

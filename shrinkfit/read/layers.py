@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from shrinkfit.graph.ir import Padding
 from shrinkfit.read.activations import table_node, with_activation
 from shrinkfit.read.calls import Call
 from shrinkfit.read.nodes import Node
+
+Reader: TypeAlias = Callable[[Call, tuple[Node, ...]], list[Node]]
 
 
 def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
@@ -39,12 +41,18 @@ def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return reader(call, inputs)
 
 
-def _node(call: Call, kind: str, inputs: tuple[Node, ...], attributes=None, variables=None) -> Node:
+def _node(
+    call: Call,
+    kind: str,
+    inputs: tuple[Node, ...],
+    attributes: dict[str, Any] | None = None,
+    variables: dict[str, Any] | None = None,
+) -> Node:
     names = tuple(node.name for node in inputs)
-    return Node(call.name, kind, names, call.shape, call.layer, attributes or {}, variables or {})
+    return Node(call.name, kind, names, call.fixed_shape, call.layer, attributes or {}, variables or {})
 
 
-def _plain(kind: str) -> Callable:
+def _plain(kind: str) -> Reader:
     return lambda call, inputs: [_node(call, kind, inputs)]
 
 
@@ -56,9 +64,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _edges(value: Any, rank: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Keras's padding or cropping as ((top, bottom), (left, right))."""
+    edges = value
     if rank == 2:
-        return ((0, 0), tuple(value) if isinstance(value, (tuple, list)) else (value, value))
-    return tuple(tuple(edge) for edge in value)
+        edges = ((0, 0), value if isinstance(value, (tuple, list)) else (value, value))
+    (top, bottom), (left, right) = edges
+    return (top, bottom), (left, right)
 
 
 def _window_attributes(layer: Any) -> dict[str, Any]:
@@ -79,13 +89,13 @@ def _weighted(layer: Any, kernel: str = "kernel") -> dict[str, Any]:
     return _variables(layer, kernel=kernel, kernel_limit="kernel_limit", bias="bias")
 
 
-def _conv(call, inputs) -> list[Node]:
+def _conv(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     attributes = _window_attributes(layer) | {"groups": layer.groups}
     return with_activation(_node(call, "conv", inputs, attributes, _weighted(layer)), layer.activation)
 
 
-def _conv_transpose(call, inputs) -> list[Node]:
+def _conv_transpose(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     attributes = _window_attributes(layer)
     output_padding = getattr(layer, "output_padding", None)
@@ -97,21 +107,21 @@ def _conv_transpose(call, inputs) -> list[Node]:
     return with_activation(_node(call, "conv_transpose", inputs, attributes, _weighted(layer)), layer.activation)
 
 
-def _depthwise(call, inputs) -> list[Node]:
+def _depthwise(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     # Keras 3 calls it kernel, tf_keras depthwise_kernel.
     variables = _weighted(layer, "kernel" if hasattr(layer, "kernel") else "depthwise_kernel")
     return with_activation(_node(call, "depthwise", inputs, _window_attributes(layer), variables), layer.activation)
 
 
-def _separable(call, inputs) -> list[Node]:
+def _separable(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     width = layer.depthwise_kernel.shape[-1] * layer.depthwise_kernel.shape[-2]
     first = Node(
         f"{call.name}/depthwise",
         "depthwise",
         tuple(node.name for node in inputs),
-        (*call.shape[:-1], width),
+        (*call.fixed_shape[:-1], width),
         layer,
         _window_attributes(layer),
         {"kernel": layer.depthwise_kernel},
@@ -121,7 +131,7 @@ def _separable(call, inputs) -> list[Node]:
     return [first, *with_activation(_node(call, "conv", (first,), ones, variables), layer.activation)]
 
 
-def _dense(call, inputs) -> list[Node]:
+def _dense(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
         raise UnsupportedLayerError(
@@ -130,7 +140,7 @@ def _dense(call, inputs) -> list[Node]:
     return with_activation(_node(call, "dense", inputs, {}, _weighted(layer)), layer.activation)
 
 
-def _batch_norm(call, inputs) -> list[Node]:
+def _batch_norm(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     if axis not in (-1, len(call.shape)):
@@ -139,16 +149,16 @@ def _batch_norm(call, inputs) -> list[Node]:
     return [_node(call, "batch_norm", inputs, {"epsilon": layer.epsilon}, variables)]
 
 
-def _rescaling(call, inputs) -> list[Node]:
-    width = call.shape[-1]
-    line = {"factor": call.layer.scale, "shift": call.layer.offset}
-    line = {key: np.broadcast_to(np.asarray(value, np.float64), (width,)) for key, value in line.items()}
+def _rescaling(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
+    width = call.fixed_shape[-1]
+    settings = {"factor": call.layer.scale, "shift": call.layer.offset}
+    line = {key: np.broadcast_to(np.asarray(value, np.float64), (width,)) for key, value in settings.items()}
     return [_node(call, "affine", inputs, line)]
 
 
-def _normalization(call, inputs) -> list[Node]:
+def _normalization(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     """Keras's preprocessing layer, adapted or given its numbers: (x - mean) / deviation."""
-    layer, width = call.layer, call.shape[-1]
+    layer, width = call.layer, call.fixed_shape[-1]
     mean, variance = (np.asarray(value, np.float64).reshape(-1) for value in (layer.mean, layer.variance))
     if getattr(layer, "invert", False) or not {mean.size, variance.size} <= {1, width}:
         raise UnsupportedLayerError(f"layer '{call.name}': Normalization over axis {layer.axis}, expected the last one")
@@ -157,7 +167,7 @@ def _normalization(call, inputs) -> list[Node]:
     return [_node(call, "affine", inputs, {"factor": factor, "shift": -mean * factor})]
 
 
-def _relu(call, inputs) -> list[Node]:
+def _relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     max_value, slope = getattr(layer, "max_value", None), float(getattr(layer, "negative_slope", 0) or 0)
     threshold = getattr(layer, "threshold", 0)
@@ -172,25 +182,25 @@ def _relu(call, inputs) -> list[Node]:
     ]
 
 
-def _leaky_relu(call, inputs) -> list[Node]:
+def _leaky_relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     # tf_keras calls it alpha.
     slope = layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha
     return [table_node(call, tuple(node.name for node in inputs), "leaky_relu", float(slope))]
 
 
-def _activation(call, inputs) -> list[Node]:
+def _activation(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return with_activation(_node(call, "identity", inputs), call.layer.activation)
 
 
-def _softmax(call, inputs) -> list[Node]:
+def _softmax(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     if call.layer.axis not in (-1, len(call.shape)):
         raise UnsupportedLayerError(f"layer '{call.name}': softmax over axis {call.layer.axis}, expected the last one")
     return [_node(call, "softmax", inputs)]
 
 
-def _pool(kind: str) -> Callable:
-    def read(call, inputs) -> list[Node]:
+def _pool(kind: str) -> Reader:
+    def read(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
         layer = call.layer
         attributes = {"window": _pair(layer.pool_size), "stride": _pair(layer.strides), "padding": layer.padding}
         return [_node(call, kind, inputs, attributes)]
@@ -198,17 +208,17 @@ def _pool(kind: str) -> Callable:
     return read
 
 
-def _zero_pad(call, inputs) -> list[Node]:
+def _zero_pad(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     (top, bottom), (left, right) = _edges(call.layer.padding, len(call.shape))
     return [_node(call, "zero_pad", inputs, {"padding": Padding(top, bottom, left, right)})]
 
 
-def _crop(call, inputs) -> list[Node]:
+def _crop(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     (top, _), (left, _) = _edges(call.layer.cropping, len(call.shape))
     return [_node(call, "crop", inputs, {"begin": (top, left)})]
 
 
-def _upsample(call, inputs) -> list[Node]:
+def _upsample(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     layer = call.layer
     how = getattr(layer, "interpolation", "nearest")
     if how not in ("nearest", "bilinear"):
@@ -216,19 +226,19 @@ def _upsample(call, inputs) -> list[Node]:
     return [_node(call, "upsample", inputs, {"factor": _pair(layer.size), "interpolation": how})]
 
 
-def _permute(call, inputs) -> list[Node]:
+def _permute(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return [_node(call, "permute", inputs, {"permutation": tuple(int(d) for d in call.layer.dims)})]
 
 
-def _needs_tensors(call, inputs, least: int = 2) -> None:
+def _needs_tensors(call: Call, inputs: tuple[Node, ...], least: int = 2) -> None:
     if len(inputs) < least or len({node.name for node in inputs}) != len(inputs):
         raise UnsupportedLayerError(
             f"layer '{call.name}': {call.kind} of {len(inputs)} tensors, expected {least} or more different ones"
         )
 
 
-def _merge(kind: str) -> Callable:
-    def read(call, inputs) -> list[Node]:
+def _merge(kind: str) -> Reader:
+    def read(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
         """Of more than two tensors a chain, from left to right, as Keras computes them."""
         _needs_tensors(call, inputs)
         if len(inputs) > 2 and len({node.shape for node in inputs}) != 1:
@@ -237,14 +247,14 @@ def _merge(kind: str) -> Callable:
         nodes, left = [], inputs[0]
         for index, right in enumerate(inputs[1:], 1):
             name = call.name if index == len(inputs) - 1 else f"{call.name}/{kind}_{index}"
-            left = Node(name, kind, (left.name, right.name), call.shape, call.layer)
+            left = Node(name, kind, (left.name, right.name), call.fixed_shape, call.layer)
             nodes.append(left)
         return nodes
 
     return read
 
 
-def _concat(call, inputs) -> list[Node]:
+def _concat(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     _needs_tensors(call, inputs)
     rank = len(call.shape)
     axis = call.layer.axis - 1 if call.layer.axis > 0 else call.layer.axis + rank
@@ -253,7 +263,7 @@ def _concat(call, inputs) -> list[Node]:
     return [_node(call, "concat", inputs, {"axis": axis})]
 
 
-READERS: dict[str, Callable] = {
+READERS: dict[str, Reader] = {
     "InputLayer": _plain("input"),
     "Conv1D": _conv,
     "Conv2D": _conv,

@@ -145,7 +145,7 @@ class _Lowering:
         op = ir.Reshape(name=new, inputs=(name,), outputs=(new,), shape=shape)
         return self._emit(op, source.scale, source.zero_point)
 
-    def _clamp(self, stage: Stage, scale: float, zero_point: int) -> dict[str, int]:
+    def _clamp(self, stage: Stage, scale: float, zero_point: int) -> dict[str, Any]:
         node = stage.relu or (stage.head if stage.kind == "relu" else None)
         if node is None:
             return {}
@@ -177,7 +177,14 @@ class _Lowering:
         return kernel * factor.reshape(shape), bias * factor + shift, limit
 
     def _weighted(
-        self, stage: Stage, op_class: type[ir.Weighted], source: ir.Tensor, kernel: np.ndarray, bias, limit=None, **more
+        self,
+        stage: Stage,
+        op_class: type[ir.Weighted],
+        source: ir.Tensor,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        limit: np.ndarray | None = None,
+        **more: Any,
     ) -> str:
         scale, zero_point = self._quantization(stage)
         steps, scales = quantize_kernel(kernel, bias, source.scale, op_class.output_axis, limit)
@@ -202,24 +209,24 @@ class _Lowering:
         return {"stride": settings["stride"], "dilation": settings["dilation"], "padding": padding}
 
     def _conv(self, stage: Stage, source: ir.Tensor) -> str:
-        kernel, *others = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
+        kernel, bias, limit = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
         kernel = kernel.transpose(3, 0, 1, 2)
         window = self._window(stage, source, kernel.shape[1:3])
-        return self._weighted(stage, ir.Conv2D, source, kernel, *others, **window)
+        return self._weighted(stage, ir.Conv2D, source, kernel, bias, limit, **window)
 
     def _depthwise(self, stage: Stage, source: ir.Tensor) -> str:
         kernel = self.weights[stage.head.name]["kernel"]
         multiplier = kernel.shape[3]
-        kernel, *others = self._folded(stage, kernel.reshape(*kernel.shape[:2], -1), 2)
+        kernel, bias, limit = self._folded(stage, kernel.reshape(*kernel.shape[:2], -1), 2)
         more = {"depth_multiplier": multiplier, **self._window(stage, source, kernel.shape[:2])}
-        return self._weighted(stage, ir.DepthwiseConv2D, source, kernel, *others, **more)
+        return self._weighted(stage, ir.DepthwiseConv2D, source, kernel, bias, limit, **more)
 
     def _dense(self, stage: Stage, source: ir.Tensor) -> str:
-        kernel, *others = self._folded(stage, self.weights[stage.head.name]["kernel"], 1)
-        return self._weighted(stage, ir.Dense, source, kernel.T, *others)
+        kernel, bias, limit = self._folded(stage, self.weights[stage.head.name]["kernel"], 1)
+        return self._weighted(stage, ir.Dense, source, kernel.T, bias, limit)
 
     def _conv_transpose(self, stage: Stage, source: ir.Tensor) -> str:
-        kernel, *others = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
+        kernel, bias, limit = self._folded(stage, self.weights[stage.head.name]["kernel"], 3)
         kernel, settings = kernel.transpose(3, 0, 1, 2), stage.head.attributes
         size = ir_shape(stage.head.shape)[1:3]
         window = {"stride": settings["stride"], "output_size": size}
@@ -228,7 +235,7 @@ class _Lowering:
         ends = zip(source.shape[1:3], kernel.shape[1:3], settings["stride"], size, (cut.top, cut.left), strict=True)
         behind = [max((n - 1) * s + k - first - out, 0) for n, k, s, out, first in ends]
         window["padding"] = ir.Padding(cut.top, behind[0], cut.left, behind[1])
-        return self._weighted(stage, ir.TransposeConv2D, source, kernel, *others, **window)
+        return self._weighted(stage, ir.TransposeConv2D, source, kernel, bias, limit, **window)
 
     def _batch_norm(self, stage: Stage, source: ir.Tensor) -> str:
         return self._line(
@@ -305,11 +312,12 @@ class _Lowering:
         return self._emit(op, source.scale, source.zero_point)
 
     def _upsample(self, stage: Stage, source: ir.Tensor) -> str:
-        common, size = self._common(stage, source), ir_shape(stage.head.shape)[1:3]
+        common, (_, height, width, _) = self._common(stage, source), ir_shape(stage.head.shape)
+        op: ir.Resize
         if stage.head.attributes["interpolation"] == "bilinear":
-            op = ir.ResizeBilinear(**common, size=size, half_pixel_centers=True)
+            op = ir.ResizeBilinear(**common, size=(height, width), half_pixel_centers=True)
         else:
-            op = ir.ResizeNearest(**common, size=size)
+            op = ir.ResizeNearest(**common, size=(height, width))
         return self._emit(op, source.scale, source.zero_point)
 
     def _permute(self, stage: Stage, source: ir.Tensor) -> str:
@@ -340,7 +348,7 @@ class _Lowering:
         return name
 
     def _global_max(self, stage: Stage, source: ir.Tensor) -> str:
-        window = source.shape[1:3]
+        window = source.shape[1], source.shape[2]
         common = self._common(stage, source)
         op = ir.Pool2D(**common, mode="max", window=window, stride=window)
         name = self._emit(op, source.scale, source.zero_point)

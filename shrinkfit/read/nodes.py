@@ -88,7 +88,13 @@ def keras_axes(node: Node, role: str, value: np.ndarray) -> np.ndarray:
     return value[0] if len(node.variables["kernel"].shape) == 3 else value
 
 
-def resolve_padding(padding: Any, size, window, stride, dilation=(1, 1)) -> Padding:
+def resolve_padding(
+    padding: Any,
+    size: tuple[int, ...],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> Padding:
     """Keras's padding word, or explicit Padding, as explicit Padding for this input size."""
     if isinstance(padding, Padding):
         return padding

@@ -16,8 +16,10 @@ from shrinkfit.read.topology import Node, Topology
 __all__ = ["WEIGHTED", "Stage", "fuse", "stage_of_output"]
 
 # Stages whose output has a range of its own (a table's may be fixed); the others pass their input's scale on.
-RANGED = ("input", *WEIGHTED, "batch_norm", "affine", "relu", "table", "add", "subtract", "multiply", "concat")
-RANGED = (*RANGED, "global_average")
+RANGED = (
+    *("input", *WEIGHTED, "batch_norm", "affine", "relu", "table"),
+    *("add", "subtract", "multiply", "concat", "global_average"),
+)
 # LiteRT's own scales: what these give always lies between known ends.
 FIXED = {"softmax": (1 / 256, -128), "logistic": (1 / 256, -128), "hard_sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
 CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "max_pool", "average_pool")
@@ -160,7 +162,8 @@ def _stage(topology: Topology, head: Node, key_of: dict[str, str]) -> tuple[Stag
         inputs=tuple(key_of[name] for name in head.inputs),
         zero_pad=_padding_before(topology, head),
         last=last,
-        **parts,
+        batch_norm=parts["batch_norm"],
+        relu=parts["relu"],
     )
     return stage, members
 

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,9 +80,11 @@ class SubgraphReader:
         for output in outputs:
             if output not in self.tensors:
                 raise UnsupportedLayerError(f"the model's output '{output}' is made by no operator; convert it again")
-        return ir.Graph(name, self.tensors, self.ops, inputs, outputs, self.constants, self.variables)
+        return ir.Graph(
+            name, self.tensors, tuple(self.ops), tuple(inputs), tuple(outputs), self.constants, self.variables
+        )
 
-    def _refuse_unknown(self, readers) -> None:
+    def _refuse_unknown(self, readers: Iterable[str]) -> None:
         unknown: dict[str, FileOperator] = {}
         for operator in self.subgraph.operators:
             if operator.code not in readers:
@@ -175,7 +178,7 @@ class OperatorReader:
     def refuse(self, problem: str) -> UnsupportedLayerError:
         return UnsupportedLayerError(f"{self.place} {problem}")
 
-    def option(self, name: str, default=0):
+    def option(self, name: str, default: Any = 0) -> Any:
         """An option of the operator; the schema's default where the file has no options at all."""
         if self.options is None:
             return default
@@ -254,7 +257,7 @@ class OperatorReader:
             raise self.refuse(f"names axis {value} of {rank}; the file is damaged, convert it again")
         return int(value) % rank
 
-    def add(self, kind: type[ir.Op], sources: tuple[ir.Tensor, ...], *targets: ir.Tensor, **fields) -> None:
+    def add(self, kind: type[ir.Op], sources: tuple[ir.Tensor, ...], *targets: ir.Tensor, **fields: Any) -> None:
         """Append an operator; its name is its kind and the index of the file's operator that it came from."""
         self.subgraph.ops.append(
             kind(

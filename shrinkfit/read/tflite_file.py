@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -17,6 +17,8 @@ FILE_IDENTIFIER = b"TFL3"
 # What flatbuffers and NumPy raise when an offset or length points outside the file.
 MALFORMED = (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError)
 MAX_NAME_BYTES = 4096
+# An accessor of the schema, which is generated and has no types.
+Table: TypeAlias = Any
 
 
 def _names(enum: type) -> dict[int, str]:
@@ -157,7 +159,7 @@ class _Parser:
             return f"CUSTOM {_text(entry.CustomCode())!r}"
         return _OPERATOR_NAMES.get(code, f"BUILTIN {code}")
 
-    def _subgraph(self, subgraph, codes: list[str]) -> FileSubgraph:
+    def _subgraph(self, subgraph: Table, codes: list[str]) -> FileSubgraph:
         taken: set[str] = set()
         tensors = tuple(
             self._tensor(subgraph.Tensors(i), i, taken) for i in range(self._count(subgraph.TensorsLength()))
@@ -170,7 +172,7 @@ class _Parser:
         outputs = _indices(subgraph.OutputsAsNumpy(), 0, len(tensors), "the subgraph's outputs")
         return FileSubgraph(tensors, operators, inputs, outputs)
 
-    def _tensor(self, tensor, index: int, taken: set[str]) -> FileTensor:
+    def _tensor(self, tensor: Table, index: int, taken: set[str]) -> FileTensor:
         shape = [int(n) for n in _array(tensor.ShapeAsNumpy(), np.int32)]
         signature = _array(tensor.ShapeSignatureAsNumpy(), np.int32)
         if shape and shape[0] < 0:
@@ -203,7 +205,7 @@ class _Parser:
             return None
         return buffer.DataAsNumpy()
 
-    def _operator(self, operator, index: int, codes: list[str], tensor_count: int) -> FileOperator:
+    def _operator(self, operator: Table, index: int, codes: list[str], tensor_count: int) -> FileOperator:
         code = codes[operator.OpcodeIndex()]
         place = f"operator {index} ({code})"
         options = schema.BuiltinOptionsCreator(operator.BuiltinOptionsType(), operator.BuiltinOptions())
@@ -217,12 +219,12 @@ class _Parser:
         )
 
 
-def _array(values, dtype: type) -> np.ndarray:
+def _array(values: np.ndarray | int, dtype: type) -> np.ndarray:
     """The accessors answer 0 where the vector is absent."""
     return np.zeros(0, dtype) if isinstance(values, int) else values.astype(dtype)
 
 
-def _indices(values, low: int, high: int, what: str) -> tuple[int, ...]:
+def _indices(values: np.ndarray | int, low: int, high: int, what: str) -> tuple[int, ...]:
     indices = tuple(int(i) for i in _array(values, np.int32))
     for i in indices:
         if not low <= i < high:
@@ -230,7 +232,7 @@ def _indices(values, low: int, high: int, what: str) -> tuple[int, ...]:
     return indices
 
 
-def _quantization(parameters) -> tuple[np.ndarray, np.ndarray, int]:
+def _quantization(parameters: Table | None) -> tuple[np.ndarray, np.ndarray, int]:
     if parameters is None:
         return np.zeros(0, np.float32), np.zeros(0, np.int64), 0
     scales = _array(parameters.ScaleAsNumpy(), np.float32)

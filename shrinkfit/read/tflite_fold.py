@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from shrinkfit.read.tflite import OperatorReader
 
@@ -14,23 +16,23 @@ MAX_ELEMENTS = 64
 INTEGERS = ("INT32", "INT64")
 
 
-def keep(at: OperatorReader, values) -> None:
+def keep(at: OperatorReader, values: ArrayLike) -> None:
     """Remember what the operator's output holds."""
-    values = np.asarray(values, np.int64)
-    if len(at.operator.outputs) != 1 or values.size > MAX_ELEMENTS:
-        raise at.refuse(f"computes {values.size} integers; shrinkfit folds only shapes, so use a fixed shape")
-    at.subgraph.known[at.operator.outputs[0]] = values
+    made = np.asarray(values, np.int64)
+    if len(at.operator.outputs) != 1 or made.size > MAX_ELEMENTS:
+        raise at.refuse(f"computes {made.size} integers; shrinkfit folds only shapes, so use a fixed shape")
+    at.subgraph.known[at.operator.outputs[0]] = made
 
 
-def all_known(at: OperatorReader, positions) -> list[np.ndarray] | None:
+def all_known(at: OperatorReader, positions: Sequence[int]) -> list[np.ndarray] | None:
     """The values of the inputs where they are integers known while reading, else None."""
     if any(at.file_tensor(i).type not in INTEGERS for i in positions):
         return None
-    found = [at.known_numbers(i) for i in positions]
-    return None if any(values is None for values in found) else found
+    found = [values for i in positions if (values := at.known_numbers(i)) is not None]
+    return found if len(found) == len(positions) else None
 
 
-def _needed(at: OperatorReader, positions) -> list[np.ndarray]:
+def _needed(at: OperatorReader, positions: Sequence[int]) -> list[np.ndarray]:
     found = all_known(at, positions)
     if found is None:
         names = ", ".join(f"'{at.file_tensor(i).name}'" for i in positions)
@@ -75,8 +77,8 @@ def _cast(at: OperatorReader) -> None:
 
 def _reduce_prod(at: OperatorReader) -> None:
     values, axes = _needed(at, (0, 1))
-    axes = tuple(at.axis(int(a), max(values.ndim, 1)) for a in axes.ravel())
-    keep(at, values.prod(axis=axes, keepdims=bool(at.option("keepDims"))))
+    reduced = tuple(at.axis(int(a), max(values.ndim, 1)) for a in axes.ravel())
+    keep(at, values.prod(axis=reduced, keepdims=bool(at.option("keepDims"))))
 
 
 def _gather(at: OperatorReader) -> None:

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from shrinkfit.graph import ir
 from shrinkfit.read.tflite import ACTIVATION_TYPES, OperatorReader
 from shrinkfit.read.tflite_fold import all_known, fold_concat, keep
 
+# First index, how many, step.
+Range = tuple[int, int, int]
+
 
 def _reshape(at: OperatorReader) -> None:
     if all_known(at, (0,)) is not None:
-        target = at.subgraph.subgraph.tensors[at.operator.outputs[0]]
-        keep(at, at.numbers(0).reshape(target.shape))
+        made = at.subgraph.subgraph.tensors[at.operator.outputs[0]]
+        keep(at, at.numbers(0).reshape(made.shape))
         return
     source, target = at.source(types=ACTIVATION_TYPES), at.target(ACTIVATION_TYPES)
     at.add(ir.Reshape, (source,), target, shape=target.shape)
@@ -94,7 +99,7 @@ def _strided_slice(at: OperatorReader) -> None:
         raise at.refuse(f"has {len(begins)} begins, {len(ends)} ends for shape {shape}; the file is damaged")
     if 0 in strides:
         raise at.refuse("has a stride of 0; the file is damaged, convert it again")
-    ranges = []
+    ranges: list[Range] = []
     for axis, length in enumerate(shape):
         if axis >= len(begins):
             ranges.append((0, length, 1))
@@ -104,9 +109,9 @@ def _strided_slice(at: OperatorReader) -> None:
         if at.option("shrinkAxisMask") & bit:
             ranges.append((begin + length if begin < 0 else begin, 1, 1))
             continue
-        begin = None if at.option("beginMask") & bit else begin
-        end = None if at.option("endMask") & bit else end
-        ranges.append((*slice_range(length, begin, end, stride), stride))
+        first = None if at.option("beginMask") & bit else begin
+        last = None if at.option("endMask") & bit else end
+        ranges.append((*slice_range(length, first, last, stride), stride))
     dropped = [axis for axis in range(len(begins)) if at.option("shrinkAxisMask") & (1 << axis)]
     if known:
         _keep_slice(at, known[0], ranges, dropped)
@@ -114,13 +119,13 @@ def _strided_slice(at: OperatorReader) -> None:
         _add_slice(at, ranges, bool(dropped))
 
 
-def _keep_slice(at: OperatorReader, values, ranges, dropped) -> None:
+def _keep_slice(at: OperatorReader, values: np.ndarray, ranges: list[Range], dropped: list[int]) -> None:
     for axis, (begin, size, stride) in enumerate(ranges):
         values = values.take([begin + stride * i for i in range(size)], axis=axis)
     keep(at, values.squeeze(tuple(dropped)))
 
 
-def _add_slice(at: OperatorReader, ranges, reshaped: bool) -> None:
+def _add_slice(at: OperatorReader, ranges: list[Range], reshaped: bool) -> None:
     source, target = at.source(), at.target()
     begin, size, stride = zip(*ranges, strict=True)
     if min(size) < 1:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -39,7 +41,13 @@ def _stride(at: OperatorReader) -> tuple[int, int]:
     return stride
 
 
-def _padding(at: OperatorReader, source: ir.Tensor, window, stride, dilation=(1, 1)) -> ir.Padding:
+def _padding(
+    at: OperatorReader,
+    source: ir.Tensor,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> ir.Padding:
     if len(source.shape) != 4:
         raise at.refuse(f"reads '{source.name}' of shape {source.shape}, expected four dimensions")
     if min(window) < 1:
@@ -78,7 +86,7 @@ def _bias(at: OperatorReader, channels: int, position: int) -> np.ndarray:
     return bias.reshape(channels)
 
 
-def _windowed(at: OperatorReader, source: ir.Tensor, window) -> dict:
+def _windowed(at: OperatorReader, source: ir.Tensor, window: tuple[int, int]) -> dict[str, Any]:
     stride = _stride(at)
     dilation = (at.option("dilationHFactor", 1), at.option("dilationWFactor", 1))
     if min(dilation) < 1:
@@ -121,8 +129,7 @@ def _transpose_conv2d(at: OperatorReader) -> None:
     if len(source.shape) != 4 or made != target.shape:
         raise at.refuse(f"makes {made} of {source.shape} for an output of {target.shape}; convert the model again")
     # As a convolution that reads the output would: LiteRT checks that it makes the input.
-    forward = {"stride": stride, "dilation": (1, 1), "padding": _padding(at, target, window, stride)}
-    size = ir.window_output_size(made[1:3], window, **forward)
+    size = ir.window_output_size(made[1:3], window, stride, (1, 1), _padding(at, target, window, stride))
     if size != source.shape[1:3]:
         raise at.refuse(
             f"makes {made[1:3]} of {source.shape[1:3]}, expected an input of {size}; convert the model again"
@@ -239,7 +246,7 @@ def _dequantize(at: OperatorReader) -> None:
     at.add(ir.Dequantize, (at.source(types=QUANTIZED_TYPES),), at.target(("FLOAT32",)))
 
 
-READERS = (
+READERS: dict[str, Callable[[OperatorReader], None]] = (
     {
         "CONV_2D": _conv2d,
         "DEPTHWISE_CONV_2D": _depthwise_conv2d,

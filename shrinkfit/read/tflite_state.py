@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from shrinkfit.graph import ir
 from shrinkfit.read.tflite import OperatorReader
-from shrinkfit.read.tflite_file import FileTensor
+from shrinkfit.read.tflite_file import FileTensor, Table
 
 _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if isinstance(v, int)}
 # Where UNIDIRECTIONAL_SEQUENCE_LSTM has what; the four gates in the order of ir.GATES.
@@ -25,7 +25,7 @@ LSTM_EXTRAS = {
 }
 
 
-def _variable_name(options) -> str:
+def _variable_name(options: Table | None) -> str:
     parts = (options.container, options.sharedName) if options is not None else (None, None)
     container, name = ((p or b"").decode("utf-8", errors="replace") for p in parts)
     return f"{container}/{name}" if container else name or "variable"

@@ -78,7 +78,7 @@ def unwrap(layer: Any) -> Plain:
 
 def _pruned(wrapper: Any) -> Any:
     """The variables are masked here too: only tfmot's UpdatePruningStep leaves them masked after the last step."""
-    inner, masked = wrapper.layer, {}
+    inner, masked = wrapper.layer, dict[str, Fixed]()
     for weight, mask, _ in wrapper.pruning_vars:
         value = Fixed(weight.numpy() * mask.numpy())
         masked |= {name: value for name in KERNELS if getattr(inner, name, None) is weight}
