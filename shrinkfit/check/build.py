@@ -10,10 +10,16 @@ import os
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from shrinkfit.device import Device
 from shrinkfit.errors import CheckError, ToolMissingError
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 INSTALL = {
     "gcc": "apt-get install gcc",
@@ -81,18 +87,24 @@ class Target:
             raise CheckError(f"core '{self.core}' is not one that check builds for: {', '.join(CORES)}")
 
     @classmethod
-    def of(cls, device) -> Target:
+    def of(cls, device: Device) -> Target:
         """The target of a Device; an unknown FPU or DSP is taken as absent."""
+        return cls.of_record(asdict(device))
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Target:
+        """The same of a Device's fields by name, as report.json has them."""
         return cls(
-            device.core,
-            bool(device.fpu),
-            bool(device.dsp),
-            device.flash_bytes or UNKNOWN_MEMORY_BYTES,
-            device.ram_bytes or UNKNOWN_MEMORY_BYTES,
+            record["core"],
+            bool(record["fpu"]),
+            bool(record["dsp"]),
+            record["flash_bytes"] or UNKNOWN_MEMORY_BYTES,
+            record["ram_bytes"] or UNKNOWN_MEMORY_BYTES,
         )
 
     @property
     def compiler_flags(self) -> tuple[str, ...]:
+        """What names the core and its floating point unit to gcc."""
         cpu = self.core + ("+nodsp" if self.core == "cortex-m33" and not self.dsp else "")
         unit = CORES[self.core]
         float_flags = ("-mfloat-abi=hard", f"-mfpu={unit}") if self.fpu and unit else ("-mfloat-abi=soft",)
@@ -100,6 +112,7 @@ class Target:
 
     @property
     def linker_flags(self) -> tuple[str, ...]:
+        """The symbols that the linker script takes the memories from."""
         symbols = {
             "SF_FLASH_ORIGIN": self.flash_origin,
             "SF_FLASH_BYTES": self.flash_bytes,
@@ -278,6 +291,9 @@ def linked_sizes(elf: Path) -> LinkedSizes:
 
     Args:
         elf: path of the image.
+
+    Raises:
+        CheckError: it has no symbols.
     """
     from elftools.elf.elffile import ELFFile
 
@@ -296,8 +312,13 @@ def linked_sizes(elf: Path) -> LinkedSizes:
     return LinkedSizes(flash, ram, sections, symbols)
 
 
-def _symbols(image):
-    for entry in image.get_section_by_name(".symtab").iter_symbols():
+def _symbols(image: ELFFile) -> Iterator[Symbol]:
+    from elftools.elf.sections import SymbolTableSection
+
+    table = image.get_section_by_name(".symtab")
+    if not isinstance(table, SymbolTableSection):
+        raise CheckError("the linked image has no symbol table; link it without stripping symbols")
+    for entry in table.iter_symbols():
         kind, home = entry["st_info"]["type"], entry["st_shndx"]
         if kind in ("STT_FUNC", "STT_OBJECT") and isinstance(home, int):
             is_code = kind == "STT_FUNC"

@@ -14,9 +14,10 @@ from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
-from shrinkfit.check.steps import difference, input_rows, rows_of, split_rows
+from shrinkfit.check.steps import difference, input_rows, split_rows
 from shrinkfit.errors import ShrinkfitError
-from shrinkfit.graph.inputs import graph_inputs
+from shrinkfit.graph.inputs import graph_inputs, rows_of
+from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
 
 PLACES = ("host", "cortex-m4", "qemu")
@@ -96,7 +97,9 @@ class _Ran:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bool = False, graph=None) -> CheckResult:
+def check(
+    folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bool = False, graph: Graph | None = None
+) -> CheckResult:
     """Build an exported folder, run it, and compare every output byte with the simulator.
 
     Args:
@@ -115,25 +118,26 @@ def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bo
     """
     if on not in PLACES:
         raise ShrinkfitError(f"check cannot run on {on!r}; expected one of {', '.join(PLACES)}")
-    if trace:
-        from shrinkfit.check.trace import trace_folder, trace_tflite
+    if trace and on != "host":
+        raise ShrinkfitError(f"a trace runs on the host, not on {on!r}; leave out the place or the trace")
+    if trace and Path(folder).suffix == ".tflite" and Path(folder).is_file():
+        from shrinkfit.check.trace import trace_tflite
 
-        if on != "host":
-            raise ShrinkfitError(f"a trace runs on the host, not on {on!r}; leave out the place or the trace")
-        if Path(folder).suffix == ".tflite" and Path(folder).is_file():
-            return trace_tflite(Path(folder), inputs)
+        return trace_tflite(Path(folder), inputs)
     exported = Exported.read(Path(folder))
     graph = exported.graph() if graph is None else graph
     arrays = graph_inputs(graph, inputs)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-check-") as place:
         if trace:
+            from shrinkfit.check.trace import trace_folder
+
             return trace_folder(exported, graph, arrays, Path(place))
         ran = _RUNNERS[on](exported, input_rows(graph, arrays), Path(place))
     expected = trace_runs(graph, arrays, graph.outputs)
     return _compare(exported, on, ran, graph, rows_of(expected[name] for name in graph.outputs))
 
 
-def _compare(exported: Exported, on: str, ran: list[_Ran], graph, expected: np.ndarray) -> CheckResult:
+def _compare(exported: Exported, on: str, ran: list[_Ran], graph: Graph, expected: np.ndarray) -> CheckResult:
     differs = np.any([one.outputs != expected for one in ran], axis=0)
     facts = {name: value for one in ran for name, value in one.facts.items()}
     tensors = [graph.tensors[name] for name in graph.outputs]
@@ -151,7 +155,7 @@ def _compare(exported: Exported, on: str, ran: list[_Ran], graph, expected: np.n
     )
 
 
-def _first_difference(ran: _Ran, tensors: list, expected: np.ndarray) -> str:
+def _first_difference(ran: _Ran, tensors: list[Tensor], expected: np.ndarray) -> str:
     clips = np.flatnonzero(np.any(ran.outputs != expected, axis=1))
     if len(clips) == 0:
         return ""

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unicorn import Uc
 
 _HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
@@ -28,7 +31,7 @@ class BlockCounter:
         segments: one dictionary pair -> count per segment.
     """
 
-    def __init__(self, uc: Any, start: int, end: int) -> None:
+    def __init__(self, uc: Uc, start: int, end: int) -> None:
         import unicorn
 
         self.sizes: dict[int, int] = {}
@@ -46,12 +49,12 @@ class BlockCounter:
         pairs: dict[int, int] = {}
         before = 0
 
-        def begin_segment(_uc, _address, _size, _data) -> None:
+        def begin_segment(_uc: object, _address: int, _size: int, _data: object) -> None:
             nonlocal pairs
             pairs = {}
             segments.append(pairs)
 
-        def count(_uc, address, size, _data) -> None:
+        def count(_uc: object, address: int, size: int, _data: object) -> None:
             nonlocal before
             pair = before | address
             before = address << 32
@@ -64,11 +67,12 @@ class BlockCounter:
         return begin_segment, count
 
     def remove(self) -> None:
+        """Stop counting; what was counted stays."""
         for hook in self._hooks:
             self._uc.hook_del(hook)
 
 
-def _add_block_hook(uc: Any, hook: Callable) -> int:
+def _add_block_hook(uc: Uc, hook: Callable) -> int:
     """Installs a hook on all blocks; its handle."""
     import unicorn
 
@@ -76,7 +80,7 @@ def _add_block_hook(uc: Any, hook: Callable) -> int:
     return uc.hook_add(unicorn.UC_HOOK_BLOCK, hook) if handle is None else handle
 
 
-def _direct_hook(uc: Any, hook: Callable) -> int | None:
+def _direct_hook(uc: Uc, hook: Callable) -> int | None:
     """The same without the binding's wrappers, which take longer than the hook; None where the binding is another."""
     import unicorn
 

@@ -11,8 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from shrinkfit.errors import CheckError
+
+if TYPE_CHECKING:
+    from capstone import Cs, CsInsn
 
 TAKEN_BRANCH_CYCLES = 2  # refill of the pipeline: 1 to 3 on the core, by alignment and prefetch
 DIVIDE_CYCLES = 7  # SDIV, UDIV: 2 to 12, ends early
@@ -94,7 +98,7 @@ def _saved(before: Instruction, after: Instruction) -> int:
 
 
 @cache
-def decoder():
+def decoder() -> Cs:
     """Capstone for Thumb code of cores up to the M33, with operands."""
     import capstone
 
@@ -123,7 +127,7 @@ def _kinds() -> dict[int, str]:
     return {getattr(arm, f"ARM_INS_{name}"): kind for kind, names in rules.items() for name in names.split()}
 
 
-def _read(instruction) -> Instruction:
+def _read(instruction: CsInsn) -> Instruction:
     from capstone import arm
 
     kind = _kinds().get(instruction.id, "")
@@ -143,7 +147,7 @@ def _read(instruction) -> Instruction:
     )
 
 
-def _own_cycles(kind: str, instruction, registers: list[int]) -> int:
+def _own_cycles(kind: str, instruction: CsInsn, registers: list[int]) -> int:
     if kind == "many":
         # PUSH and POP list registers only; the others name the base first.
         listed = registers if instruction.mnemonic.startswith(("push", "pop", "vpush", "vpop")) else registers[1:]
@@ -161,11 +165,11 @@ def _own_cycles(kind: str, instruction, registers: list[int]) -> int:
     return fixed.get(kind, 1)
 
 
-def _words(instruction, register: int) -> int:
+def _words(instruction: CsInsn, register: int) -> int:
     return 2 if instruction.reg_name(register).startswith("d") else 1
 
 
-def _jumps(kind: str, instruction) -> bool:
+def _jumps(kind: str, instruction: CsInsn) -> bool:
     from capstone import arm
 
     if kind in ("table", "compare and branch") or instruction.id in (arm.ARM_INS_BL, arm.ARM_INS_BLX):

@@ -9,10 +9,10 @@ follows each other one, and prices every such pair once afterwards.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,11 @@ from shrinkfit.check.build import Symbol, Target, linked_sizes
 from shrinkfit.check.count import BlockCounter
 from shrinkfit.check.cycles import TAKEN_BRANCH_CYCLES, edge_cycles, price_block
 from shrinkfit.errors import CheckError
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+
+Result = TypeVar("Result")
 
 RUN_SECONDS = 120
 PAINT = b"\xc5"
@@ -163,14 +168,21 @@ class Machine:
         self._sp = self._uc.reg_read(UC_ARM_REG_SP)
 
     def address_of(self, symbol: str) -> int:
+        """Where a function or an object of the image lies.
+
+        Raises:
+            CheckError: the image has none of that name.
+        """
         if symbol not in self._addresses:
             raise CheckError(f"the linked image has no symbol '{symbol}'; export the model again")
         return self._addresses[symbol]
 
     def read(self, address: int, count: int) -> bytes:
+        """So many bytes of its memory."""
         return bytes(self._uc.mem_read(address, count))
 
     def write(self, address: int, data: bytes) -> None:
+        """Put bytes into its memory."""
         self._uc.mem_write(address, data)
 
     def call(self, function: str, *arguments: int) -> int:
@@ -190,9 +202,10 @@ class Machine:
         return len(self.read(self._stack_start, self._sp - self._stack_start).lstrip(PAINT))
 
     def profile(self, function: str, argument: int) -> tuple[int, Profile]:
+        """What a function returns for one argument, and what the call costs."""
         return self.counted(function, lambda: self.call(function, argument))
 
-    def counted(self, function: str, work: Callable[[], Any]) -> tuple[Any, Profile]:
+    def counted(self, function: str, work: Callable[[], Result]) -> tuple[Result, Profile]:
         """What `work` returns, and what its calls of the function cost; it calls no other."""
         start, end = self._functions.bounds(function)
         counter = BlockCounter(self._uc, start, end)
@@ -236,7 +249,7 @@ def _cpu_model(core: str) -> int:
     return number
 
 
-def _stack_start(image) -> int:
+def _stack_start(image: ELFFile) -> int:
     section = image.get_section_by_name(".stack")
     if section is None:
         raise CheckError("the linked image has no .stack section; link it with ports/cortex_m4/link.ld")
@@ -263,7 +276,9 @@ class _Functions:
         return found[0].address, found[0].address + found[0].size_bytes
 
 
-def _profile(counter: BlockCounter, functions: _Functions, bounds: tuple[int, int], read) -> Profile:
+def _profile(
+    counter: BlockCounter, functions: _Functions, bounds: tuple[int, int], read: Callable[[int, int], bytes]
+) -> Profile:
     blocks = {a: price_block(read(a, size), a) for a, size in counter.sizes.items()}
     run_name = functions.at(bounds[0])
     own: dict[str, list[int]] = {run_name: [0, 0]}
@@ -290,6 +305,6 @@ def _profile(counter: BlockCounter, functions: _Functions, bounds: tuple[int, in
     return Profile(instructions, cycles, tuple(functions_cost), tuple(Cost(name, *cost) for name, cost in calls))
 
 
-def _add(total: list[int], cost) -> None:
+def _add(total: list[int], cost: Sequence[int]) -> None:
     total[0] += cost[0]
     total[1] += cost[1]

@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shrinkfit.check.build import Target
 from shrinkfit.check.emulate import Api, Profile
 from shrinkfit.errors import CheckError
 from shrinkfit.write.whole import FORMAT_KEY, REPORT_FORMAT
+
+if TYPE_CHECKING:
+    from shrinkfit.graph.ir import Graph
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,18 @@ class Exported:
 
     @classmethod
     def read(cls, folder: Path) -> Exported:
+        """What a folder says of itself.
+
+        Raises:
+            CheckError: shrinkfit did not write it, or another version did.
+        """
         if not folder.is_dir():
             raise CheckError(f"'{folder}' is not a folder; expected one that `shrinkfit export` wrote")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
             ours = "shrinkfit_report" in report and isinstance(report["name"], str)
-            target = Target.of(SimpleNamespace(**report["target"])) if ours else None
+            target = Target.of_record(report["target"]) if ours else None
         except FileNotFoundError as error:
             raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -54,7 +61,12 @@ class Exported:
             raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
         return cls(folder, report["name"], target, report)
 
-    def graph(self):
+    def graph(self) -> Graph:
+        """The integer graph, read from its .tflite.
+
+        Raises:
+            CheckError: it has none.
+        """
         from shrinkfit.read.tflite import read_tflite
 
         path = self.folder / f"{self.name}.tflite"
@@ -75,6 +87,7 @@ class Exported:
 
     @property
     def output_bytes(self) -> int:
+        """Of all outputs of one run."""
         return sum(size for _, size in self.api.outputs)
 
     def layers(self, profile: Profile, timed: bool) -> tuple[LayerRun, ...]:
@@ -97,5 +110,6 @@ class Exported:
 
     @property
     def predicted(self) -> dict[str, int]:
+        """flash_bytes, ram_bytes and the bound on stack_bytes, as far as export reported them."""
         keys = {"flash_bytes": "flash_bytes", "ram_bytes": "ram_bytes", "stack_bytes": "run_stack_bytes"}
         return {ours: self.report[theirs] for ours, theirs in keys.items() if theirs in self.report}

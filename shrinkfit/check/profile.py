@@ -7,7 +7,6 @@ import tempfile
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,10 @@ import numpy as np
 from shrinkfit.check.build import LinkedSizes, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.exported import Exported, LayerRun
-from shrinkfit.check.steps import rows_of
 from shrinkfit.device import Device
 from shrinkfit.errors import CheckError
-from shrinkfit.graph.inputs import graph_inputs
-from shrinkfit.graph.ir import Tensor
+from shrinkfit.graph.inputs import graph_inputs, rows_of
+from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.price.cost import energy_uj, latency_ms
 
 TIMED_CORE = "cortex-m4"
@@ -139,8 +137,9 @@ def _input_rows(exported: Exported, given: Any) -> np.ndarray:
     """int8 [n, bytes]; report.json describes the inputs, so that a folder without a .tflite runs too."""
     known = ("name", "shape", "scale", "zero_point", "dtype")
     tensors = [Tensor(**{key: edge[key] for key in known if key in edge}) for edge in exported.report["inputs"]]
-    described = SimpleNamespace(inputs=[t.name for t in tensors], tensors={t.name: t for t in tensors}, ops=())
-    arrays = graph_inputs(described, given)
+    names = tuple(tensor.name for tensor in tensors)
+    without_layers = Graph(exported.name, {tensor.name: tensor for tensor in tensors}, (), names, names)
+    arrays = graph_inputs(without_layers, given)
     rows = rows_of(arrays[tensor.name] for tensor in tensors)
     return rows[_RANDOM_RUN] if given is None else rows
 

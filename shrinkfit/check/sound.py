@@ -43,6 +43,7 @@ class Costs:
 
     @property
     def cycles(self) -> int:
+        """Of all parts."""
         return sum(self.parts.values())
 
 
@@ -227,7 +228,7 @@ def _scores(exported: Exported, raw: bytes) -> np.ndarray:
 
 def _printed(text: str) -> tuple[tuple[int, int, int], ...]:
     """The detections in what a program printed."""
-    return tuple(tuple(map(int, found)) for found in _LINE.findall(text))
+    return tuple((int(taken), int(label), int(score)) for taken, label, score in _LINE.findall(text))
 
 
 def _write_wav(path: Path, samples: np.ndarray, rate_hz: int) -> None:

@@ -8,10 +8,14 @@ function counts as 0 there. Here every path through the code is followed, and it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shrinkfit.check.cycles import decoder
 from shrinkfit.errors import CheckError
+
+if TYPE_CHECKING:
+    from capstone import CsInsn
+    from capstone.arm import ArmOpMem
 
 # No function of a microcontroller takes more; a loop that pushes does.
 _MOST_BYTES = 1 << 16
@@ -31,7 +35,9 @@ def own_stack_bytes(
     Raises:
         CheckError: the stack pointer is computed, or the bytes are no instruction.
     """
-    deepest, seen, waiting, decoded = 0, {}, [(entry, 0)], {}
+    deepest, waiting = 0, [(entry, 0)]
+    seen: dict[int, int] = {}
+    decoded: dict[int, CsInsn] = {}
     while waiting:
         at, depth = waiting.pop()
         if at >= len(code) or at in literals or seen.get(at, -1) >= depth:
@@ -48,7 +54,7 @@ def own_stack_bytes(
     return deepest
 
 
-def _decode(code: bytes, at: int, decoded: dict[int, Any]) -> Any:
+def _decode(code: bytes, at: int, decoded: dict[int, CsInsn]) -> CsInsn:
     """One instruction; of an IT block all at once, as the first says which of them are conditional."""
     if at not in decoded:
         may_be_it = code[at + 1 : at + 2] == b"\xbf"
@@ -61,13 +67,13 @@ def _decode(code: bytes, at: int, decoded: dict[int, Any]) -> Any:
     return decoded[at]
 
 
-def _is_conditional(instruction) -> bool:
+def _is_conditional(instruction: CsInsn) -> bool:
     from capstone import arm
 
     return instruction.cc not in (arm.ARM_CC_AL, arm.ARM_CC_INVALID)
 
 
-def _taken(instruction) -> int:
+def _taken(instruction: CsInsn) -> int:
     """Bytes by which an instruction lowers the stack pointer; negative where it raises it."""
     from capstone import arm
 
@@ -93,34 +99,34 @@ def _taken(instruction) -> int:
     )
 
 
-def _step(instruction, memory) -> int:
+def _step(instruction: CsInsn, memory: ArmOpMem) -> int:
     """What is added to the stack pointer by [sp, #n]! and [sp], #n."""
     text = instruction.op_str.rpartition("#")[2].rstrip("]!")
     return memory.disp or int(text, 0)
 
 
-def _register_bytes(instruction, register: int) -> int:
+def _register_bytes(instruction: CsInsn, register: int) -> int:
     return 8 if instruction.reg_name(register).startswith("d") else 4
 
 
-def _next(instruction, code: bytes, is_relocated: bool) -> Iterator[int]:
+def _next(instruction: CsInsn, code: bytes, is_relocated: bool) -> Iterator[int]:
     """Where the code goes on after an instruction that is executed; calls come back."""
     from capstone import arm
 
     following = instruction.address + instruction.size
-    target = next((o.imm for o in instruction.operands if o.type == arm.ARM_OP_IMM), None)
+    # A branch has one or, by a register, none.
+    targets = [o.imm for o in instruction.operands if o.type == arm.ARM_OP_IMM]
     if instruction.id in (arm.ARM_INS_TBB, arm.ARM_INS_TBH):
         yield from _table(code, following, 1 if instruction.id == arm.ARM_INS_TBB else 2)
     elif instruction.id in (arm.ARM_INS_CBZ, arm.ARM_INS_CBNZ):
-        yield from (following, target)
+        yield from (following, *targets)
     elif instruction.id == arm.ARM_INS_B:
-        if not is_relocated and target is not None and 0 <= target < len(code):
-            yield target
+        yield from (target for target in targets if not is_relocated and 0 <= target < len(code))
     elif instruction.id in (arm.ARM_INS_BL, arm.ARM_INS_BLX) or not _ends(instruction):
         yield following
 
 
-def _ends(instruction) -> bool:
+def _ends(instruction: CsInsn) -> bool:
     """A return or a jump to elsewhere."""
     from capstone import arm
 

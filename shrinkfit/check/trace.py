@@ -11,7 +11,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,14 @@ from shrinkfit.check.build import build_host
 from shrinkfit.check.compare import HOST_KERNELS, CheckResult
 from shrinkfit.check.execute import run_host
 from shrinkfit.check.exported import Exported
-from shrinkfit.check.steps import difference, input_rows, rows_of
+from shrinkfit.check.steps import difference, input_rows
 from shrinkfit.errors import CheckError, ToolMissingError
-from shrinkfit.graph.inputs import graph_inputs
+from shrinkfit.graph.inputs import graph_inputs, rows_of
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 _RECORDER = """#include <stdint.h>
 #include <stdio.h>
@@ -97,15 +100,15 @@ def _insert_hooks(path: Path, exported: Exported, graph: Graph) -> list[_Record]
         lines = [_hook(write["offset"], tensor) for write, tensor in zip(writes, tensors, strict=True)]
         text = text[:end] + "".join(lines) + text[end:]
         records += [_Record(f"{row['kind']} '{row['name']}' writes", tensor) for tensor in tensors]
-    body, end, rest = text.rpartition(_END_OF_RUN)
-    if not end:
+    body, found, rest = text.rpartition(_END_OF_RUN)
+    if not found:
         raise CheckError(f"'{path.name}' does not end its run as an exported model does; export again")
     for state in exported.report["state"]:
         tensor = graph.variables[state["variable"]].tensor if state["variable"] in graph.variables else None
         if tensor is not None:
             body += _hook(state["offset"], tensor)
             records.append(_Record("after the run state", tensor))
-    text = (body + end + rest).replace('#include "sf_select.h"\n', f'#include "sf_select.h"\n{_DECLARATION}', 1)
+    text = (body + found + rest).replace('#include "sf_select.h"\n', f'#include "sf_select.h"\n{_DECLARATION}', 1)
     path.write_text(text, encoding="utf-8")
     return records
 
@@ -136,7 +139,15 @@ def _first(label: str, records: list[_Record], got: np.ndarray, expected: np.nda
     return ""
 
 
-def _result(name: str, graph: Graph, clips: int, differences: int, first: str, values, on: str = "host") -> CheckResult:
+def _result(
+    name: str,
+    graph: Graph,
+    clips: int,
+    differences: int,
+    first: str,
+    values: dict[str, np.ndarray],
+    on: str = "host",
+) -> CheckResult:
     outputs = [values[output] for output in graph.outputs]
     return CheckResult(
         name=name,
@@ -173,13 +184,13 @@ def trace_tflite(path: Path, inputs: Any = None) -> CheckResult:
     names = [record.tensor.name for record in records]
     values = trace_runs(graph, arrays, dict.fromkeys([*names, *graph.outputs]))
     clips = len(arrays[graph.inputs[0]])
-    expected, got = _table(values, names, clips), []
+    expected, runs = _table(values, names, clips), []
     for clip in range(clips):
         for name in graph.inputs:
             interpreter.set_tensor(details[name]["index"], arrays[name][clip].reshape(details[name]["shape"]))
         interpreter.invoke()
-        got.append(_table({n: interpreter.get_tensor(details[n]["index"])[None] for n in names}, names, 1))
-    got = np.concatenate(got)
+        runs.append(_table({n: interpreter.get_tensor(details[n]["index"])[None] for n in names}, names, 1))
+    got = np.concatenate(runs)
     first = _first("LiteRT", records, got, expected)
     return _result(path.stem, graph, clips, int(np.count_nonzero(got != expected)), first, values, "LiteRT")
 
@@ -188,7 +199,7 @@ def _is_same(detail: dict[str, Any], tensor: Tensor) -> bool:
     return detail["dtype"] == np.dtype(tensor.dtype) and int(np.prod(detail["shape"])) == int(np.prod(tensor.shape))
 
 
-def _interpreter(path: Path):
+def _interpreter(path: Path) -> Interpreter:
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:

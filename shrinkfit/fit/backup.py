@@ -68,7 +68,8 @@ class Backups:
 
     def end(self) -> None:
         """Take the patches off; call it any number of times."""
-        for owner, name in [(self._model, "save_weights"), *((c, "_backup") for c in self._callbacks)]:
+        patched = [(self._model, "save_weights"), *((c, "_backup") for c in self._callbacks)]
+        for owner, name in patched if self._callbacks else ():
             if getattr(owner.__dict__.get(name), "is_shrinkfit", False):
                 del owner.__dict__[name]
 
@@ -178,5 +179,5 @@ def _sync(path: Path) -> None:
 
 
 def _patch(owner: Any, name: str, method: Callable) -> None:
-    method.is_shrinkfit = True
+    method.__dict__["is_shrinkfit"] = True
     owner.__dict__[name] = method  # past Keras's __setattr__, which would track it

@@ -7,7 +7,7 @@ Keras hands its list of callbacks to none of them, so it is looked for in the fr
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
 
@@ -30,12 +30,15 @@ class Last(keras.callbacks.Callback):
         """The owner has it."""
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """After all others' own."""
         self.owner.after_train_begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """After all others' own."""
         self.owner.after_epoch_end(epoch)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """After all others' own."""
         self.owner.after_train_end()
 
     def _implements_train_batch_hooks(self) -> bool:
@@ -66,6 +69,7 @@ class Beside:
 
     @property
     def callbacks(self) -> list[Any]:
+        """All callbacks of the fit(), in their order; none where the hooks are called by something else."""
         return self._list.callbacks if self._list is not None else []
 
     def begin(self) -> None:
@@ -144,6 +148,6 @@ def _holds(frame: FrameType, thing: Any) -> bool:
     return values.get("self") is not thing and any(v is thing for v in values.values())
 
 
-def _keras_class(callback: Any) -> Callable | type:
+def _keras_class(callback: Any) -> type[keras.callbacks.Callback]:
     """The Keras class behind a user's subclass."""
     return next(cls for cls in type(callback).__mro__ if cls.__name__ in _TRACKERS)

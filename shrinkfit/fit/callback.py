@@ -158,7 +158,7 @@ class FitDevice(keras.callbacks.Callback):
         self._graph: Graph | None = None
         self._instruments: Instruments | None = None
         self._beside = Beside(self, None)
-        self._backups: Backups | None = None
+        self._backups = Backups(None, [], self._state)
 
     # --- what the user reads afterwards ---
 
@@ -238,14 +238,22 @@ class FitDevice(keras.callbacks.Callback):
     # --- Keras hooks; fit/beside.py puts them before all other callbacks', and those named after_... behind them ---
 
     def set_model(self, model: Any) -> None:
+        """Keras hands over the model that it will train."""
         self._fitting = model
         self._beside = find_beside(self)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Read the model, price it and patch its layers.
+
+        Raises:
+            BudgetError: the model cannot meet a limit; none of its weights has changed.
+            UnsupportedLayerError: it has a layer that cannot be fitted.
+        """
         self._release()
         self._beside.begin()
         self.history, self._small, self._graph = [], None, None
-        self._next_epoch, self._finished, self._remembered = 0, "", {}
+        self._next_epoch, self._finished = 0, ""
+        self._remembered: dict[str, dict[str, Any]] = {}  # digest of the weights -> the state of their epoch
         epochs = max(int(self.params.get("epochs") or 1), 1)
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
@@ -263,9 +271,18 @@ class FitDevice(keras.callbacks.Callback):
         )
         self._instrument()
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)
-        self._instruments.attach()
+        self._in_use.attach()
         self._backups.begin()
         self._put_zeros()
+
+    @property
+    def _in_use(self) -> Instruments:
+        """The instruments of the fit() that runs."""
+        if self._instruments is None:
+            raise ShrinkfitError(
+                "no fit() runs with this FitDevice: its hooks are model.fit()'s to call, in their order"
+            )
+        return self._instruments
 
     def _instrument(self) -> None:
         """Make what lies beside the model while it trains."""
@@ -306,10 +323,11 @@ class FitDevice(keras.callbacks.Callback):
         self._put_zeros()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Narrow the model to this epoch's limits, and enter its phase."""
         self._next_epoch = epoch
         limits = self._schedule.limits_at(epoch, self._pruner.first, self.budget.limits())
         self._take_teacher(epoch)
-        record = {"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}}
+        record: dict[str, Any] = {"epoch": epoch, "limits": limits, "pruned": [], "held": {}, "instead": {}}
         record |= self._narrow(epoch, limits)
         narrowed = bool(record["pruned"])
         again = [h for h in self.history if h["epoch"] == epoch]  # begun, and resumed from a backup
@@ -318,30 +336,35 @@ class FitDevice(keras.callbacks.Callback):
         record["sparsity"] = self._sparsity.update(epoch, self._pruner.alive)
         phase = self._schedule.phase_at(epoch)
         sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
-        if narrowed or sparser or (phase != FLOAT and self._instruments.phase == FLOAT):
+        if narrowed or sparser or (phase != FLOAT and self._in_use.phase == FLOAT):
             self._beside.start_anew()
         self._enter_phase(phase)
-        if self._instruments.variables.samples is not None:
-            self._instruments.variables.samples.forget()
+        if self._in_use.variables.samples is not None:
+            self._in_use.variables.samples.forget()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Put the costs into history, and into logs for all other callbacks.
+
+        Raises:
+            TrainingError: the loss or a range is NaN.
+        """
         logs = logs if logs is not None else {}
         self._refuse_nan(epoch, logs)
         # Whatever other callbacks have put there.
         bake(self._pruner.topology, self._pruner.channels, self._pruner.alive)
         self._sparsity.bake()  # momentum has moved what is masked
-        if self._instruments.distiller is not None:
-            self._require_teaching()
+        if self._in_use.distiller is not None:
+            self._require_teaching(self._in_use.distiller)
         costs = self._pruner.costs()
         self.history[-1] |= {
-            "phase": self._instruments.phase,
+            "phase": self._in_use.phase,
             "costs": costs,
             "widths": self._pruner.width_of_groups(),
             "metrics": {name: float(value) for name, value in logs.items()},
         }
         logs.update({name: float(value) for name, value in costs.items()})
         self._next_epoch = epoch + 1
-        self._remembered[digest(self._fitting)] = self._instruments.variables.state()
+        self._remembered[digest(self._fitting)] = self._in_use.variables.state()
 
     def after_epoch_end(self, epoch: int) -> None:
         """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
@@ -349,8 +372,13 @@ class FitDevice(keras.callbacks.Callback):
             self._fitting.stop_training = False
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Take the patches off, and make the smaller model and its integer graph.
+
+        Raises:
+            BudgetError: training ended before the model met its limits.
+        """
         self._backups.end()
-        self._instruments.detach()
+        self._in_use.detach()
         try:
             self._pruner.require_limits_met(len(self.history), self._schedule.prune_end)
         except BudgetError:
@@ -370,14 +398,14 @@ class FitDevice(keras.callbacks.Callback):
         """Make the smaller model and the graph from the weights as they are, with the ranges of their epoch."""
         remembered = self._remembered.get(digest(self._fitting))
         if remembered is not None:
-            self._instruments.variables.restore(remembered)
+            self._in_use.variables.restore(remembered)
         self._put_zeros()
         self._finished = digest(self._fitting)
         topology, channels, alive = self._pruner.topology, self._pruner.channels, self._pruner.alive
         self._small = smaller_model(self._fitting, topology, channels, alive)
         if self.quantize:
-            settle(self._instruments, topology, self._pruner.stages)
-            learned = self._instruments.variables
+            settle(self._in_use, topology, self._pruner.stages)
+            learned = self._in_use.variables
             weights = slice_weights(topology, channels, learned.trained_weights(), alive)
             self._graph, _ = optimize(
                 lower(topology, self._pruner.stages, weights, learned.ranges(), self._fitting.name)
@@ -391,24 +419,24 @@ class FitDevice(keras.callbacks.Callback):
             "alive": self._pruner.alive.astype(int).tolist(),
             "first": self._pruner.first,
             "history": self.history,
-            "teacher": self._instruments.distiller.state() if self._instruments.distiller else None,
-            **self._instruments.variables.state(),
+            "teacher": self._in_use.distiller.state() if self._in_use.distiller else None,
+            **self._in_use.variables.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._pruner.take(np.array(state["alive"], bool))
         self._pruner.first, self.history = state["first"], state["history"]
-        self._instruments.variables.restore(state)
-        if state["teacher"] is not None and self._instruments.distiller is not None:
-            self._instruments.distiller.restore(self._fitting, state["teacher"])
-            self._instruments.attach()
+        self._in_use.variables.restore(state)
+        if state["teacher"] is not None and self._in_use.distiller is not None:
+            self._in_use.distiller.restore(self._fitting, state["teacher"])
+            self._in_use.attach()
         if not is_tf_keras(self._fitting):  # there the epoch is in the checkpoint itself
             self._fitting._initial_epoch = state["epoch"]
 
     def _put_zeros(self) -> None:
         """What is masked is zero in the model itself too, so that any checkpoint of it computes the same."""
         alive = self._pruner.alive
-        self._instruments.variables.set_alive(alive)
+        self._in_use.variables.set_alive(alive)
         bake(self._pruner.topology, self._pruner.channels, alive)
         self._sparsity.bake()
         zero_slots(self._fitting.optimizer, self._pruner.topology, self._pruner.channels, alive)
@@ -416,7 +444,7 @@ class FitDevice(keras.callbacks.Callback):
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""
         what = {"the loss": logs.get("loss", 0.0)}
-        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._instruments.variables.ranges().items()}
+        what |= {f"the range of '{key}'": sum(ends) for key, ends in self._in_use.variables.ranges().items()}
         bad = next((f"{name} is {value}" for name, value in what.items() if not np.isfinite(value)), None)
         if bad is not None:
             self._release()
@@ -428,9 +456,9 @@ class FitDevice(keras.callbacks.Callback):
     # --- phases ---
 
     def _enter_phase(self, phase: str) -> None:
-        if phase != self._instruments.phase:
-            self._instruments.phase = phase
-            self._instruments.attach()
+        if phase != self._in_use.phase:
+            self._in_use.phase = phase
+            self._in_use.attach()
 
     # --- the teacher ---
 
@@ -441,13 +469,12 @@ class FitDevice(keras.callbacks.Callback):
         return Distiller(self._fitting, self._pruner.topology, self._pruner.stages, **settings)
 
     def _take_teacher(self, epoch: int) -> None:
-        distiller = self._instruments.distiller
+        distiller = self._in_use.distiller
         if distiller is not None and distiller.teacher is None and epoch >= self._schedule.prune_begin:
             distiller.take_copy(self._fitting)
-            self._instruments.attach()
+            self._in_use.attach()
 
-    def _require_teaching(self) -> None:
-        distiller = self._instruments.distiller
+    def _require_teaching(self, distiller: Distiller) -> None:
         try:
             distiller.require_used()
         except ShrinkfitError:
@@ -460,7 +487,7 @@ class FitDevice(keras.callbacks.Callback):
 
     def _narrow(self, epoch: int, limits: dict[str, float]) -> dict[str, Any]:
         """Take channels away until the limits hold; what history says about it."""
-        taps = self._instruments.variables.take_taps()
+        taps = self._in_use.variables.take_taps()
         found = self._pruner.narrow(epoch, limits, taps, final=epoch >= self._schedule.prune_end)
         if found:
             self._put_zeros()
@@ -471,8 +498,7 @@ class FitDevice(keras.callbacks.Callback):
         return found
 
     def _release(self) -> None:
-        if self._backups is not None:
-            self._backups.end()
+        self._backups.end()
         if self._instruments is not None:
             self._instruments.detach()
             self._instruments = None

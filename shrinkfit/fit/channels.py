@@ -225,11 +225,11 @@ def _leaks(node: Node, inputs: list[np.ndarray], width: int) -> np.ndarray:
     if node.kind == "concat" and node.attributes["axis"] == len(node.shape) - 1:
         return np.concatenate(inputs)
     if node.kind in ("add", "subtract", "concat"):
-        return np.any([one if len(one) == width else ~none for one in inputs], axis=0)
+        return np.logical_or.reduce([one if len(one) == width else ~none for one in inputs])
     if node.kind == "multiply":
-        return np.all([one for one in inputs if len(one) == width], axis=0)
+        return np.logical_and.reduce([one for one in inputs if len(one) == width])
     if len(inputs[0]) > width and len(inputs[0]) % width == 0:
-        return inputs[0].reshape(-1, width).any(axis=0)
+        return np.logical_or.reduce(inputs[0].reshape(-1, width))
     return np.resize(inputs[0], width)
 
 

@@ -165,6 +165,11 @@ def _ends_in_softmax(model: Any) -> bool:
 
 
 def checked_distill(share: float, temperature: float) -> tuple[float, float]:
+    """What FitDevice takes as distill and temperature.
+
+    Raises:
+        ShrinkfitError: the share is not between 0 and 1, or the temperature not over 0.
+    """
     if not 0 <= share <= 1:
         raise ShrinkfitError(f"distill is {share!r}, expected the teacher's share of the loss, 0 to 1")
     if not temperature > 0:

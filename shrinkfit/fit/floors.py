@@ -48,7 +48,7 @@ def floors(
     names = _layer_names(topology)
     excluded = {name: pattern for pattern in exclude for name in layers_that_match(pattern, names, "exclude")}
     makers = _layer_names(topology, MAKERS)
-    least = {}
+    least: dict[str, int] = {}
     if isinstance(minimum_width, Mapping):
         for pattern, width in minimum_width.items():
             for name in layers_that_match(pattern, makers, "minimum_width", "layer that makes channels"):
@@ -58,6 +58,11 @@ def floors(
 
 
 def checked_exclude(exclude: Iterable[str]) -> tuple[str, ...]:
+    """What FitDevice takes as exclude; a single name counts as a list of one.
+
+    Raises:
+        ShrinkfitError: something in it is no text.
+    """
     names = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     bad = [name for name in names if not isinstance(name, str)]
     if bad:
@@ -66,6 +71,11 @@ def checked_exclude(exclude: Iterable[str]) -> tuple[str, ...]:
 
 
 def checked_minimum(minimum_width: int | Mapping[str, int]) -> int | dict[str, int]:
+    """What FitDevice takes as minimum_width.
+
+    Raises:
+        BudgetError: a width is no whole number of at least 1.
+    """
     if isinstance(minimum_width, Mapping):
         return {name: at_least_one(n, f"minimum_width of '{name}'") for name, n in minimum_width.items()}
     return at_least_one(minimum_width, "minimum_width")
@@ -100,7 +110,14 @@ def _layer_names(topology: Topology, kinds: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys(node.call for node in nodes))
 
 
-def _floor(group, topology, channels, excluded, least, default) -> Floor:
+def _floor(
+    group: Group,
+    topology: Topology,
+    channels: Channels,
+    excluded: Mapping[str, str],
+    least: Mapping[str, int],
+    default: int,
+) -> Floor:
     full = len(group.units)
     makers = {node.call for node in makers_of(group, topology, channels)}
     for node in sorted(topology.nodes.values(), key=lambda node: node.call not in makers):

@@ -60,8 +60,8 @@ class Forward:
         self._starting_at = {stage.head.name: stage for stage in stages}
         weighted = [stage for stage in stages if stage.kind in WEIGHTED]
         self._biased_at = {(stage.batch_norm or stage.head).name: stage for stage in weighted}
-        clamped = [stage for stage in stages if stage.relu is not None and stage.key in variables.activations]
-        self._clamped_at = {stage.relu.name for stage in clamped} if phase != FLOAT else set()
+        relus = [stage.relu for stage in stages if stage.relu is not None and stage.key in variables.activations]
+        self._clamped_at = {relu.name for relu in relus} if phase != FLOAT else set()
         # Replicas of a distributed step are traced by a thread each.
         self._turns = threading.local()
 
@@ -85,10 +85,10 @@ class Forward:
 
     def call_of(self, layer: Any, nodes: list[Node]) -> Callable:
         """What takes the place of `layer.call`; nodes: the layer's, in their order, those of all its calls."""
-        chains: dict[str, list[Node]] = {}
+        by_call: dict[str, list[Node]] = {}
         for node in nodes:
-            chains.setdefault(node.call, []).append(node)
-        chains = list(chains.values())
+            by_call.setdefault(node.call, []).append(node)
+        chains = list(by_call.values())
 
         def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             chain = chains[self._turn(layer, len(chains))]
@@ -262,7 +262,6 @@ class Forward:
         if tap is None or not self.training or self.phase != FLOAT:
             return value
 
-        @tf.custom_gradient
         def through(x: Any) -> Any:
             def gradient(upstream: Any) -> Any:
                 count = (tf.shape(x)[0] + TAP_EVERY - 1) // TAP_EVERY
@@ -275,7 +274,7 @@ class Forward:
 
             return tf.identity(x), gradient
 
-        return through(value)
+        return tf.custom_gradient(through)(value)
 
     def _boundary(self, stage: Stage, value: Any) -> Any:
         """What the integer graph does to this tensor: its own range, LiteRT's own scale, its input's, or none."""

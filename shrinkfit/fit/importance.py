@@ -132,7 +132,14 @@ def batch_norm(stages: tuple[Stage, ...], channels: Channels, weights: Weights) 
     return _sum_over_units(channels, worth), instead
 
 
-def _by_function(function: Measure, stages, channels, weights, taps, alive) -> np.ndarray:
+def _by_function(
+    function: Measure,
+    stages: tuple[Stage, ...],
+    channels: Channels,
+    weights: Weights,
+    taps: Mapping[str, np.ndarray],
+    alive: np.ndarray,
+) -> np.ndarray:
     worth = {}
     for stage in _weighted(stages, weights):
         view = _view(stage, weights, taps, alive[channels.of_node[stage.head.name]])
@@ -143,13 +150,23 @@ def _by_function(function: Measure, stages, channels, weights, taps, alive) -> n
 def _view(stage: Stage, weights: Weights, taps: Mapping[str, np.ndarray], alive: np.ndarray) -> LayerView:
     own = weights[stage.head.name]
     norm = weights[stage.batch_norm.name] if stage.batch_norm is not None else {}
-    arrays = [own["kernel"], own.get("bias"), norm.get("gamma"), norm.get("beta"), taps.get(stage.key), alive]
-    return LayerView(stage.head.name, stage.kind, *(_read_only(array) for array in arrays))
+    return LayerView(
+        name=stage.head.name,
+        kind=stage.kind,
+        kernel=_read_only(own["kernel"]),
+        bias=_read_only_if_any(own.get("bias")),
+        gamma=_read_only_if_any(norm.get("gamma")),
+        beta=_read_only_if_any(norm.get("beta")),
+        taylor=_read_only_if_any(taps.get(stage.key)),
+        alive=_read_only(alive),
+    )
 
 
-def _read_only(array: np.ndarray | None) -> np.ndarray | None:
-    if array is None:
-        return None
+def _read_only_if_any(array: np.ndarray | None) -> np.ndarray | None:
+    return None if array is None else _read_only(array)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
     view = np.asarray(array).view()
     view.flags.writeable = False
     return view

@@ -53,6 +53,7 @@ class Instruments:
 
     @property
     def attached(self) -> bool:
+        """Whether the model is patched now."""
         return bool(self._saved)
 
     def attach(self, *, phase: str | None = None, whole: bool = False, probe: Any = None) -> None:

@@ -85,7 +85,7 @@ class Pricer:
         costs: Costs = dict(cost.as_costs())
         if self.ram_limit is not None:
             fixed = cost.ram_bytes - cost.arena_bytes
-            costs["ram_excess"] = self._excess(layer.arena_live_bytes + fixed for layer in cost.layers)
+            costs["ram_excess"] = _excess((layer.arena_live_bytes + fixed for layer in cost.layers), self.ram_limit)
         return costs
 
     def quick(self, widths: Widths, resources: Iterable[str]) -> Costs:
@@ -95,11 +95,8 @@ class Pricer:
         quote = self._quotes[widths]
         costs: Costs = {name: getattr(quote, name) for name in resources}
         if self.ram_limit is not None:
-            costs["ram_excess"] = self._excess(quote.live_ram_bytes)
+            costs["ram_excess"] = _excess(quote.live_ram_bytes, self.ram_limit)
         return costs
-
-    def _excess(self, live_bytes: Iterable[int]) -> float:
-        return sum(max(0.0, n - self.ram_limit) for n in live_bytes)
 
     def require_known(self, resources: tuple[str, ...]) -> None:
         """Raise BudgetError where one of these costs of the model cannot be told."""
@@ -120,6 +117,10 @@ class Pricer:
         key = {"flash_bytes": "bytes", "flops": "flops"}.get(resource, "cycles")
         worst = max(cost.layers, key=lambda layer: getattr(layer, key))
         return f"Layer '{worst.name}' takes the most, {getattr(worst, key):,} {key}."
+
+
+def _excess(live_bytes: Iterable[int], limit: float) -> float:
+    return sum(max(0.0, n - limit) for n in live_bytes)
 
 
 def shown(value: float) -> str:

@@ -20,6 +20,7 @@ SMALLEST_SHARE = 1e-6
 Costs = dict[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
+Price = Callable[[Widths], Costs]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def narrow(
     widths: Widths,
     worth: np.ndarray,
     limits: Limits,
-    cost_of: Callable[[Widths], Costs],
+    cost_of: Price,
     *,
     minimum: int | Sequence[int],
     multiple: int,
@@ -83,7 +84,8 @@ def narrow(
     least = least_widths(groups, minimum)
     ascending = [np.sort(worth[g.units]) for g in groups]
     lost = [_losses(values, len(values) - width) for values, width in zip(ascending, widths, strict=True)]
-    before, costs, causes = widths, cost_of(widths), {}
+    before, costs = widths, cost_of(widths)
+    causes: dict[int, list[str]] = {}
     while excess := over(costs, limits):
         best = _cheapest(groups, widths, lost, costs, limits, excess, cost_of, least, multiple)
         if best is None:
@@ -122,7 +124,15 @@ def _losses(worth: np.ndarray, gone: int) -> np.ndarray:
     return np.concatenate((np.zeros(gone + 1), -total * np.log(np.maximum(left, SMALLEST_SHARE))))
 
 
-def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths:
+def _refilled(
+    groups: tuple[Group, ...],
+    before: Widths,
+    widths: Widths,
+    lost: list[np.ndarray],
+    limits: Limits,
+    cost_of: Price,
+    multiple: int,
+) -> Widths:
     """Give back what the last, coarse step left over: the narrowed group worth most, as long as the limits hold."""
     while True:
         best, best_worth = None, 0.0
@@ -139,7 +149,15 @@ def _refilled(groups, before, widths, lost, limits, cost_of, multiple) -> Widths
         widths = best
 
 
-def _preferred(ascending, before, widths, limits, cost_of, least, prefer) -> Widths:
+def _preferred(
+    ascending: list[np.ndarray],
+    before: Widths,
+    widths: Widths,
+    limits: Limits,
+    cost_of: Price,
+    least: Widths,
+    prefer: int,
+) -> Widths:
     """Narrowed groups on multiples of `prefer`: up where there is room, down where next to nothing is lost by it."""
     kept = [float(values[len(values) - width :].sum()) for values, width in zip(ascending, widths, strict=True)]
     odd = [i for i, w in enumerate(widths) if w < before[i] and w % prefer]
@@ -156,7 +174,17 @@ def _preferred(ascending, before, widths, limits, cost_of, least, prefer) -> Wid
     return widths
 
 
-def _cheapest(groups, widths, lost, costs, limits, excess, cost_of, least, multiple):
+def _cheapest(
+    groups: tuple[Group, ...],
+    widths: Widths,
+    lost: list[np.ndarray],
+    costs: Costs,
+    limits: Limits,
+    excess: dict[str, float],
+    cost_of: Price,
+    least: Widths,
+    multiple: int,
+) -> tuple[int, int, Costs] | None:
     """(group index, its new width, the model's new costs) with the least worth lost per share saved."""
     best, best_price = None, np.inf
     for index, group in enumerate(groups):
@@ -190,7 +218,14 @@ def _next_width(full: int, width: int, least: int, multiple: int) -> int | None:
     return new if new < width else None
 
 
-def _records(groups, before, after, causes, excess, recorded) -> list[Pruned]:
+def _records(
+    groups: tuple[Group, ...],
+    before: Widths,
+    after: Widths,
+    causes: dict[int, list[str]],
+    excess: dict[str, float],
+    recorded: Callable[[Widths, bool], Costs],
+) -> list[Pruned]:
     """One record per narrowed group, in the order in which they were first narrowed; what they saved adds up."""
     records, widths, costs = [], before, recorded(before, True)
     for index in dict.fromkeys((*causes, *range(len(groups)))):
@@ -217,4 +252,5 @@ def select(groups: tuple[Group, ...], widths: Widths, worth: np.ndarray, alive: 
 
 
 def widths_of(channels: Channels, alive: np.ndarray) -> Widths:
+    """How many channels of each group are alive; alive: bool [units]."""
     return tuple(int(alive[g.units].sum()) for g in channels.groups)

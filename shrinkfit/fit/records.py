@@ -121,7 +121,8 @@ def layer_records(
 
 def _by_layer(cost: Cost, layers: Iterable[str]) -> dict[str, Record]:
     """The costs of operators, which bear their layer's name with "/kind" behind it, added up by layer."""
-    known, found = set(layers), {}
+    known = set(layers)
+    found: dict[str, Record] = {}
     for op in cost.layers:
         name = op.name if op.name in known else op.name.rpartition("/")[0]
         if name not in known:

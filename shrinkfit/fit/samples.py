@@ -48,6 +48,7 @@ class Samples:
         count.assign_add(ROWS_A_STEP)
 
     def forget(self) -> None:
+        """Start anew, with none."""
         for count in self._counts.values():
             count.assign(0)
 

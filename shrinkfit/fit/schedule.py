@@ -66,24 +66,40 @@ class Schedule:
         return limits
 
     def phase_at(self, epoch: int) -> str:
+        """The phase of an epoch, one of forward.py's."""
         if self.quantize_from is None or epoch < int(self.quantize_from * self.epochs):
             return FLOAT
         return QUANTIZED if epoch < int(self.freeze_from * self.epochs) else FROZEN
 
 
 def at_least_one(value: int, what: str) -> int:
+    """The value of a setting that counts something.
+
+    Raises:
+        BudgetError: it is no whole number of at least 1; `what` names it.
+    """
     if int(value) != value or value < 1:
         raise BudgetError(f"{what} is {value!r}, expected a whole number of at least 1")
     return int(value)
 
 
 def share(value: float, what: str) -> float:
+    """The value of a setting that is a share of the epochs.
+
+    Raises:
+        BudgetError: it is not between 0 and 1; `what` names it.
+    """
     if not 0 <= value <= 1:
         raise BudgetError(f"{what} is {value!r}, expected a share of the epochs between 0 and 1")
     return float(value)
 
 
 def window(value: tuple[float, float], what: str) -> tuple[float, float]:
+    """The value of a setting that is a stretch of the epochs, (begin, end) as shares.
+
+    Raises:
+        BudgetError: one of them is no share, or it ends before it begins; `what` names it.
+    """
     begin, end = (share(v, what) for v in value)
     if begin > end:
         raise BudgetError(f"{what} is {value!r}, expected (begin, end) with begin <= end")

@@ -171,6 +171,11 @@ def kernel_mask(zero: np.ndarray, incoming: np.ndarray, outgoing: np.ndarray) ->
 
 
 def checked_sparsity(share: float) -> float:
+    """What FitDevice takes as block_sparsity.
+
+    Raises:
+        ShrinkfitError: it is below 0, or 1 or more.
+    """
     if not 0 <= share < 1:
         raise ShrinkfitError(f"block_sparsity is {share!r}, expected a share of the blocks of at least 0 and below 1")
     return float(share)

@@ -29,7 +29,9 @@ def _tfmot() -> tuple[Any, Any, Any]:
 class _Weights:
     """What a tfmot quantizer needs of a layer: add_weight. The variables belong to the fit, not to the model."""
 
-    def add_weight(self, name: str, initializer: Any = None, trainable: bool = False, shape: Any = None, **_: Any):
+    def add_weight(
+        self, name: str, initializer: Any = None, trainable: bool = False, shape: Any = None, **_: Any
+    ) -> Any:
         import tensorflow as tf
 
         shape = () if shape is None else ((shape,) if isinstance(shape, int) else tuple(shape))
@@ -127,16 +129,20 @@ class ActivationQuantizer:
         return tf.maximum(self.high, self.low + SMALLEST_RANGE)
 
     def range(self) -> tuple[float, float]:
+        """(low, high) as it stands, in real numbers."""
         return float(self.low.numpy()), float(self.high.numpy())
 
     def set_range(self, low: float, high: float) -> None:
+        """Take other ends than those observed."""
         self.low.assign(low)
         self.high.assign(high)
 
     def state(self) -> list[float]:
+        """What `restore` takes: both ends, and how many batches they were observed in."""
         return [*self.range(), float(self.seen.numpy())]
 
     def restore(self, state: list[float]) -> None:
+        """Go on from what `state` gave."""
         for variable, value in zip((self.low, self.high, self.seen), state, strict=True):
             variable.assign(value)
 
@@ -147,11 +153,10 @@ def _rectified(quantized: Callable, x: Any) -> Any:
     """
     import tensorflow as tf
 
-    @tf.custom_gradient
     def forward(x: Any) -> Any:
         return quantized(x), lambda upstream: tf.raw_ops.ReluGrad(gradients=upstream, features=x)
 
-    return forward(x)
+    return tf.custom_gradient(forward)(x)
 
 
 def quantize_fixed(x: Any, scale: float, zero_point: int) -> Any:

@@ -90,6 +90,7 @@ class FitVariables:
             mask.assign(alive[self._channels.of_node[name]].astype(np.float32))
 
     def forget_corrections(self) -> None:
+        """Set every bias back to what training made of it."""
         for correction in self.corrections.values():
             correction.assign(np.zeros(correction.shape, np.float32))
 

@@ -7,6 +7,7 @@ One input is NAME_input, of several each is NAME_input_TENSOR; outputs likewise.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from math import prod
 
@@ -33,14 +34,17 @@ class Edge:
 
     @property
     def c_type(self) -> str:
+        """The C type of an element."""
         return C_TYPES[self.tensor.dtype]
 
     @property
     def elements(self) -> int:
+        """How many values it holds."""
         return prod(self.tensor.shape)
 
     @property
     def is_quantized(self) -> bool:
+        """Whether its values have a scale and a zero_point."""
         return self.tensor.dtype in QUANTIZED
 
     def details(self) -> dict:
@@ -90,7 +94,7 @@ def identifier_part(text: str, otherwise: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_PART].strip("_") or otherwise
 
 
-def unique(stem: str, taken) -> str:
+def unique(stem: str, taken: Container[str]) -> str:
     """The stem, with a number behind it where it is taken."""
     candidate, count = stem, 1
     while candidate in taken:

@@ -11,10 +11,12 @@ from shrinkfit.graph import ir
 
 
 def guard(file_name: str) -> str:
+    """The macro that keeps a header from being read twice, without its _H."""
     return re.sub(r"[^A-Z0-9]", "_", file_name.upper())
 
 
 def c_shape(tensor: ir.Tensor) -> str:
+    """A tensor's shape for a comment, such as 49x40x1; without the batch of 1."""
     shape = tensor.shape[1:] if tensor.shape[0] == 1 else tensor.shape
     return "x".join(str(n) for n in shape) or "1"
 
@@ -25,6 +27,7 @@ def comment(text: str) -> str:
 
 
 def c_float(value: float) -> str:
+    """A C literal of the nearest float32, in as few digits as give it back."""
     return f"{np.float32(value)!s}f"
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from shrinkfit.write.api import C_TYPES
 from shrinkfit.write.c_text import c_float, comment, guard
 from shrinkfit.write.model import Model
 from shrinkfit.write.pack_layout import pack_initial
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Field, Packed
 
 LINE_LENGTH = 100
 INT32_MIN = -(2**31)
@@ -56,6 +56,7 @@ def _call_constants(what: str, identifier: str, packed: Packed, arrays: str = ""
 
 
 def c_array(name: str, array: np.ndarray) -> str:
+    """The definition of a static array, flat, with its values as exact as C can write them."""
     # Words of four weights are loaded at once.
     aligned = " SF_ALIGN(4)" if array.dtype == np.int8 and array.ndim == 2 else ""
     is_float = array.dtype == np.float32
@@ -85,11 +86,11 @@ def _values(texts: Iterable[str]) -> str:
     return "\n".join([*lines, line]) + "\n"
 
 
-def _fields(fields: dict, identifier: str, depth: int) -> str:
+def _fields(fields: Mapping[str, Field], identifier: str, depth: int) -> str:
     indent = "    " * depth
     text = ""
     for name, value in fields.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             text += f"{indent}.{name} =\n{indent}    {{\n{_fields(value, identifier, depth + 2)}{indent}    }},\n"
         else:
             text += f"{indent}.{name} = {_field(value, identifier)},\n"

@@ -174,9 +174,8 @@ def export(
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
         budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
-    graph, records = to_graph(source, calibration), ()
-    if optimize:
-        graph, records = optimized(graph)
+    graph = to_graph(source, calibration)
+    graph, rewrites = optimized(graph) if optimize else (graph, ())
     device = optimized_for(get_device(device), optimize)
     stream = None
     if getattr(source, "streaming", False) if streaming is None else streaming:
@@ -191,7 +190,7 @@ def export(
         device=device,
         labels=labels,
         budget=budget,
-        changes=Changes(tuple(records), stream, stripes, uncut=graph),
+        changes=Changes(tuple(rewrites), stream, stripes, uncut=graph),
         training=training_record(source),
         selftest=selftest,
         listener=listener,
@@ -269,10 +268,10 @@ def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dic
     """Relative path -> content, of everything but the report and the .tflite."""
     texts, extra = render(model), extra or Extra({}, (), "", {})
     needed = {source for layer in model.layers for source in layer.kernel.sources} | set(extra.runtime)
-    needed = sorted(needed | set(RESET_SOURCES if model.keeps_state else ()))
+    needed |= set(RESET_SOURCES if model.keeps_state else ())
     headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
-    files = {file: (runtime / file).read_bytes() for file in headers + needed}
+    files = {file: (runtime / file).read_bytes() for file in [*headers, *sorted(needed)]}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     if not extra.files:

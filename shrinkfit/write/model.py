@@ -67,10 +67,12 @@ class Model:
 
     @property
     def prefix(self) -> str:
+        """What the model's macros begin with."""
         return self.name.upper()
 
     @property
     def keeps_state(self) -> bool:
+        """Whether it has a reset."""
         return bool(self.graph.variables)
 
     @cached_property
@@ -93,6 +95,7 @@ class Model:
 
     @cached_property
     def roots(self) -> dict[str, str]:
+        """Tensor -> the tensor whose bytes it uses."""
         return roots(self.graph)
 
 

@@ -18,12 +18,14 @@ from shrinkfit.price.shared import shared_with
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.model import Layer, Model, layer_identifiers
 from shrinkfit.write.pack import pack_calls
+from shrinkfit.write.packed import Packed
 
 
 def format_version() -> int:
     """SF_FORMAT_VERSION of the runtime that would be copied."""
     text = (runtime_dir() / "shrinkfit.h").read_text(encoding="utf-8")
-    return int(re.search(r"#define SF_FORMAT_VERSION (\d+)", text)[1])
+    (version,) = re.findall(r"#define SF_FORMAT_VERSION (\d+)", text)
+    return int(version)
 
 
 def modelled(
@@ -59,7 +61,8 @@ def _layers(graph: Graph, name: str, choice: Choice, api: Api) -> tuple[Layer, .
         for packed, arguments in zip(pack_calls(op, graph, choice), calls(op), strict=True)
     ]
     identifiers = layer_identifiers(name, api.names, [(op.name, packed) for op, _, packed, _ in parts])
-    shared, first, layers = shared_with(graph, choice), {}, []
+    shared, layers = shared_with(graph, choice), []
+    first: dict[str, tuple[str, Packed]] = {}
     for part, identifier in zip(parts, identifiers, strict=True):
         op, _, packed, _ = part
         owner = first.setdefault(shared.get(op.name, op.name), (identifier, packed))

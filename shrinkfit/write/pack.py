@@ -20,7 +20,7 @@ from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.plain import has_plain_sums, short_scales
 from shrinkfit.price.strips import strips
 from shrinkfit.write import pack_3x3, pack_arithmetic, pack_dense, pack_layout, pack_pairs, pack_sparse, pack_time
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Fields, Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point, window_fields
 
 
@@ -59,7 +59,7 @@ def _is_plain(op: ir.Weighted, shifts: np.ndarray) -> bool:
     return full_range and has_plain_sums(op, shifts)
 
 
-def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[str, np.ndarray], dict]:
+def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[str, np.ndarray], Fields]:
     """Arrays and fields of sf_output_stage."""
     if isinstance(op, ir.Dense):
         multipliers, shifts = dense_multipliers(op, source, target)
@@ -72,56 +72,54 @@ def _stage(op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> tuple[dict[
         "multiplier": multipliers.astype(np.int32),
         "shift": shifts.astype(np.int8),
     }
-    fields = {name: name for name in arrays} | {
-        "in_zero_point": source.zero_point,
-        "out_zero_point": target.zero_point,
-        "activation_min": op.activation_min,
-        "activation_max": op.activation_max,
-        "plain": int(_is_plain(op, shifts)),
-    }
-    return arrays, fields
+    fields: Fields = {name: name for name in arrays}
+    fields |= {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
+    return arrays, fields | _activation(op) | {"plain": int(_is_plain(op, shifts))}
 
 
-def _windowed(params: str, kernel: np.ndarray, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> Packed:
+def _windowed(
+    params: str, kernel: np.ndarray, op: ir.Windowed | ir.TransposeConv2D, source: ir.Tensor, target: ir.Tensor
+) -> Packed:
     arrays, stage = _stage(op, source, target)
-    dilation = getattr(op, "dilation", (1, 1))
+    dilation = op.dilation if isinstance(op, ir.Windowed) else (1, 1)
     window = window_fields(op.window, op.stride, dilation, op.padding, source, target)
     return Packed(params, {"kernel": kernel} | arrays, {"kernel": "kernel", "stage": stage, "window": window})
 
 
-def _conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+def _conv2d(op: ir.Conv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     groups = op.groups(sources[0].shape)
     if groups == 1:
         return _windowed("sf_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
     packed = _windowed("sf_grouped_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
     sizes = {"group_inputs": op.kernel.shape[3], "group_outputs": op.channels // groups}
-    return Packed(packed.params, packed.arrays, packed.fields | sizes)
+    return Packed(packed.params, packed.arrays, {**packed.fields, **sizes})
 
 
-def _transpose_conv2d(op: ir.TransposeConv2D, sources, target: ir.Tensor) -> Packed:
+def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     return _windowed("sf_conv2d_params", pack_rows(op.kernel), op, sources[0], target)
 
 
-def _depthwise(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+def _depthwise(op: ir.DepthwiseConv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     planes = np.ascontiguousarray(np.moveaxis(op.kernel, 2, 0)).reshape(op.channels, -1)
     packed = _windowed("sf_depthwise_params", planes, op, sources[0], target)
-    return Packed(packed.params, packed.arrays, packed.fields | {"depth_multiplier": op.depth_multiplier})
+    return Packed(packed.params, packed.arrays, {**packed.fields, "depth_multiplier": op.depth_multiplier})
 
 
-def _depthwise_3x3(op: ir.DepthwiseConv2D, sources, target: ir.Tensor) -> Packed:
+def _depthwise_3x3(op: ir.DepthwiseConv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     """Records of five words; the weights in pairs of neighbours, as sf_strips.h unpacks them."""
     packed, plan = _depthwise(op, sources, target), strips(op, sources[0].shape, target.shape)
     stage, weights = packed.arrays, packed.arrays["kernel"][:, [0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8, 8]].copy()
     weights[:, 11] = -stage["shift"] - 1
     words = [2 * stage["bias"], stage["multiplier"], *weights.view("<i4").T]
-    fields = {"records": "records", "window": packed.fields["window"], "depth_multiplier": op.depth_multiplier}
+    fields: Fields = {"records": "records", "window": packed.fields["window"]}
+    fields |= {"depth_multiplier": op.depth_multiplier}
     fields |= {"strip_outputs": plan.outputs, "strips": plan.count}
     fields |= {"buffers": plan.buffers, "band_rows": plan.band_rows}
-    fields |= {name: packed.fields["stage"][name] for name in ("in_zero_point", "out_zero_point")}
+    fields |= {"in_zero_point": sources[0].zero_point, "out_zero_point": target.zero_point}
     return Packed("sf_depthwise_3x3_params", {"records": np.stack(words, axis=1).astype(np.int32)}, fields)
 
 
-def _dense(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
+def _dense(op: ir.Dense, sources: Tensors, target: ir.Tensor) -> Packed:
     arrays, stage = _stage(op, sources[0], target)
     sizes = {"rows": prod(target.shape[:-1]), "inputs": op.kernel.shape[1], "outputs": op.channels}
     fields = {"kernel": "kernel", "stage": stage} | sizes
@@ -132,12 +130,12 @@ def _activation(op: ir.Activated) -> dict[str, int]:
     return {"activation_min": op.activation_min, "activation_max": op.activation_max}
 
 
-def _pool2d(op: ir.Pool2D, sources, target: ir.Tensor) -> Packed:
+def _pool2d(op: ir.Pool2D, sources: Tensors, target: ir.Tensor) -> Packed:
     window = window_fields(op.window, op.stride, (1, 1), op.padding, sources[0], target)
-    return Packed("sf_pool_params", {}, {"window": window} | _activation(op))
+    return Packed("sf_pool_params", {}, {"window": window, **_activation(op)})
 
 
-def _softmax(op: ir.Softmax, sources, target: ir.Tensor) -> Packed:
+def _softmax(op: ir.Softmax, sources: Tensors, target: ir.Tensor) -> Packed:
     multiplier, shift, diff_min = softmax_parameters(sources[0].scale, op.beta)
     fields = {"rows": prod(target.shape[:-1]), "depth": target.shape[-1]}
     # Differences of int8 never go below -255, and the kernel shifts what is not below diff_min.

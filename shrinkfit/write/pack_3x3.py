@@ -7,7 +7,7 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.price.plain import short_scales
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point, packed_conv2d
 
 GROUP = 4
@@ -17,7 +17,7 @@ TRANSFORM = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
 ROWS, SIGNS = (3, 2, 1, 0), (-1, -1, 1, 1)
 
 
-def pack_conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+def pack_conv2d(op: ir.Conv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     """Constants of sf_conv2d_3x3."""
     arrays = {"kernel": tile_rows(op.kernel), "records": records(op, sources[0], target)}
     return packed_conv2d("sf_conv2d_3x3_params", arrays, op, sources[0], target)

@@ -11,14 +11,14 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import wrap_int32
 from shrinkfit.graph.multipliers import dense_multipliers
 from shrinkfit.price.kernels_dense import GROUP, SHIFTS, is_constant, is_uniform, largest_sums
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point
 
 # SMMLA drops 32 bits of a product, the saturation one more; a multiplier has 31 fractional bits.
 DROPPED_BITS, MULTIPLIER_BITS = 33, 31
 
 
-def pack_dense_pairs(op: ir.Dense, sources, target: ir.Tensor) -> Packed:
+def pack_dense_pairs(op: ir.Dense, sources: Tensors, target: ir.Tensor) -> Packed:
     """The constants of a layer that the kernel takes."""
     source = sources[0]
     bias = fold_zero_point(op, source.zero_point)
@@ -86,9 +86,9 @@ def pair_words(rows: np.ndarray) -> np.ndarray:
 def records(multipliers: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Per four outputs, or two where there are no more: a word of shifts to the right, a byte each; multipliers."""
     right = MULTIPLIER_BITS - shifts - DROPPED_BITS
-    parts = []
+    parts: list[np.ndarray] = []
     for first in range(0, len(multipliers), 4):
         four = right[first : first + 4]
         word = int((four << 8 * np.arange(len(four))).sum())
-        parts += [[wrap_int32(word)], multipliers[first : first + 4]]
+        parts += [wrap_int32(np.array([word])), multipliers[first : first + 4]]
     return np.concatenate(parts)

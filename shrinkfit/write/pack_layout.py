@@ -7,13 +7,13 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.price.kernels_layout import KERNELS, Copy, copies
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Fields, Packed
 
 
 def pack_copies(op: ir.Op, graph: ir.Graph) -> tuple[Packed, ...]:
     """One per call; op is of a kind in price.kernels_layout.KERNELS."""
     packed = tuple(_packed(copy) for copy in copies(op, graph))
-    return tuple(_padded(op, graph, one) for one in packed) if op.kind == "pad" else packed
+    return tuple(_padded(op, graph, one) for one in packed) if isinstance(op, ir.Pad) else packed
 
 
 def pack_initial(variable: ir.Variable) -> Packed:
@@ -31,7 +31,7 @@ def _packed(copy: Copy) -> Packed:
 def _padded(op: ir.Pad, graph: ir.Graph, packed: Packed) -> Packed:
     (target,) = graph.op_outputs(op)
     value = target.zero_point if op.value is None else op.value
-    fields = {"copy": packed.fields, "out_bytes": target.size_bytes, "value": value}
+    fields: Fields = {"copy": packed.fields, "out_bytes": target.size_bytes, "value": value}
     return Packed("sf_pad_params", packed.arrays, fields)
 
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.price.plain import short_scales
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point, packed_conv2d
 
 GROUP = 4
 RECORD_WORDS = 9
 
 
-def pack_conv2d(op: ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+def pack_conv2d(op: ir.Conv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     """Constants of sf_conv2d_pairs."""
     arrays = {"kernel": pair_rows(op.kernel), "records": records(op, sources[0], target)}
     return packed_conv2d("sf_conv2d_pairs_params", arrays, op, sources[0], target)

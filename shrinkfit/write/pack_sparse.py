@@ -16,30 +16,33 @@ from shrinkfit.price.kernels_dense import is_constant, largest_sums
 from shrinkfit.price.kernels_sparse import BLOCK, kept_blocks, kernel_rows
 from shrinkfit.price.plain import PLAIN_SHIFTS
 from shrinkfit.write.pack_dense import DROPPED_BITS, MULTIPLIER_BITS, rounded_once
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point
 
 # What stands in for an even input x is 127 - x.
 FLIPPED = 127
 
 
-def pack_sparse(op: ir.Dense | ir.Conv2D, sources, target: ir.Tensor) -> Packed:
+def pack_sparse(op: ir.Dense | ir.Conv2D, sources: Tensors, target: ir.Tensor) -> Packed:
     """The constants of a layer that the kernel takes."""
     source = sources[0]
     bias = fold_zero_point(op, source.zero_point)
     rows = kernel_rows(op)
     multipliers, right = _requantization(op, source, target)
-    weights, blocks = [], []
+    weights: list[np.ndarray] = []
+    blocks: list[np.ndarray] = []
     for output, (row, kept) in enumerate(zip(rows, kept_blocks(rows), strict=True)):
         numbers = np.flatnonzero(kept)
         numbers = np.append(numbers, [0] * (len(numbers) % 2)).astype(np.int64)
         words = _words(row)[numbers]
         words[int(kept.sum()) :] = 0
         odd = int(words[:, 1::2].sum())
-        first = wrap_int32(256 * int(bias[output]) - FLIPPED * odd)
-        weights += [[first], _paired(words), [multipliers[output]]]
-        blocks += [[len(numbers) // 2], numbers, [right[output]]]
-    arrays = {"weights": np.concatenate(weights).astype(np.int32), "blocks": np.concatenate(blocks).astype(np.uint8)}
+        first = wrap_int32(np.array([256 * int(bias[output]) - FLIPPED * odd]))
+        weights += [first, _paired(words), multipliers[output : output + 1]]
+        blocks += [np.array([len(numbers) // 2]), numbers, right[output : output + 1]]
+    arrays: dict[str, np.ndarray] = {}
+    arrays["weights"] = np.concatenate(weights).astype(np.int32)
+    arrays["blocks"] = np.concatenate(blocks).astype(np.uint8)
     sizes = {"inputs": rows.shape[1], "outputs": op.channels, "rows": prod(target.shape[:-1])}
     fields = {name: name for name in arrays} | sizes | {"out_zero_point": target.zero_point}
     return Packed("sf_sparse_params", arrays, fields | _activation(op))

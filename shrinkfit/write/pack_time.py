@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shrinkfit.graph import ir
 from shrinkfit.graph.multipliers import mean_multiplier
 from shrinkfit.price.kernels_time import mean_view
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Packed, Tensors
 
 
-def _window(op: ir.TimeWindow, graph: ir.Graph, sources, target: ir.Tensor) -> Packed:
+def _window(op: ir.TimeWindow, graph: ir.Graph, sources: Tensors, target: ir.Tensor) -> Packed:
     past = graph.variables[op.past].tensor
     fields = {"in_bytes": sources[0].size_bytes, "past_bytes": past.size_bytes}
     return Packed("sf_time_window_params", {}, fields)
 
 
-def _mean(op: ir.TimeMean, graph: ir.Graph, sources, target: ir.Tensor) -> Packed:
+def _mean(op: ir.TimeMean, graph: ir.Graph, sources: Tensors, target: ir.Tensor) -> Packed:
     (source,), view = sources, mean_view(op, graph)
     count = view["blocks"] * view["values"]
     multiplier, shift = (0, 0) if op.average else mean_multiplier(source.scale, target.scale, count)
@@ -25,4 +27,4 @@ def _mean(op: ir.TimeMean, graph: ir.Graph, sources, target: ir.Tensor) -> Packe
     return Packed("sf_time_mean_params", {}, fields)
 
 
-PACKERS = {"time_window": _window, "time_mean": _mean}
+PACKERS: dict[str, Callable[..., Packed]] = {"time_window": _window, "time_mean": _mean}

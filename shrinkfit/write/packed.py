@@ -3,9 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+
+from shrinkfit.graph import ir
+
+# What stands in one field of a struct: a number, the name of an array, or the fields of a struct inside.
+Field: TypeAlias = "int | float | str | Mapping[str, Field]"
+Fields: TypeAlias = dict[str, Field]
+Tensors: TypeAlias = tuple[ir.Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -15,12 +24,12 @@ class Packed:
     Args:
         params: the C type of its struct.
         arrays: name -> array, flat or [rows, row].
-        fields: the struct's fields in their order: int, float, the name of an array, or a dict for a struct inside.
+        fields: the struct's fields in their order.
     """
 
     params: str
     arrays: dict[str, np.ndarray]
-    fields: dict[str, int | float | str | dict]
+    fields: Mapping[str, Field]
 
     def has_arrays_of(self, other: Packed) -> bool:
         """Whether the other call's arrays can take the place of its own."""

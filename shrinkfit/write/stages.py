@@ -8,7 +8,7 @@ import numpy as np
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.fixedpoint import INT32_MAX, INT32_MIN
-from shrinkfit.write.packed import Packed
+from shrinkfit.write.packed import Fields, Packed
 
 
 def fold_zero_point(op: ir.Weighted, zero_point: int) -> np.ndarray:
@@ -25,7 +25,12 @@ def fold_zero_point(op: ir.Weighted, zero_point: int) -> np.ndarray:
 
 
 def window_fields(
-    window, stride, dilation, padding: ir.Padding, source: ir.Tensor, target: ir.Tensor
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: ir.Padding,
+    source: ir.Tensor,
+    target: ir.Tensor,
 ) -> dict[str, int]:
     """Fields of sf_window."""
     names = ("height", "width", "channels")
@@ -49,6 +54,6 @@ def packed_conv2d(
         arrays: kernel and records.
     """
     window = window_fields(op.window, op.stride, op.dilation, op.padding, source, target)
-    fields = {name: name for name in arrays} | {"window": window}
-    fields |= {"in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
+    fields: Fields = {name: name for name in arrays}
+    fields |= {"window": window, "in_zero_point": source.zero_point, "out_zero_point": target.zero_point}
     return Packed(params, arrays, fields | {"activation_min": op.activation_min, "activation_max": op.activation_max})

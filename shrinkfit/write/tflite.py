@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from shrinkfit.errors import ExportError
 from shrinkfit.graph import ir
-from shrinkfit.graph.activation import activation_name, activation_range, is_computed
 from shrinkfit.graph.stream_explicit import explicit
 from shrinkfit.write import tflite_layout, tflite_state
+from shrinkfit.write.tflite_place import Place
 
 if TYPE_CHECKING:
     from shrinkfit.write.tflite_file import FlatWriter
+
+# What slides a window over a plane and may be padded.
+_Sliding: TypeAlias = ir.Windowed | ir.Pool2D
 
 
 def write_tflite(graph: ir.Graph) -> bytes:
@@ -49,59 +53,12 @@ def _tensor(file: FlatWriter, graph: ir.Graph, tensor: ir.Tensor) -> int:
     return file.activation(tensor.name, tensor.shape, *tensor.quantization, tensor.dtype)
 
 
-class Place:
-    """One operator with what its writer needs to know of the file and the graph."""
-
-    def __init__(self, file: FlatWriter, graph: ir.Graph, op: ir.Op, index: dict[str, int], handles) -> None:
-        from ai_edge_litert import schema_py_generated
-
-        self.schema = schema_py_generated
-        self.file, self.graph, self.op, self.handles = file, graph, op, handles
-        self.sources, self.targets = graph.op_inputs(op), graph.op_outputs(op)
-        self.inputs = [index[name] for name in op.inputs]
-        self.outputs = [index[name] for name in op.outputs]
-
-    def add(self, code: str, version: int, constants=(), options=None) -> None:
-        self.file.operator(code, version, [*self.inputs, *constants], self.outputs, options)
-
-    def activation(self) -> str:
-        op, target, whole = self.op, self.targets[0], (ir.INT8_MIN, ir.INT8_MAX)
-        name = activation_name(op.activation_min, op.activation_max, target)
-        if name == "NONE" and getattr(op, "division", "double") == "float32":
-            # A RELU of its own whose clamp is the whole range still divides the scales as RELU does.
-            names = (n for n in ("RELU", "RELU6", "RELU_N1_TO_1") if is_computed(n, target))
-            name = next((n for n in names if activation_range(n, target) == whole), None)
-        if name is None or (name != "NONE" and getattr(op, "division", "float32") == "double"):
-            raise ExportError(
-                f"{op.kind} '{op.name}' clamps to [{op.activation_min}, {op.activation_max}], which at scale "
-                f"{target.scale:g}, zero_point {target.zero_point} is none of RELU, RELU6, RELU_N1_TO_1; .tflite knows "
-                "no other, so use one of these"
-            )
-        return name
-
-    def activation_code(self) -> int:
-        return getattr(self.schema.ActivationFunctionType, self.activation())
-
-    def numbers(self, suffix: str, values) -> int:
-        return self.file.constant(f"{self.op.name}/{suffix}", np.array(values, np.int32))
-
-    def weights(self, kernel: np.ndarray, axis: int, scales: np.ndarray) -> tuple[int, int]:
-        """Add kernel and bias; returns their tensors' indices."""
-        from shrinkfit.write.tflite_file import quantization
-
-        bias_scales = np.float32(self.sources[0].scale) * scales
-        return (
-            self.file.constant(f"{self.op.name}/kernel", kernel, quantization(scales, 0, axis)),
-            self.file.constant(f"{self.op.name}/bias", self.op.bias, quantization(bias_scales, 0)),
-        )
-
-
-def _padding_code(place: Place, dilation=(1, 1), may_pad: bool = True) -> int:
+def _padding_code(place: Place[_Sliding], dilation: tuple[int, int] = (1, 1), may_pad: bool = True) -> int:
     """SAME or VALID where it gives the operator's padding, else VALID behind a PAD in front."""
-    op, source = place.op, place.sources[0]
+    op, (_, height, width, _) = place.op, place.sources[0].shape
     if op.padding == ir.Padding():
         return place.schema.Padding.VALID
-    if op.padding == ir.same_padding(source.shape[1:3], op.window, op.stride, dilation):
+    if op.padding == ir.same_padding((height, width), op.window, op.stride, dilation):
         return place.schema.Padding.SAME
     if not may_pad:
         raise ExportError(
@@ -112,7 +69,7 @@ def _padding_code(place: Place, dilation=(1, 1), may_pad: bool = True) -> int:
     return place.schema.Padding.VALID
 
 
-def _pad_in_front(place: Place, p: ir.Padding) -> None:
+def _pad_in_front(place: Place[ir.Op], p: ir.Padding) -> None:
     """Let the operator read its input with rows and columns of the zero_point around it."""
     op, source = place.op, place.sources[0]
     shape = (1, source.shape[1] + p.top + p.bottom, source.shape[2] + p.left + p.right, source.shape[3])
@@ -122,32 +79,36 @@ def _pad_in_front(place: Place, p: ir.Padding) -> None:
     place.inputs = [padded]
 
 
-def _windowed_options(place: Place, options):
+def _windowed_options(place: Place[_Sliding], options: Any) -> Any:
+    """Fill in what the schema's tables of convolutions and pools have in common."""
     op = place.op
-    options.padding = _padding_code(place, getattr(op, "dilation", (1, 1)), may_pad=isinstance(op, ir.Windowed))
+    if isinstance(op, ir.Windowed):
+        options.padding = _padding_code(place, op.dilation)
+        options.dilationHFactor, options.dilationWFactor = op.dilation
+    else:
+        options.padding = _padding_code(place, may_pad=False)
     options.strideH, options.strideW = op.stride
     options.fusedActivationFunction = place.activation_code()
-    if isinstance(op, ir.Windowed):
-        options.dilationHFactor, options.dilationWFactor = op.dilation
     return options
 
 
-def _conv2d(place: Place) -> None:
+def _conv2d(place: Place[ir.Conv2D]) -> None:
     options = _windowed_options(place, place.schema.Conv2DOptionsT())
     place.add("CONV_2D", 3, place.weights(place.op.kernel, 0, place.op.kernel_scales), options)
 
 
-def _depthwise_conv2d(place: Place) -> None:
+def _depthwise_conv2d(place: Place[ir.DepthwiseConv2D]) -> None:
     options = _windowed_options(place, place.schema.DepthwiseConv2DOptionsT())
     options.depthMultiplier = place.op.depth_multiplier
     place.add("DEPTHWISE_CONV_2D", 3, place.weights(place.op.kernel[None], 3, place.op.kernel_scales), options)
 
 
-def _transpose_conv2d(place: Place) -> None:
+def _transpose_conv2d(place: Place[ir.TransposeConv2D]) -> None:
     op, s = place.op, place.schema
     options = s.TransposeConvOptionsT(strideH=op.stride[0], strideW=op.stride[1])
     options.fusedActivationFunction = place.activation_code()
-    size = place.sources[0].shape[1:3]
+    _, height, width, _ = place.sources[0].shape
+    size = height, width
     as_same = ir.transpose_padding(size, op.window, op.stride, op.output_size, same=True) == op.padding
     if as_same and all(-(-out // step) == n for out, step, n in zip(op.output_size, op.stride, size, strict=True)):
         options.padding, made, outputs = s.Padding.SAME, place.targets[0].shape, place.outputs
@@ -161,7 +122,7 @@ def _transpose_conv2d(place: Place) -> None:
     if outputs != place.outputs:
         place.inputs = outputs
         begin, end = (0, op.padding.top, op.padding.left, 0), (1, *_ends(op), op.channels)
-        edges = [place.numbers(*pair) for pair in (("begin", begin), ("end", end), ("strides", [1] * 4))]
+        edges = [place.numbers("begin", begin), place.numbers("end", end), place.numbers("strides", [1] * 4)]
         place.add("STRIDED_SLICE", 2, edges, s.StridedSliceOptionsT())
 
 
@@ -170,7 +131,7 @@ def _ends(op: ir.TransposeConv2D) -> tuple[int, int]:
     return op.padding.top + op.output_size[0], op.padding.left + op.output_size[1]
 
 
-def _uncut(place: Place) -> tuple[tuple[int, ...], list[int]]:
+def _uncut(place: Place[ir.TransposeConv2D]) -> tuple[tuple[int, ...], list[int]]:
     """Shape and tensor of what VALID makes. LiteRT lets it reach less than a stride beyond the full output; for more
     the input gets rows and columns of its zero_point, which add nothing."""
     op, (height, width) = place.op, place.sources[0].shape[1:3]
@@ -187,7 +148,7 @@ def _uncut(place: Place) -> tuple[tuple[int, ...], list[int]]:
     return made, [place.file.activation(f"{op.name}/uncut", made, *place.targets[0].quantization)]
 
 
-def _dense(place: Place) -> None:
+def _dense(place: Place[ir.Dense]) -> None:
     op = place.op
     options = place.schema.FullyConnectedOptionsT(fusedActivationFunction=place.activation_code())
     options.keepNumDims = len(place.sources[0].shape) != 2
@@ -199,13 +160,13 @@ def _dense(place: Place) -> None:
     place.add("FULLY_CONNECTED", version, place.weights(op.kernel, 0, scales), options)
 
 
-def _pool2d(place: Place) -> None:
+def _pool2d(place: Place[ir.Pool2D]) -> None:
     options = _windowed_options(place, place.schema.Pool2DOptionsT())
     options.filterHeight, options.filterWidth = place.op.window
     place.add({"max": "MAX_POOL_2D", "average": "AVERAGE_POOL_2D"}[place.op.mode], 2, (), options)
 
 
-def _reduce(place: Place) -> None:
+def _reduce(place: Place[ir.Reduction]) -> None:
     op, (source,), (target,) = place.op, place.sources, place.targets
     code = {"mean": "MEAN", "reduce_max": "REDUCE_MAX"}[op.kind]
     axes = place.numbers("axes", op.axes)
@@ -221,13 +182,13 @@ def _reduce(place: Place) -> None:
     place.add("RESHAPE", 1, (place.numbers("shape", shape),), place.schema.ReshapeOptionsT(newShape=shape))
 
 
-def _elementwise(place: Place) -> None:
+def _elementwise(place: Place[ir.Elementwise]) -> None:
     code = place.op.kind.upper()
     options = getattr(place.schema, f"{place.op.kind.capitalize()}OptionsT")
     place.add(code, 2, (), options(fusedActivationFunction=place.activation_code()))
 
 
-def _table(place: Place) -> None:
+def _table(place: Place[ir.Table]) -> None:
     op, s = place.op, place.schema
     from shrinkfit.graph.tables import function_table
 
@@ -244,11 +205,11 @@ def _table(place: Place) -> None:
     place.add(code, version, (), options)
 
 
-def _softmax(place: Place) -> None:
+def _softmax(place: Place[ir.Softmax]) -> None:
     place.add("SOFTMAX", 2, (), place.schema.SoftmaxOptionsT(beta=place.op.beta))
 
 
-def _requantize(place: Place) -> None:
+def _requantize(place: Place[ir.Requantize]) -> None:
     name = place.activation()
     if name == "NONE":
         place.add("QUANTIZE", 2, (), place.schema.QuantizeOptionsT())
@@ -256,7 +217,7 @@ def _requantize(place: Place) -> None:
         place.add(name, {"RELU": 2, "RELU6": 2, "RELU_N1_TO_1": 1}[name])
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Place[Any]], None]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
     "transpose_conv2d": _transpose_conv2d,

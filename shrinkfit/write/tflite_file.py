@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import ArrayLike
 
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
@@ -17,13 +21,13 @@ _TYPES = {
 
 
 class _AlignedBuffer(schema.BufferT):
-    def Pack(self, builder):  # noqa: N802 (the generated class names it)
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 (the generated class names it)
         if self.data is not None:
             builder.Prep(BUFFER_ALIGNMENT, len(self.data))
         return super().Pack(builder)
 
 
-def quantization(scales, zero_point: int, axis: int = 0) -> schema.QuantizationParametersT:
+def quantization(scales: ArrayLike, zero_point: int, axis: int = 0) -> schema.QuantizationParametersT:
     """Affine quantization: one scale, or one per index of the axis with the same zero_point."""
     scales = np.atleast_1d(np.asarray(scales, np.float32))
     zero_points = np.full(scales.shape, zero_point, np.int64)
@@ -38,12 +42,12 @@ class SubgraphWriter:
         self.tensors: list[schema.TensorT] = []
         self.operators: list[schema.OperatorT] = []
 
-    def activation(self, name: str, shape, scale: float, zero_point: int, dtype: str = "int8") -> int:
+    def activation(self, name: str, shape: Sequence[int], scale: float, zero_point: int, dtype: str = "int8") -> int:
         """Add a tensor that an operator or the user fills; returns its index."""
         quantized = None if dtype == "float32" else quantization(scale, zero_point)
         return self._tensor(name, shape, _TYPES[np.dtype(dtype)], 0, quantized)
 
-    def variable(self, name: str, shape, scale: float, zero_point: int, dtype: str) -> int:
+    def variable(self, name: str, shape: Sequence[int], scale: float, zero_point: int, dtype: str) -> int:
         """Add a tensor that keeps its values from run to run, for SVDF and LSTM; returns its index."""
         index = self.activation(name, shape, scale, zero_point, dtype)
         self.tensors[index].isVariable = True
@@ -57,15 +61,36 @@ class SubgraphWriter:
         """Add a tensor whose values are in the file; returns its index."""
         return self._tensor(name, values.shape, _TYPES[values.dtype], self.file.buffer(values), quantized)
 
-    def _tensor(self, name, shape, kind, buffer, quantized) -> int:
-        shape = np.array(shape, np.int32)
-        self.tensors.append(
-            schema.TensorT(shape=shape, type=kind, buffer=buffer, name=name, quantization=quantized, hasRank=True)
-        )
+    def _tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        kind: int,
+        buffer: int,
+        quantized: schema.QuantizationParametersT | None,
+    ) -> int:
+        tensor = schema.TensorT(type=kind, buffer=buffer, name=name, quantization=quantized, hasRank=True)
+        tensor.shape = np.array(shape, np.int32)
+        self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def operator(self, code: str, version: int, inputs, outputs, options=None, intermediates=None) -> None:
-        """Add an operator by its name in the schema's BuiltinOperator."""
+    def operator(
+        self,
+        code: str,
+        version: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: Any = None,
+        intermediates: Sequence[int] | None = None,
+    ) -> None:
+        """Add an operator.
+
+        Args:
+            code: its name in the schema's BuiltinOperator.
+            version: of that operator.
+            inputs, outputs, intermediates: indices of tensors.
+            options: the schema's table for it.
+        """
         operator = schema.OperatorT(opcodeIndex=self.file.code(code, version))
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
         if intermediates is not None:
@@ -75,7 +100,8 @@ class SubgraphWriter:
             operator.builtinOptionsType, operator.builtinOptions = getattr(schema.BuiltinOptions, kind), options
         self.operators.append(operator)
 
-    def table(self, name: str, inputs, outputs) -> schema.SubGraphT:
+    def table(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> schema.SubGraphT:
+        """The subgraph as the schema's table; inputs and outputs are indices of tensors."""
         made = schema.SubGraphT(tensors=self.tensors, operators=self.operators, name=name)
         made.inputs, made.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
         return made
@@ -97,17 +123,19 @@ class FlatWriter(SubgraphWriter):
         return self.others[-1][1]
 
     def buffer(self, values: np.ndarray) -> int:
+        """Add a buffer with these values; returns its index."""
         # frombuffer, since the builder wants a plain array and copies it byte by byte in little-endian order.
         data = np.frombuffer(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)
         self.buffers.append(_AlignedBuffer(data=data))
         return len(self.buffers) - 1
 
     def code(self, name: str, version: int) -> int:
+        """The index of an operator's code, which is added where it is new."""
         key = (getattr(schema.BuiltinOperator, name), version)
         return self.codes.setdefault(key, len(self.codes))
 
-    def finish(self, name: str, inputs, outputs) -> bytes:
-        """The file's bytes; equal calls before give equal bytes."""
+    def finish(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The file's bytes; equal calls before give equal bytes. Arguments as those of table."""
         # Readers older than the int32 field look at deprecatedBuiltinCode, an int8.
         codes = [
             schema.OperatorCodeT(deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version)

@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variables and operators with state, as .tflite operators; `place` is a tflite.Place."""
+"""Variables and operators with state, as .tflite operators."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shrinkfit.graph import ir
+from shrinkfit.write.tflite_place import Place
+
+if TYPE_CHECKING:
+    from shrinkfit.write.tflite_file import FlatWriter, SubgraphWriter
 
 ABSENT = -1
 
 
-def declare_variables(file, graph: ir.Graph) -> dict[str, int]:
+def declare_variables(file: FlatWriter, graph: ir.Graph) -> dict[str, int]:
     """Handles of the variables that read and assign use, by name, with the subgraph that gives them first values."""
-    names = [op.variable for op in graph.ops if op.kind in ("read_variable", "assign_variable")]
+    names = [op.variable for op in graph.ops if isinstance(op, ir.ReadVariable | ir.AssignVariable)]
     names = list(dict.fromkeys(names))
     if not names:
         return {}
@@ -26,41 +33,43 @@ def declare_variables(file, graph: ir.Graph) -> dict[str, int]:
     for name in names:
         variable = graph.variables[name]
         value = initializer.constant(name, variable.initial, quantization(*variable.tensor.quantization))
-        handles[name] = _handle(file, schema, name)
-        handle = _handle(initializer, schema, name)
+        handles[name] = _handle(file, name)
+        handle = _handle(initializer, name)
         initializer.operator("ASSIGN_VARIABLE", 1, [handle, value], (), schema.AssignVariableOptionsT())
     return handles
 
 
-def _handle(subgraph, schema, name: str) -> int:
+def _handle(subgraph: SubgraphWriter, name: str) -> int:
+    from ai_edge_litert import schema_py_generated as schema
+
     handle = subgraph.handle(f"{name}/handle")
     options = schema.VarHandleOptionsT(container="", sharedName=name)
     subgraph.operator("VAR_HANDLE", 1, (), [handle], options)
     return handle
 
 
-def _read_variable(place) -> None:
+def _read_variable(place: Place[ir.ReadVariable]) -> None:
     place.inputs = [place.handles[place.op.variable]]
     place.add("READ_VARIABLE", 1, (), place.schema.ReadVariableOptionsT())
 
 
-def _assign_variable(place) -> None:
+def _assign_variable(place: Place[ir.AssignVariable]) -> None:
     place.inputs = [place.handles[place.op.variable], *place.inputs]
     place.add("ASSIGN_VARIABLE", 1, (), place.schema.AssignVariableOptionsT())
 
 
-def _state(place, name: str) -> int:
+def _state(place: Place[ir.Op], name: str) -> int:
     tensor = place.graph.variables[name].tensor
     return place.file.variable(name, tensor.shape, *tensor.quantization, tensor.dtype)
 
 
-def _constant(place, name: str, values: np.ndarray, scale: float) -> int:
+def _constant(place: Place[ir.Op], name: str, values: np.ndarray, scale: float | np.floating) -> int:
     from shrinkfit.write.tflite_file import quantization
 
     return place.file.constant(f"{place.op.name}/{name}", np.ascontiguousarray(values), quantization(scale, 0))
 
 
-def _svdf(place) -> None:
+def _svdf(place: Place[ir.Svdf]) -> None:
     op = place.op
     state_scale = place.graph.variables[op.state].tensor.scale
     constants = [
@@ -76,7 +85,7 @@ def _svdf(place) -> None:
 RELU = 1
 
 
-def _lstm(place) -> None:
+def _lstm(place: Place[ir.UnidirectionalLstm]) -> None:
     op, gates = place.op, range(len(ir.GATES))
     source = np.float32(place.sources[0].scale)
     kernels = [_constant(place, f"input_kernel_{ir.GATES[i]}", op.input_kernels[i], op.input_scales[i]) for i in gates]
@@ -97,7 +106,7 @@ def _lstm(place) -> None:
 
 TANH = 4
 
-WRITERS = {
+WRITERS: dict[str, Callable[[Place[Any]], None]] = {
     "read_variable": _read_variable,
     "assign_variable": _assign_variable,
     "svdf": _svdf,

@@ -38,10 +38,12 @@ class Package:
 
     @property
     def name(self) -> str:
+        """The model's name in C."""
         return self.model.name
 
     @property
     def sentence(self) -> str:
+        """What it is, for manifests."""
         return f"{self.name}, a neural network in plain C without interpreter and heap."
 
     @property
@@ -57,6 +59,7 @@ class Package:
 
     @property
     def has_selftest(self) -> bool:
+        """Whether NAME_selftest was exported too."""
         return f"{self.name}_selftest.c" in self.files
 
     @cached_property
