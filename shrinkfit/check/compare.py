@@ -112,7 +112,11 @@ def check(
         trace: compare what every layer writes, on the host, and name the first tensor that differs.
         graph: the integer graph that was exported; read from the folder's .tflite when None.
 
+    Returns:
+        whether all bytes agree, what was compared, and what the image and a run of it take.
+
     Raises:
+        ShrinkfitError: `on` is no such place, or a trace is not on the host.
         CheckError: the folder is not shrinkfit's, does not build, or faults; or the inputs do not fit the model.
         ToolMissingError: a compiler or emulator is not installed.
     """

@@ -119,6 +119,9 @@ def profile(folder: str | Path, inputs: Any = None) -> ProfileResult:
         inputs: float or the model's own type [n, ...], a dictionary of such by tensor name, or an .npy or .npz file
             with them; one random input when None. A model that keeps state takes them one after the other.
 
+    Returns:
+        cycles and instructions of each layer, and the image's flash, RAM and stack.
+
     Raises:
         CheckError: the folder is not shrinkfit's, does not build, or faults; the emulator has no such core; or
             the inputs do not fit the model.

@@ -91,6 +91,7 @@ class FitDevice(keras.callbacks.Callback):
             sparsity (layer -> blocks, zero, share) and distill, where they are on.
         budget: the limits at the end.
     Raises:
+        UnknownDeviceError: no such device; the message lists near matches.
         BudgetError: a limit is not positive, or the model cannot meet it.
         UnsupportedLayerError: the model has a layer that cannot be fitted; from fit(), before it trains.
         TrainingError: the loss is NaN.
@@ -198,8 +199,11 @@ class FitDevice(keras.callbacks.Callback):
 
         Args:
             x: float [n, *input shape].
+            batch_size: inputs that Keras takes at a time.
         Returns:
             float32 [n, *output shape].
+        Raises:
+            ShrinkfitError: nothing was fitted yet.
         """
         if self._instruments is None or self._small is None:
             raise ShrinkfitError(
@@ -223,14 +227,28 @@ class FitDevice(keras.callbacks.Callback):
         return self._pruner.records(self.history)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print a table of what became of each layer and why; see `shrinkfit.summary`."""
+        """Print a table of what became of each layer and why; see `shrinkfit.summary`.
+
+        Args:
+            print_fn: gets the whole text once; None for the console.
+        Raises:
+            ShrinkfitError: no model was given to fit() yet.
+        """
         # Rooms import only downwards; the package's public names are open to all of them.
         from shrinkfit import summary
 
         summary(self, print_fn)
 
     def plot_widths(self, path: str | Path) -> Path:
-        """Write a PNG of each layer's width before and after; see `shrinkfit.plot_fit`."""
+        """Draw each layer's width before and after; see `shrinkfit.plot_fit`.
+
+        Args:
+            path: PNG to write.
+        Returns:
+            path.
+        Raises:
+            ShrinkfitError: no model was given to fit() yet.
+        """
         from shrinkfit import plot_fit
 
         return plot_fit(self, path)
@@ -367,7 +385,11 @@ class FitDevice(keras.callbacks.Callback):
         self._remembered[digest(self._fitting)] = self._in_use.variables.state()
 
     def after_epoch_end(self, epoch: int) -> None:
-        """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships."""
+        """EarlyStopping does not stop before the limits hold and the arithmetic is the one that ships.
+
+        Args:
+            epoch: that has ended, from 0.
+        """
         if epoch < max(self._schedule.settled, self._sparsity.end) and self._beside.take_back_stop(epoch):
             self._fitting.stop_training = False
 
