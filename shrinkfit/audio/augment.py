@@ -43,7 +43,9 @@ def augment(
     return np.stack([_augment_clip(clip, noise, rng, how) for clip in samples])
 
 
-def _augment_clip(clip: np.ndarray, noise, rng: np.random.Generator, how: Augmentation) -> np.ndarray:
+def _augment_clip(
+    clip: np.ndarray, noise: tuple[np.ndarray, ...], rng: np.random.Generator, how: Augmentation
+) -> np.ndarray:
     changed = _play(clip, rng.uniform(*how.speed), int(rng.integers(-how.shift_samples, how.shift_samples + 1)))
     if len(noise) and rng.random() < how.noise_share:
         changed = mix_noise(changed, _cut(noise, len(clip), rng), rng.uniform(*how.snr_db))

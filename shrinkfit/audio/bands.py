@@ -56,6 +56,7 @@ def track_noise(levels: np.ndarray, t: Tables) -> np.ndarray:
     Returns:
         int32 of the same shape.
     """
+    assert t.noise_gains is not None, "only tables of features that track noise come here"
     out, noise = np.empty_like(levels), None
     for i in range(levels.shape[1]):
         fine = levels[:, i] << NOISE_BITS
@@ -78,6 +79,7 @@ def quantized(levels: np.ndarray, config: FeatureConfig, t: Tables) -> np.ndarra
     half = (1 << (GAIN_BITS - 1)) - (1 << (GAIN_BITS - FINE_BITS - 1))
     fine = (levels * np.int32(t.gain) + np.int32(t.offset - half)) >> (GAIN_BITS - FINE_BITS)
     fine = np.clip(fine, -(128 << FINE_BITS), 127 << FINE_BITS)
+    assert t.cosines is not None, "tables of mfcc features have them"
     # float64 holds these sums exactly and has the faster product.
     sums = (fine.astype(np.float64) @ t.cosines.T.astype(np.float64)).astype(np.int64)
     return np.clip((sums + (1 << (MFCC_SHIFT - 1))) >> MFCC_SHIFT, -128, 127).astype(np.int8)

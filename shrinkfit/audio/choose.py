@@ -16,6 +16,7 @@ from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.figures import LATE_SECONDS, DetCurve, Outputs, StreamFigures, det_curve, measure
 from shrinkfit.audio.stream import Stream
 
+Option = tuple[float, int, int]  # threshold, false accepts, false rejects
 MOST_SHARED = 100  # false accepts that are shared out between words
 
 
@@ -43,6 +44,7 @@ class Choice:
     note: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self)
 
 
@@ -64,6 +66,7 @@ class WordThresholds:
     note: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self) | {"detector": self.detector.to_dict()}
 
 
@@ -129,14 +132,14 @@ def choose_thresholds(
     return WordThresholds(tried[best], got, met, confirmed, note)
 
 
-def _options(stream: Stream, outputs: Outputs, detector: Detector, word: str, late_seconds: float) -> list:
+def _options(stream: Stream, outputs: Outputs, detector: Detector, word: str, late_seconds: float) -> list[Option]:
     """(threshold, false accepts, false rejects) of one hotword alone."""
     alone = replace(detector, hotwords=(word,), threshold=(detector.threshold[detector.hotwords.index(word)],))
     curve = det_curve(stream, outputs, alone, late_seconds=late_seconds)
     return list(zip(curve.threshold, curve.false_accepts, curve.false_rejects, strict=True))
 
 
-def _share_out(options: list, budget: int) -> tuple[float, ...] | None:
+def _share_out(options: list[list[Option]], budget: int) -> tuple[float, ...] | None:
     """The thresholds with the fewest false rejects in all whose false accepts are at most `budget` in all.
 
     A knapsack: word after word, for every number of false accepts that are left to the words before it.
@@ -144,7 +147,7 @@ def _share_out(options: list, budget: int) -> tuple[float, ...] | None:
     best: list[tuple[int, tuple[float, ...]] | None] = [(0, ())] * (budget + 1)
     for option in options:
         # For each number of false accepts the fewest false rejects, and of equal ones the threshold in the middle.
-        cheapest = []
+        cheapest: list[tuple[int, float] | None] = []
         for allowed in range(budget + 1):
             pool = [(missed, threshold) for threshold, accepts, missed in option if accepts <= allowed]
             pool = [one for one in pool if one[0] == min(pool)[0]]
@@ -152,15 +155,16 @@ def _share_out(options: list, budget: int) -> tuple[float, ...] | None:
         best = [
             min(
                 (
-                    (before[0] + cheapest[spent][0], (*before[1], cheapest[spent][1]))
+                    (before[0] + own[0], (*before[1], own[1]))
                     for spent in range(left + 1)
-                    if (before := best[left - spent]) and cheapest[spent]
+                    if (before := best[left - spent]) and (own := cheapest[spent])
                 ),
                 default=None,
             )
             for left in range(budget + 1)
         ]
-    return None if best[budget] is None else best[budget][1]
+    found = best[budget]
+    return None if found is None else found[1]
 
 
 def with_threshold(detector: Detector, choice: Choice) -> Detector:

@@ -114,6 +114,7 @@ class FeatureConfig:
 
     @property
     def zero_point(self) -> int:
+        """Of an int8 feature."""
         return 0
 
     @property
@@ -123,6 +124,7 @@ class FeatureConfig:
 
     @property
     def tracks_noise(self) -> bool:
+        """Whether the levels follow an estimate of the noise."""
         return self.noise_reduction > 0 or self.gain_normalization > 0
 
     @property

@@ -18,6 +18,7 @@ CLIP_SAMPLES = SAMPLE_RATE_HZ
 NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER = "_background_noise_", "_silence_", "_unknown_"
 UNKNOWN, SILENCE = "unknown", "silence"
 SPLITS = ("train", "validation", "test")
+Entry = tuple[str, int, np.ndarray]  # speaker, label, samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,9 @@ def split_of(speaker: str, validation_percent: float = 10, test_percent: float =
     return "validation" if position < test_percent + validation_percent else "train"
 
 
-def load(folder: str | Path, hotwords: list[str], *, validation_percent=10.0, test_percent=20.0) -> SpeechData:
+def load(
+    folder: str | Path, hotwords: list[str], *, validation_percent: float = 10.0, test_percent: float = 20.0
+) -> SpeechData:
     """Load a folder in Speech Commands layout: one folder per word, each with sound files of about a second.
 
     "unknown" comes from `_unknown_` and the words that are no hotwords, at most as many clips as the hotwords have;
@@ -107,7 +110,7 @@ def load(folder: str | Path, hotwords: list[str], *, validation_percent=10.0, te
     folder = Path(folder)
     labels = class_labels(hotwords)
     files = _list_words(folder, hotwords)
-    notes = []
+    notes: list[tuple[Path, str]] = []
 
     def read(path: Path) -> np.ndarray:
         sound = read_sound(path, SAMPLE_RATE_HZ)
@@ -117,17 +120,16 @@ def load(folder: str | Path, hotwords: list[str], *, validation_percent=10.0, te
 
     noise = tuple(read(path) for path in sound_files(folder / NOISE_FOLDER))
     noise = tuple(samples for samples in noise if len(samples) >= CLIP_SAMPLES)
-    entries = []  # (speaker, label, samples)
+    entries: list[Entry] = []
     for label, paths in enumerate(files):
         entries += [(speaker_of(path), label, fit_length(read(path))) for path in paths]
     if not files[labels.index(SILENCE)]:
         entries += _cut_silence(noise, labels.index(SILENCE), folder)
-    split = {name: [] for name in SPLITS}
+    split: dict[str, list[Entry]] = {name: [] for name in SPLITS}
     for entry in entries:
         split[split_of(entry[0], validation_percent, test_percent)].append(entry)
-    return SpeechData(
-        labels, *(_to_clips(name, split[name], labels, folder) for name in SPLITS), noise, gather_notes(notes)
-    )
+    train, validation, test = (_to_clips(name, split[name], labels, folder) for name in SPLITS)
+    return SpeechData(labels, train, validation, test, noise, gather_notes(notes))
 
 
 def class_labels(hotwords: list[str]) -> tuple[str, ...]:
@@ -161,7 +163,7 @@ def _list_words(folder: Path, hotwords: list[str]) -> list[list[Path]]:
     return [*(by_word[word] for word in hotwords), by_word[UNKNOWN_FOLDER] + unknown[:limit], by_word[SILENCE_FOLDER]]
 
 
-def _cut_silence(noise: tuple[np.ndarray, ...], label: int, folder: Path) -> list[tuple[str, int, np.ndarray]]:
+def _cut_silence(noise: tuple[np.ndarray, ...], label: int, folder: Path) -> list[Entry]:
     if not noise:
         raise AudioError(
             f"{folder} has neither {SILENCE_FOLDER} nor {NOISE_FOLDER}; expected sound files in one of them"
@@ -170,7 +172,7 @@ def _cut_silence(noise: tuple[np.ndarray, ...], label: int, folder: Path) -> lis
     return [(f"noise{i}-{start}", label, noise[i][start : start + CLIP_SAMPLES]) for i, start in starts]
 
 
-def _to_clips(name: str, entries: list, labels: tuple[str, ...], folder: Path) -> Clips:
+def _to_clips(name: str, entries: list[Entry], labels: tuple[str, ...], folder: Path) -> Clips:
     present = {label for _, label, _ in entries}
     lacking = [word for label, word in enumerate(labels) if label not in present]
     if lacking:

@@ -83,10 +83,10 @@ def _stretches(t: Tables) -> np.ndarray:
     return np.concatenate(parts).astype(np.uint16)
 
 
-def _fields(config: FeatureConfig, t: Tables, name: str, arrays: dict) -> list[str]:
+def _fields(config: FeatureConfig, t: Tables, name: str, arrays: dict[str, np.ndarray]) -> list[str]:
     """In the order of the struct."""
-    shape = (config.window_samples, config.hop_samples, config.fft_size, config.blocks)
-    shape += (config.bands, config.width, int(t.bins[0]), config.bin_step, config.spare_samples)
+    shape = [config.window_samples, config.hop_samples, config.fft_size, config.blocks]
+    shape += [config.bands, config.width, int(t.bins[0]), config.bin_step, config.spare_samples]
     sizes = (config.state_bytes, config.scratch_bytes, t.gain, t.offset)
     pointers = ("opening", "passes", "split", "weights", "log2", "levels", "cosines")
     named = [f"{name}_features_{key}" if key in arrays else "0" for key in pointers]

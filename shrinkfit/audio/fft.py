@@ -51,7 +51,7 @@ def _half_less(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x
 
 
-def _times(re, im, c, s) -> tuple[np.ndarray, np.ndarray]:
+def _times(re: np.ndarray, im: np.ndarray, c: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(re + i im) (c + i s) / 2, Q15 factors."""
     a = re * c
     a -= im * s
@@ -83,7 +83,8 @@ def _first_pass(v: np.ndarray, twiddles: np.ndarray, sequences: range) -> tuple[
     for q in sequences[1:]:
         c, s = (twiddles[:, q - 1, part, None].astype(np.int32) for part in (0, 1))
         parts.append(_times(*points[q], c, s))
-    return tuple(np.stack(part) for part in zip(*parts, strict=True))
+    re, im = zip(*parts, strict=True)
+    return np.stack(re), np.stack(im)
 
 
 def _split(x: np.ndarray, radix: int) -> np.ndarray:
@@ -91,7 +92,7 @@ def _split(x: np.ndarray, radix: int) -> np.ndarray:
     return x.reshape(*x.shape[:2], radix, x.shape[2] // radix, x.shape[3])
 
 
-def _radix8(re, im, halve_first: bool) -> tuple[np.ndarray, np.ndarray]:
+def _radix8(re: np.ndarray, im: np.ndarray, halve_first: bool) -> tuple[np.ndarray, np.ndarray]:
     """DFTs over axis 2; a quarter of them, the first output an eighth if asked."""
     re, im = np.moveaxis(re, 2, 0), np.moveaxis(im, 2, 0)
     b_re, b_im = _half(re[:4], re[4:]), _half(im[:4], im[4:])
@@ -115,23 +116,23 @@ def _radix8(re, im, halve_first: bool) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(out_re, 2), np.stack(out_im, 2)
 
 
-def _eighth_turn(re, im) -> tuple[np.ndarray, np.ndarray]:
+def _eighth_turn(re: np.ndarray, im: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Times exp(i pi / 4) / 2."""
     return ((re - im) * SQRT_HALF + ROUND) >> 16, ((re + im) * SQRT_HALF + ROUND) >> 16
 
 
-def _twiddled(re, im, twiddles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _twiddled(re: np.ndarray, im: np.ndarray, twiddles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Outputs 1 .. 7 times their twiddles, halved by it; [sequence, blocks, 8, points, frames]."""
     c, s = (twiddles[:, :, part].T[:, :, None].astype(np.int32) for part in (0, 1))
     re[:, :, 1:], im[:, :, 1:] = _times(re[:, :, 1:], im[:, :, 1:], c, s)
     return re, im
 
 
-def _last8(re, im) -> tuple[np.ndarray, np.ndarray]:
+def _last8(re: np.ndarray, im: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return _radix8(re, im, halve_first=False)
 
 
-def _last4(re, im) -> tuple[np.ndarray, np.ndarray]:
+def _last4(re: np.ndarray, im: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b, c, d = (re[:, :, i] for i in range(4))
     p, q, r, s = (im[:, :, i] for i in range(4))
     b0, b1, b2, b3 = _half(a, c), _half(b, d), _half_less(a, c), _half_less(b, d)
@@ -139,8 +140,9 @@ def _last4(re, im) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([b0 + b1, b2 - p3, b0 - b1, b2 + p3], 2), np.stack([p0 + p1, p2 + b3, p0 - p1, p2 - b3], 2)
 
 
-def _last2(re, im) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.stack([x[:, :, 0] + x[:, :, 1], x[:, :, 0] - x[:, :, 1]], 2) for x in (re, im))
+def _last2(re: np.ndarray, im: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    re, im = (np.stack([x[:, :, 0] + x[:, :, 1], x[:, :, 0] - x[:, :, 1]], 2) for x in (re, im))
+    return re, im
 
 
 _LAST = {2: _last2, 4: _last4, 8: _last8}
@@ -153,7 +155,7 @@ def _in_order(x: np.ndarray, passes: int) -> np.ndarray:
     return blocks.transpose(axes).reshape(len(x), -1, x.shape[3])
 
 
-def _powers(re, im, split: np.ndarray, size: int, sequences: range) -> np.ndarray:
+def _powers(re: np.ndarray, im: np.ndarray, split: np.ndarray, size: int, sequences: range) -> np.ndarray:
     points = size // 8
     power = np.zeros((size // 2 + 1, re.shape[-1]), np.int32)
     for i, q in enumerate(sequences[1:], 1):
@@ -165,7 +167,7 @@ def _powers(re, im, split: np.ndarray, size: int, sequences: range) -> np.ndarra
     return power
 
 
-def _real_bins(re, im, split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _real_bins(re: np.ndarray, im: np.ndarray, split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """From the complex sequence that holds a real one: powers of its bins points - t, backwards, and t.
 
     Returns:

@@ -53,6 +53,7 @@ class DetCurve:
         return np.array(self.false_rejects) / self.words
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         return asdict(self)
 
 
@@ -91,6 +92,7 @@ class StreamFigures:
 
     @property
     def recall(self) -> float:
+        """Share of the words that were heard."""
         return 1 - self.false_reject_share
 
     def to_dict(self) -> dict[str, Any]:
@@ -216,7 +218,8 @@ class _Truth:
 
     def match(self, detections: Sequence[tuple[int, int]]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Hits as word -> position, and the false accepts as (position, label)."""
-        hits, false = {}, []
+        hits: dict[int, int] = {}
+        false: list[tuple[int, int]] = []
         if not detections:
             return hits, false
         positions = np.array([position for position, _ in detections])
@@ -230,7 +233,9 @@ class _Truth:
         return hits, false
 
 
-def _by_word(truth: _Truth, detector: Detector, hits: dict, false: list) -> dict[str, dict[str, int]]:
+def _by_word(
+    truth: _Truth, detector: Detector, hits: dict[int, int], false: list[tuple[int, int]]
+) -> dict[str, dict[str, int]]:
     heard = np.isin(np.arange(len(truth.labels)), list(hits))
     return {
         word: {

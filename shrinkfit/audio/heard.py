@@ -32,6 +32,7 @@ class SoundCost:
 
     @property
     def cycles(self) -> float:
+        """Of all parts, a second of sound."""
         return self.features + self.network + self.detector + self.rest
 
 
@@ -98,6 +99,7 @@ class SoundCheck:
 
     @property
     def exact(self) -> bool:
+        """Every score and every detection is the twin's."""
         return self.differences == 0
 
     held = exact

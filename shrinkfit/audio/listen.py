@@ -90,12 +90,16 @@ def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Gr
         graph: the integer graph that was exported; read from the folder's .tflite when None.
 
     Raises:
-        CheckError: the folder has no listener. AudioError: the samples are no int16 [n].
+        CheckError: the folder has no listener.
+        AudioError: the samples are no int16 [n], or a Listening came without its graph.
     """
-    listening = folder
-    if not isinstance(folder, Listening):
+    if isinstance(folder, Listening):
+        listening = folder
+    else:
         exported = Exported.read(Path(folder))
         listening, graph = listening_of(exported), exported.graph() if graph is None else graph
+    if graph is None:
+        raise AudioError("a Listening does not hold its network; give graph= as well, or the exported folder")
     config, samples = listening.features, _checked(samples)
     is_short = config.frames(len(samples)) < 1
     frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)

@@ -182,6 +182,7 @@ class Listening:
 
     @property
     def runs_per_second(self) -> float:
+        """How often the network runs."""
         return self.features.sample_rate_hz / self.step_samples
 
     @property

@@ -86,7 +86,8 @@ def price_listener(listening: Listening, layout: Layout, graph: Graph, device: D
     image = listening_image(graph, device)
     tables = constant_bytes(listening)
     parts = _cycles(listening, device, cost)
-    cycles = None if None in parts.values() else sum(parts.values())
+    known = [cycles for cycles in parts.values() if cycles is not None]
+    cycles = sum(known) if len(known) == len(parts) else None
     return ListenerCost(
         device=device.name,
         listener_bytes=layout.listener_bytes,

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.recording import Detected, Ears
@@ -36,27 +36,31 @@ def hear_live(folder: str | Path, blocks: Iterable[bytes]) -> Iterator[Detected]
     with tempfile.TemporaryDirectory(prefix="shrinkfit-live-") as place:
         program = build_host(Path(folder), Path(place), use_dsp=False, listen=True)
         with open(Path(place) / "errors.txt", "w+b") as errors:
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-            running = subprocess.Popen([str(program.resolve()), "-"], cwd=place, **pipes)
+            command = [str(program.resolve()), "-"]
+            running = subprocess.Popen(command, cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+            ear, lines = running.stdin, running.stdout
+            assert ear is not None and lines is not None, "pipes were asked for"
             try:
-                yield from _converse(running, ears, blocks)
+                yield from _converse(running, ear, lines, ears, blocks)
             finally:
                 # Also where the caller stops listening: the program would wait for sound for ever.
                 running.kill()
                 status = running.wait()
-                running.stdout.close()
+                lines.close()
             errors.seek(0)
             if status > 0:
                 said = errors.read(1000).decode(errors="replace").strip()
                 raise CheckError(f"the listening program ended with status {status}: {said}")
 
 
-def _converse(running: subprocess.Popen, ears: Ears, blocks: Iterable[bytes]) -> Iterator[Detected]:
+def _converse(
+    running: subprocess.Popen[bytes], ear: IO[bytes], lines: IO[bytes], ears: Ears, blocks: Iterable[bytes]
+) -> Iterator[Detected]:
     found: queue.SimpleQueue[Detected] = queue.SimpleQueue()
-    reader = threading.Thread(target=_read, args=(running.stdout, ears, found), daemon=True)
+    reader = threading.Thread(target=_read, args=(lines, ears, found), daemon=True)
     reader.start()
     try:
-        with running.stdin as ear:
+        with ear:
             for block in blocks:
                 ear.write(block)
                 ear.flush()
@@ -68,13 +72,13 @@ def _converse(running: subprocess.Popen, ears: Ears, blocks: Iterable[bytes]) ->
     yield from _waiting(found)
 
 
-def _read(lines: BinaryIO, ears: Ears, found: queue.SimpleQueue) -> None:
+def _read(lines: IO[bytes], ears: Ears, found: queue.SimpleQueue[Detected]) -> None:
     for line in lines:
         if match := _LINE.search(line):
             found.put(ears.detected(*map(int, match.groups())))
 
 
-def _waiting(found: queue.SimpleQueue) -> Iterator[Detected]:
+def _waiting(found: queue.SimpleQueue[Detected]) -> Iterator[Detected]:
     while not found.empty():
         yield found.get()
 

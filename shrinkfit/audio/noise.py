@@ -7,12 +7,13 @@ who talk at once. Each stretch is another random one of its kind, heard through 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from shrinkfit.audio.dataset import CLIP_SAMPLES, SAMPLE_RATE_HZ
+from shrinkfit.audio.dataset import CLIP_SAMPLES
 from shrinkfit.audio.rooms import room_response, through_microphone
+from shrinkfit.audio.sound import SAMPLE_RATE_HZ
 
 NOISE_SECONDS = 10
 RMS = 1_500.0
@@ -20,7 +21,9 @@ MOST_PARTIALS = 25
 Rng = np.random.Generator
 
 
-def background_noise(seed: int, words: list[np.ndarray] | tuple = (), rounds: int = 1, progress=None) -> dict:
+def background_noise(
+    seed: int, words: Sequence[np.ndarray] = (), rounds: int = 1, progress: Callable[[], object] | None = None
+) -> dict[str, np.ndarray]:
     """Kinds of noise, each NOISE_SECONDS long.
 
     Args:
@@ -179,13 +182,13 @@ def _creatures(samples: int, rng: Rng) -> np.ndarray:
     return calls + 0.05 * _level(coloured_noise(samples, 1, rng))
 
 
-def _crowd(samples: int, rng: Rng, words: list[np.ndarray]) -> np.ndarray:
+def _crowd(samples: int, rng: Rng, words: Sequence[np.ndarray]) -> np.ndarray:
     """Two to seven people who talk at once, in a room."""
     sound = np.zeros(samples)
     for _ in range(rng.integers(2, 8)):
         said, length = [], 0
         while length < samples:
-            word = _level(words[rng.integers(len(words))].astype(np.float64)) * 10 ** rng.uniform(-0.3, 0.1)
+            word = _level(words[int(rng.integers(len(words)))].astype(np.float64)) * 10 ** rng.uniform(-0.3, 0.1)
             said += [word, np.zeros(int(rng.uniform(0, 0.3) * SAMPLE_RATE_HZ))]
             length += len(said[-1]) + len(word)
         sound += rng.uniform(0.3, 1) * np.concatenate(said)[:samples]

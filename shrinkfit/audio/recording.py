@@ -108,6 +108,7 @@ class Ears:
             ) from error
 
     def detected(self, sample: int, label: int, score: int) -> Detected:
+        """What the C reports, in seconds, by name, with a score in [0, 1]; sample: taken until then."""
         return Detected(sample / self.sample_rate_hz, sample, self.detector.labels[label], score / ONE)
 
 

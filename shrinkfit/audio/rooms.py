@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shrinkfit.audio.dataset import SAMPLE_RATE_HZ
+from shrinkfit.audio.sound import SAMPLE_RATE_HZ
 
 RESPONSE_SAMPLES = 6_000
 SOUND_METRES_PER_SECOND = 343.0
@@ -108,7 +108,7 @@ def recorded(
         int16 [length]; what is said has the level SPEECH_RMS.
     """
     if len(spoken) > length:
-        start = rng.integers(0, len(spoken) - length + 1)
+        start = int(rng.integers(0, len(spoken) - length + 1))
         spoken = spoken[start : start + length]
     start = (length - len(spoken)) // 2
     padded = length + RESPONSE_SAMPLES

@@ -130,7 +130,9 @@ class Scenes:
             chosen[wanted] = index[np.minimum(np.searchsorted(shares, rng.random(len(wanted))), len(index) - 1)]
         return chosen
 
-    def _say(self, clips, labels, words, rng: Rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _say(
+        self, clips: np.ndarray, labels: np.ndarray, words: np.ndarray, rng: Rng
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Place what is said, cut some hotwords, and have others talk before or after."""
         mix, count = self.mix, len(clips)
         stretch = np.exp(rng.uniform(-mix.stretch, mix.stretch, count)).astype(np.float32)
@@ -154,7 +156,9 @@ class Scenes:
             levels[beside] = np.logaddexp2(levels[beside], said)
         return levels, labels, words
 
-    def _play(self, clips, stretch, tract, middle, rng: Rng) -> np.ndarray:
+    def _play(
+        self, clips: np.ndarray, stretch: np.ndarray, tract: np.ndarray, middle: np.ndarray, rng: Rng
+    ) -> np.ndarray:
         """Levels of clips, their middle moved by so many frames, faster or slower, with a longer or shorter tract."""
         space = self.sets[0].shape[2]
         time = (np.arange(self.frames) - (self.frames - 1) / 2 - middle[:, None]) * stretch[:, None] + (space - 1) / 2
@@ -205,10 +209,9 @@ class Scenes:
         gain = level / (loud + 1e-9) * 10 ** (-rng.uniform(*mix.snr_db, count) / 10) * (rng.random(count) < mix.noisy)
         gain[count - silent :] = 10 ** rng.uniform(-5, 2, silent)
         tilt = rng.normal(0, 0.6, (count, 1, 1)) * np.linspace(-1, 1, self.config.bands)
-        hiss = np.exp2(rng.uniform(-2, 7, (count, 1, 1)) + tilt) + level[:, None, None] * 10 ** -rng.uniform(
-            2.5, 5.5, (count, 1, 1)
-        )
-        hiss = hiss.astype(np.float32) * np.sqrt(rng.standard_exponential(speech.shape, np.float32))
+        steady = np.exp2(rng.uniform(-2, 7, (count, 1, 1)) + tilt)
+        steady = steady + level[:, None, None] * 10 ** -rng.uniform(2.5, 5.5, (count, 1, 1))
+        hiss = steady.astype(np.float32) * np.sqrt(rng.standard_exponential(speech.shape, np.float32))
         return noise * gain[:, None, None].astype(np.float32) + hiss
 
     def _loudness(self, power: np.ndarray) -> np.ndarray:

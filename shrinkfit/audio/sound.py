@@ -124,7 +124,8 @@ def sound_files(folder: Path, *, deep: bool = False) -> list[Path]:
 
 def gather_notes(notes: Iterable[tuple[Path, str]]) -> tuple[str, ...]:
     """One line for each kind of note, with the first file that has it and how many do."""
-    first, count = {}, Counter()
+    first: dict[str, Path] = {}
+    count: Counter[str] = Counter()
     for path, note in notes:
         first.setdefault(note, path)
         count[note] += 1

@@ -11,14 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.audio.dataset import (
-    SAMPLE_RATE_HZ,
-    UNKNOWN_FOLDER,
-    speaker_of,
-)
+from shrinkfit.audio.dataset import UNKNOWN_FOLDER, speaker_of
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.rooms import recorded, room_response
-from shrinkfit.audio.sound import read_folder, read_sound
+from shrinkfit.audio.sound import SAMPLE_RATE_HZ, read_folder, read_sound
 
 SPACE_SAMPLES = 25_920  # what is said and what is around it: 1.6 s, so that a window of a second can move about
 ROOMS = 300
@@ -48,8 +44,8 @@ class Spoken:
 
     def take(self, index: Sequence[int] | np.ndarray) -> Spoken:
         """The clips of these numbers."""
-        picked = (tuple(part[i] for i in index) for part in (self.samples, self.words, self.speakers))
-        samples, words, speakers = picked
+        samples = tuple(self.samples[i] for i in index)
+        words, speakers = tuple(self.words[i] for i in index), tuple(self.speakers[i] for i in index)
         return Spoken(samples, self.labels[np.asarray(index, int)], words, speakers)
 
 

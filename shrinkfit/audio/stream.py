@@ -52,6 +52,7 @@ class Stream:
 
     @property
     def seconds(self) -> float:
+        """How long it is."""
         return len(self.samples) / self.sample_rate_hz
 
 
@@ -155,7 +156,9 @@ def word_bounds(clip: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple
     return int(loud[0]) * frame, (int(loud[-1]) + 1) * frame
 
 
-def _check(positives: list, negatives: Sequence, noise: Sequence, seconds: float) -> None:
+def _check(
+    positives: Sequence[np.ndarray], negatives: Sequence[np.ndarray], noise: Sequence[np.ndarray], seconds: float
+) -> None:
     if not positives:
         raise AudioError("there is no positive clip to put into a stream; expected at least one with a hotword")
     for kind, clips in (("positive", positives), ("negative", negatives), ("noise", noise)):
@@ -171,7 +174,8 @@ class _Turns:
     """Numbers below n in chance order; each comes once before any comes again."""
 
     def __init__(self, n: int, rng: np.random.Generator) -> None:
-        self._n, self._rng, self._left = n, rng, []
+        self._n, self._rng = n, rng
+        self._left: list[int] = []
 
     def next(self) -> int:
         if not self._left:
@@ -179,7 +183,14 @@ class _Turns:
         return self._left.pop()
 
 
-def _lay_out(positives, negatives, length: int, rng, mixture: Mixture, rate: int) -> list[tuple[int, int, bool]]:
+def _lay_out(
+    positives: Sequence[tuple[int, np.ndarray]],
+    negatives: Sequence[np.ndarray],
+    length: int,
+    rng: np.random.Generator,
+    mixture: Mixture,
+    rate: int,
+) -> list[tuple[int, int, bool]]:
     """(first sample, number of the clip, whether it is a hotword), in the order of time."""
     wanted = max(1, round(length / rate / 3600 * mixture.words_per_hour))
     due = (np.arange(wanted) + rng.random(wanted)) * (length / wanted)
@@ -210,12 +221,19 @@ def _level(clip: np.ndarray, rate: int) -> float:
     return float(np.sqrt(np.square(clip[start:end].astype(np.float64)).mean()))
 
 
-def _bed(noise, length: int, reference: float, rng, mixture: Mixture, rate: int) -> np.ndarray:
+def _bed(
+    noise: Sequence[np.ndarray],
+    length: int,
+    reference: float,
+    rng: np.random.Generator,
+    mixture: Mixture,
+    rate: int,
+) -> np.ndarray:
     """float32 [length] of noise, a piece after the other."""
     bed = np.zeros(length, np.float32)
     at, fade = 0, round(FADE_SECONDS * rate)
     while len(noise) and at < length:
-        source = noise[rng.integers(len(noise))]
+        source = noise[int(rng.integers(len(noise)))]
         count = max(1, min(round(rng.uniform(*mixture.noise_seconds) * rate), length - at))
         start = int(rng.integers(len(source)))
         piece = np.take(source, np.arange(start, start + count), mode="wrap").astype(np.float32)

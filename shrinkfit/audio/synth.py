@@ -40,7 +40,9 @@ NOISE_ROUNDS = 10
 CROWD_WORDS = 500
 
 
-def synthesize(hotwords: list[str], cache: str | Path, *, clips: int = 2_000, seed: int = 0, progress=True) -> Path:
+def synthesize(
+    hotwords: list[str], cache: str | Path, *, clips: int = 2_000, seed: int = 0, progress: bool = True
+) -> Path:
     """Speak a data set, unless the cache holds it already.
 
     A third of the clips are hotwords, the rest near misses, other words, phrases, parts of the hotwords, and noise. A
@@ -123,7 +125,9 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
     return [*near, *more], [word for word in others if word not in near]
 
 
-def _near_phrases(halves, whole: list[str], spoken: dict[str, list[str]], words: list[str]) -> list[str]:
+def _near_phrases(
+    halves: tuple[list[str], list[str]], whole: list[str], spoken: dict[str, list[str]], words: list[str]
+) -> list[str]:
     first, second = (
         sorted(words, key=lambda word: (_distance(spoken[word], half), word))[:NEAR_HALVES] for half in halves
     )

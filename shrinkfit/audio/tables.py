@@ -142,12 +142,16 @@ def mel_edges(config: FeatureConfig) -> np.ndarray:
     bins that are used they are that, and the mel steps begin behind, so that no band is empty.
     """
     bin_hz, step = config.sample_rate_hz / config.fft_size, config.bin_step
-    for linear in range(config.bands + 1):
+
+    def mel_behind(linear: int) -> np.ndarray:
         start_hz = config.low_hz + linear * step * bin_hz
         low, high = (2595 * np.log10(1 + hz / 700) for hz in (start_hz, config.high_hz))
-        mel = 700 * (10 ** (np.linspace(low, high, config.bands + 2 - linear) / 2595) - 1) / bin_hz
-        if mel[1] - mel[0] >= step:
-            break
+        return 700 * (10 ** (np.linspace(low, high, config.bands + 2 - linear) / 2595) - 1) / bin_hz
+
+    linear, mel = 0, mel_behind(0)
+    while linear < config.bands and mel[1] - mel[0] < step:
+        linear += 1
+        mel = mel_behind(linear)
     return np.concatenate([config.low_hz / bin_hz + step * np.arange(linear), mel])
 
 
@@ -162,7 +166,9 @@ def _segments(config: FeatureConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return bins, np.bincount(segment, minlength=config.bands + 1).astype(np.uint16), weights
 
 
-def _levels(config: FeatureConfig, window, bins, counts, weights) -> np.ndarray:
+def _levels(
+    config: FeatureConfig, window: np.ndarray, bins: np.ndarray, counts: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """log2 of what turns a band's sum into the mean power of sound, the difference's response taken out.
 
     White noise of variance v gets log2(v) in every band: its difference has the autocorrelation 2 and -1, which the

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shrinkfit.audio.dataset import SAMPLE_RATE_HZ
 from shrinkfit.audio.features import AudioError
+from shrinkfit.audio.sound import SAMPLE_RATE_HZ
 from shrinkfit.errors import ToolMissingError
 
 # Some twice, so that half of what is said sounds American.
