@@ -35,6 +35,9 @@ def listen(folder: str | Path, samples: np.ndarray, on: str = "host", **options:
         options: chunk, how many samples a call of the listener is handed on the host and the core, 1 to 256; count,
             False for no cycles, which is quicker.
 
+    Returns:
+        the detections and the scores of every run, and on the core what they took.
+
     Raises:
         CheckError: the folder has no listener, does not build, or faults.
         AudioError: the samples are no int16 [n].
@@ -136,7 +139,17 @@ def check_sound(
 ) -> SoundCheck:
     """Compare every score byte and every detection of a folder's C with the twin's.
 
-    Args, Raises: as for `listen` and `listen_python`.
+    Args:
+        folder, samples, on, options: as for `listen`.
+        graph: the integer graph that was exported; read from the folder's .tflite when None.
+
+    Returns:
+        how many scores and detections differ, where the first one does, and what was heard.
+
+    Raises:
+        CheckError: the folder has no listener, does not build, or faults.
+        AudioError: the samples are no int16 [n].
+        ToolMissingError: a compiler or emulator is not installed.
     """
     exported = Exported.read(Path(folder))
     samples = _checked(samples)

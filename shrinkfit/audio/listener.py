@@ -55,7 +55,13 @@ class Listener:
     settle: int | None = None
 
     def labels_of(self, graph: Graph) -> tuple[str, ...]:
-        """The network's classes; ExportError where the two do not go together."""
+        """The network's classes.
+
+        Args:
+            graph: the network.
+        Raises:
+            ExportError: the two do not go together; says what does not.
+        """
         self.of(graph)
         return self.detector.labels
 
@@ -101,7 +107,11 @@ class Listener:
     ) -> ListenerCost:
         """What listening costs, before anything is exported.
 
-        Args: as those of `shrinkfit.price`; frames_per_call is hop_frames where it is None.
+        Args:
+            model, device, optimize, streaming: as for `shrinkfit.price`.
+            frames_per_call: new frames of a streamed model's call; hop_frames where it is None.
+        Returns:
+            what a second of sound takes, and what the image holds.
         Raises:
             ShrinkfitError: the model cannot be read, or does not go with this listener.
         """
@@ -112,7 +122,15 @@ class Listener:
         return price_listener(listening, layout, graph, part, price_graph(graph, part))
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
-        """The files that join the model's own; what write/export.py asks for."""
+        """The files that join the model's own; what write/export.py asks for.
+
+        Args:
+            model: as it is written.
+            device: that it is written for.
+            cost: the network's own.
+        Raises:
+            ExportError: the model's labels are others than the detector's, or the two do not go together.
+        """
         labels = self.detector.labels
         if model.labels != labels:
             raise ExportError(

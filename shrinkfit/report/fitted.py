@@ -48,6 +48,8 @@ def plot_fit(fit: Any, path: str | Path) -> Path:
         path: PNG to write.
     Returns:
         path.
+    Raises:
+        ShrinkfitError: nothing was fitted yet.
     """
     layers = [layer for layer in fit.records()["layers"] if layer["makes_channels"]]
     widths = ({layer["layer"]: layer[when] for layer in layers} for when in ("width_before", "width_after"))
