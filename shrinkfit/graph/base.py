@@ -30,7 +30,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def frozen_array(array: np.ndarray, dtype: DTypeLike, what: str) -> np.ndarray:
-    """A view of the array that nobody can write.
+    """A read-only view of an array.
 
     Args:
         array: of any shape.
