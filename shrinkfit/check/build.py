@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shrinkfit._progress import step
 from shrinkfit.errors import CheckError, ToolMissingError
 
 INSTALL = {
@@ -256,6 +257,7 @@ def build_firmware(
 
 
 def _compile(command: list[str], what: str) -> None:
+    step(f"compiling {what}")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from shrinkfit._progress import step
 from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
 from shrinkfit.check.steps import difference, input_rows, rows_of, split_rows
-from shrinkfit.errors import ShrinkfitError
+from shrinkfit.errors import ShrinkfitError, expected_one_of
 from shrinkfit.graph.inputs import graph_inputs
 from shrinkfit.graph.simulate import trace_runs
 
@@ -114,7 +115,7 @@ def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bo
         ToolMissingError: a compiler or emulator is not installed.
     """
     if on not in PLACES:
-        raise ShrinkfitError(f"check cannot run on {on!r}; expected one of {', '.join(PLACES)}")
+        raise ShrinkfitError(f"check cannot run on {on!r}; {expected_one_of(on, PLACES)}")
     if trace:
         from shrinkfit.check.trace import trace_folder, trace_tflite
 
@@ -129,6 +130,7 @@ def check(folder: str | Path, inputs: Any = None, on: str = "host", *, trace: bo
         if trace:
             return trace_folder(exported, graph, arrays, Path(place))
         ran = _RUNNERS[on](exported, input_rows(graph, arrays), Path(place))
+    step(f"simulating {len(next(iter(arrays.values())))} inputs")
     expected = trace_runs(graph, arrays, graph.outputs)
     return _compare(exported, on, ran, graph, rows_of(expected[name] for name in graph.outputs))
 

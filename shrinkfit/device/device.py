@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shrinkfit.device.budget import Budget, Limit, positive, share_of
-from shrinkfit.errors import BudgetError
+from shrinkfit.errors import BudgetError, expected_one_of
 
 # Arm's architecture: v7E-M always has the DSP instructions, v6-M, v7-M and v8-M baseline never do.
 # Cores of v8-M mainline (M33, M35P, M55, M85) may leave them out, so those are for the maker to say.
@@ -85,7 +85,7 @@ class Device:
                     value = positive(value, f"device '{self.name}': {name}", unit, whole=whole)
                     object.__setattr__(self, name, value)
         if self.optimize not in OPTIMIZE:
-            raise BudgetError(f"optimize is {self.optimize!r}, expected one of {', '.join(OPTIMIZE)}")
+            raise BudgetError(f"optimize is {self.optimize!r}, {expected_one_of(self.optimize, OPTIMIZE)}")
         self._fill_in()
 
     def _fill_in(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shrinkfit._progress import steps
 from shrinkfit.device import Device, devices
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost, optimized_for, price_graph, priced_graph
@@ -44,7 +45,7 @@ def price_parts(graph: Graph, optimize: bool | str = True) -> tuple[PartCost, ..
         graph: as it will run; without rewrites.
         optimize: as for `price`: what kernels are chosen for.
     """
-    parts = (optimized_for(device, optimize) for device in devices())
+    parts = (optimized_for(device, optimize) for device in steps(devices(), "pricing all parts"))
     costs = ((part, price_graph(graph, part)) for part in parts)
     return tuple(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
 

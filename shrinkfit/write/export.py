@@ -14,6 +14,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from shrinkfit._progress import step
 from shrinkfit._runtime import runtime_dir
 from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ExportError, UnsupportedLayerError
@@ -176,6 +177,7 @@ def export(
         budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
     graph, records = to_graph(source, calibration), ()
     if optimize:
+        step("rewriting the graph")
         graph, records = optimized(graph)
     device = optimized_for(get_device(device), optimize)
     stream = None
@@ -232,9 +234,11 @@ def write_folder(
     limits = (budget or part.budget()).limits()
     check_replaceable(place)
     labels = listener.labels_of(graph) if listener is not None and labels is None else labels
+    step("planning memory")
     model = modelled(graph, name, part, _checked_labels(graph, labels), changes.stream)
     cost = price_graph(graph, part, changes.stripes)
     extra = None if listener is None else listener.extra(model, part, cost)
+    step("writing C")
     files = _files(model, part, cost, extra)
     tflite, missing = _tflite(graph if changes.uncut is None else changes.uncut)
     if tflite is not None:
