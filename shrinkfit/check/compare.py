@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit._progress import step
+from shrinkfit._shown import Shown
 from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
@@ -27,7 +28,7 @@ PROFILED_CLIPS = 1
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Shown, by="report.views.said"):
     """What a check found.
 
     Args:

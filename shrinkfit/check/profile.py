@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from shrinkfit._shown import Shown
 from shrinkfit.check.build import LinkedSizes, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.exported import Exported, LayerRun
@@ -47,7 +48,7 @@ class FunctionProfile:
 
 
 @dataclass(frozen=True)
-class ProfileResult:
+class ProfileResult(Shown, by="report.profile.profile_report"):
     """One inference on an emulated core: of several inputs the slowest.
 
     Args:

@@ -100,17 +100,17 @@ def _progress() -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    counted = (BarColumn(bar_width=20), TaskProgressColumn())
-    shown = Progress(*columns, *counted, console=Console(stderr=True), transient=True, **_AS_THEY_ARE)
-    task = shown.add_task("starting", total=None)
+    # What is being done comes last: where the terminal is narrow, it is cut.
+    counted = (SpinnerColumn(), TimeElapsedColumn(), BarColumn(bar_width=20), TaskProgressColumn())
+    text = TextColumn("{task.description}", markup=False)
+    # rich would send what is printed in between to its own console.
+    as_they_are: dict[str, Any] = {"redirect_stdout": False, "redirect_stderr": False}
+    shown = Progress(*counted, text, console=Console(stderr=True), transient=True, **as_they_are)
+    task = shown.tasks[shown.add_task("starting", total=None)]
 
     def listen(what: str, done: int, of: int | None) -> None:
-        shown.update(task, description=what, completed=done, total=of)
+        # Progress.update cannot take a total away again.
+        task.description, task.completed, task.total = what, done, of
 
     with shown, heard_by(listen):
         yield
-
-
-# rich would send what is printed in between to its own console.
-_AS_THEY_ARE: dict[str, Any] = {"redirect_stdout": False, "redirect_stderr": False}

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from shrinkfit._shown import Shown
 from shrinkfit.device.budget import Budget, Limit, positive, share_of
 from shrinkfit.errors import BudgetError, expected_one_of
 
@@ -32,7 +33,7 @@ SUPPLY_VOLTS = 3.0
 
 
 @dataclass(frozen=True)
-class Device:
+class Device(Shown, by="report.views.device_view"):
     """A part of the catalogue, or one of your own. None means unknown, and sets no limit.
 
     Args:
@@ -101,6 +102,18 @@ class Device:
                 f"device '{self.name}': ram_total_bytes is {self.ram_total_bytes}, expected at least its "
                 f"ram_bytes, {self.ram_bytes}"
             )
+
+    def __repr__(self) -> str:
+        """What makes it again, without what is unknown or follows from the rest."""
+        follows = {
+            "title": self.name,
+            "dsp": _DSP_BY_CORE.get(self.core),
+            "ram_total_bytes": self.ram_bytes,
+            "optimize": OPTIMIZE[0],
+        }
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+        told = (f"{name}={v!r}" for name, v in own.items() if v is not None and v != follows.get(name))
+        return f"Device({', '.join(told)})"
 
     def budget(
         self,

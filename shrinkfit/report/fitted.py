@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.report.columns import Column, Columns, plain_table
-from shrinkfit.report.plots import plot_widths
+from shrinkfit.report.plots import fit_plot, plot_widths, save
 from shrinkfit.report.table import LIMIT_TITLES, number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Cost of a layer -> the column's title, and when a narrow terminal does without; the totals' titles are LIMIT_TITLES'.
 _COLUMNS = {"flops": ("FLOPs", 0), "flash_bytes": ("flash", 2), "ram_bytes": ("RAM", 1)}
@@ -47,9 +51,54 @@ def plot_fit(fit: Any, path: str | Path) -> Path:
     Returns:
         path.
     """
-    layers = [layer for layer in fit.records()["layers"] if layer["makes_channels"]]
-    widths = ({layer["layer"]: layer[when] for layer in layers} for when in ("width_before", "width_after"))
-    return plot_widths(path, *widths)
+    return plot_widths(path, *_widths(fit.records()))
+
+
+def _widths(records: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
+    """Before and after, of the layers that make channels of their own."""
+    layers = [layer for layer in records["layers"] if layer["makes_channels"]]
+    before, after = ({one["layer"]: one[when] for one in layers} for when in ("width_before", "width_after"))
+    return before, after
+
+
+def fit_figure(fit: Any, path: str | Path | None = None) -> Figure:
+    """The figure of `FitDevice.plot`; arguments and errors are its own."""
+    records = fit.records()
+    ended = [epoch for epoch in fit.history if "costs" in epoch]
+    if not ended:
+        raise ShrinkfitError("there is nothing to plot yet: no epoch of this fit has ended")
+    limited = [name for name in ended[-1]["costs"] if any(name in epoch["limits"] for epoch in ended)]
+    shown = limited or list(ended[-1]["costs"])
+    figure = fit_plot(
+        [epoch["epoch"] + 1 for epoch in ended],
+        {name: [epoch["costs"][name] for epoch in ended] for name in shown},
+        {name: [epoch["limits"].get(name) for epoch in ended] for name in shown},
+        _metrics(ended),
+        *_widths(records),
+    )
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def _metrics(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Accuracies over the epochs; losses where there are none."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
+    chosen = [name for name in names if "acc" in name] or [name for name in names if "loss" in name]
+    return {name: [epoch["metrics"].get(name, float("nan")) for epoch in epochs] for name in chosen}
+
+
+def fit_view(fit: Any) -> Group:
+    """What became of each layer, or before the first epoch the limits alone."""
+    if fit.history:
+        return fit_report(fit.records())
+    table = plain_table(f"{fit!r}".strip("<>"))
+    table.add_column("limit")
+    table.add_column("", justify="right")
+    for name, limit in fit.budget.limits().items():
+        title, unit = LIMIT_TITLES[name]
+        table.add_row(title, number(limit, unit))
+    return Group(table)
 
 
 def fit_report(records: Mapping[str, Any]) -> Group:

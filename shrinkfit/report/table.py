@@ -96,7 +96,8 @@ def budget_table(figures: Iterable[Figure], title: str = "") -> Table:
     return table
 
 
-def _yes_no(flag: bool | None) -> str:
+def yes_no(flag: bool | None) -> str:
+    """None as "?"."""
     return UNKNOWN if flag is None else ("yes" if flag else "no")
 
 
@@ -113,8 +114,8 @@ def device_row(device: Device) -> tuple[str, ...]:
         device.name,
         device.title,
         device.core.removeprefix("cortex-").replace("plus", "+").upper(),
-        _yes_no(device.dsp),
-        _yes_no(device.fpu),
+        yes_no(device.dsp),
+        yes_no(device.fpu),
         _scaled(device.clock_hz, 1e6),
         _scaled(device.flash_bytes, 1024),
         ram,
@@ -170,19 +171,23 @@ def layer_table(cost: Cost) -> Columns:
 
 def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
     """Layers, then every cost beside the device's limit, then what the RAM and flash are made of."""
-    return Group(
-        layer_table(cost),
-        "",
-        budget_table(limit_figures(cost, budget), f"on {device.name}, {device.title}"),
-        "",
-        Text(
-            f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
-            f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
-            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
-            f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
-            style="dim",
-        ),
+    return priced(cost, budget, f"on {device.name}, {device.title}")
+
+
+def priced(cost: Cost, budget: Budget, title: str) -> Group:
+    """The same for any limits.
+
+    Args:
+        title: above the table of costs.
+    """
+    made_of = Text(
+        f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
+        f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
+        f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
+        f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
+        style="dim",
     )
+    return Group(layer_table(cost), "", budget_table(limit_figures(cost, budget), title), "", made_of)
 
 
 def parts_table(parts: Iterable[Mapping[str, Any]]) -> Columns:
