@@ -106,7 +106,8 @@ def _progress() -> Iterator[None]:
     # rich would send what is printed in between to its own console.
     as_they_are: dict[str, Any] = {"redirect_stdout": False, "redirect_stderr": False}
     shown = Progress(*counted, text, console=Console(stderr=True), transient=True, **as_they_are)
-    task = shown.tasks[shown.add_task("starting", total=None)]
+    shown.add_task("starting", total=None)
+    (task,) = shown.tasks
 
     def listen(what: str, done: int, of: int | None) -> None:
         # Progress.update cannot take a total away again.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shrinkfit._shown import Shown, drawn_by
 from shrinkfit.device import Budget, Device
+from shrinkfit.fit.pricing import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ class Views(Shown, by="report.fitted.fit_view"):
         ended = [epoch for epoch in self.history if "costs" in epoch]
         costs = ended[-1]["costs"] if ended else {}
         limits = (
-            f"{name} {costs[name]:,.6g} of {limit:,.6g}" if name in costs else f"{name} {limit:,.6g}"
+            f"{name} {shown(costs[name])} of {shown(limit)}" if name in costs else f"{name} at most {shown(limit)}"
             for name, limit in self.budget.limits().items()
         )
         what = f"{len(ended)} epochs" if ended else "not fitted yet"

@@ -92,13 +92,13 @@ def fit_view(fit: Any) -> Group:
     """What became of each layer, or before the first epoch the limits alone."""
     if fit.history:
         return fit_report(fit.records())
-    table = plain_table(f"{fit!r}".strip("<>"))
+    table = plain_table()
     table.add_column("limit")
     table.add_column("", justify="right")
     for name, limit in fit.budget.limits().items():
         title, unit = LIMIT_TITLES[name]
         table.add_row(title, number(limit, unit))
-    return Group(table)
+    return Group(Text(f"FitDevice for {fit.device.name}, {fit.device.title}: not fitted yet"), table)
 
 
 def fit_report(records: Mapping[str, Any]) -> Group:

@@ -53,4 +53,4 @@ def _row(tag: str, columns: list[Column], cells: Any) -> str:
 
 
 def _cell(tag: str, column: Column, cell: Any) -> str:
-    return f'<{tag} style="text-align: {column.justify}">{_text(cell)}</{tag}>'
+    return f'<{tag} style="text-align: {column.justify}; padding: 0 0.6em">{_text(cell)}</{tag}>'

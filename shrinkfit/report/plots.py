@@ -42,6 +42,16 @@ _COSTS = {
     "energy_uj": ("Energy per inference", "µJ", 1),
 }
 
+# What small models are counted in.
+_SMALLER: dict[str, tuple[str, float]] = {
+    "KB": ("bytes", 1),
+    "MFLOP": ("kFLOP", 1e3),
+    "million": ("thousand", 1e3),
+    "ms": ("µs", 1e-3),
+    "µJ": ("nJ", 1e-3),
+    "": ("", 1),
+}
+
 
 @cache
 def _figure_class() -> type[Figure]:
@@ -185,6 +195,8 @@ def _metrics_panel(axes: Axes, epochs: Sequence[int], metrics: Mapping[str, Sequ
 
 def _cost_panel(axes: Axes, epochs: Sequence[int], name: str, values: Sequence[float], limit: Any) -> None:
     title, unit, scale = _COSTS.get(name, (name, "", 1))
+    if np.nanmax(np.asarray(values, float)) < scale:
+        unit, scale = _SMALLER[unit]
     cost = np.asarray(values, float) / scale
     top = np.nanmax(cost)
     axes.plot(epochs, cost, color=BLUE, linewidth=1.8, marker="o", markersize=3)
@@ -206,7 +218,7 @@ def _limit(axes: Axes, epochs: Sequence[int], bound: np.ndarray, top: float, uni
         # Drawn to scale it would press the model's line flat.
         label = f"limit {bound[-1]:,.4g} {unit}, above this panel"
         axes.text(0.995, 0.95, label, color=RED, ha="right", va="top", transform=axes.transAxes)
-        return top
+        return 1.25 * top  # room for it above the line
     top = max(top, 1.15 * np.nanmax(bound))  # room for the label above the line
     axes.plot(epochs, bound, color=RED, linewidth=1.4, drawstyle="steps-mid")
     axes.fill_between(epochs, bound, 2 * top, color=RED, alpha=0.07, step="mid", linewidth=0)
