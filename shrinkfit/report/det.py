@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.table import Table
 
+from shrinkfit.report.columns import plain_table
 from shrinkfit.report.plots import BLUE, GREEN, GREY, ORANGE, RED, draw
-from shrinkfit.report.table import number, plain_table
+from shrinkfit.report.table import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from shrinkfit.report.columns import plain_table
 from shrinkfit.report.listening_section import ram_parts
-from shrinkfit.report.table import number, plain_table
+from shrinkfit.report.table import number
 
 if TYPE_CHECKING:
     from shrinkfit.audio.listen import Heard, SoundCost
