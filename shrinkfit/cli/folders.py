@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,12 @@ import shrinkfit
 from shrinkfit.cli.options import AsJson, On, Wav
 from shrinkfit.cli.show import FAILED, HELD, finish, print_json, print_tables, working
 from shrinkfit.errors import ShrinkfitError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from shrinkfit.audio.heard import SoundCheck
+    from shrinkfit.check.compare import CheckResult
 
 
 def _sound(folder: Path, path: Path) -> Any:
@@ -59,6 +65,7 @@ def check(
     if wav is not None and (trace or inputs is not None):
         raise ShrinkfitError("--wav takes neither --inputs nor --trace: it checks the listener around the model")
     samples = None if wav is None else _sound(folder, wav)
+    report: SoundCheck | CheckResult
     with working():
         if samples is not None:
             report = shrinkfit.check_sound(folder, samples, on)
@@ -96,7 +103,9 @@ def profile(
         from shrinkfit.report.listening import listening_report
         from shrinkfit.report.profile import profile_report
 
-        print_tables(profile_report(result), *([] if heard is None else ["", listening_report(heard, record)]))
+        tables: list[RenderableType] = [profile_report(result)]
+        tables += [] if heard is None else ["", listening_report(heard, record)]
+        print_tables(*tables)
     within = heard is None or heard.stack_bytes <= record["cost"]["listen_stack_bytes"]
     raise typer.Exit(HELD if result.held and within else FAILED)
 

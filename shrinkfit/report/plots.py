@@ -15,11 +15,12 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#6b6b6b"
 _DPI, _WIDTH = 150, 7.5  # inches
-_STYLE = {
+_STYLE: dict[RcKeyType, Any] = {
     "font.size": 10.0,
     "axes.titlesize": 11.0,
     "axes.titlelocation": "left",
@@ -55,7 +56,6 @@ _SMALLER: dict[str, tuple[str, float]] = {
 
 @cache
 def _figure_class() -> type[Figure]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
@@ -63,7 +63,7 @@ def _figure_class() -> type[Figure]:
 
         def _repr_png_(self) -> bytes:
             content = BytesIO()
-            FigureCanvasAgg(self).print_png(content)
+            self.savefig(content, format="png")
             return content.getvalue()
 
     return NotebookFigure
@@ -198,7 +198,7 @@ def _cost_panel(axes: Axes, epochs: Sequence[int], name: str, values: Sequence[f
     if np.nanmax(np.asarray(values, float)) < scale:
         unit, scale = _SMALLER[unit]
     cost = np.asarray(values, float) / scale
-    top = np.nanmax(cost)
+    top = float(np.nanmax(cost))
     axes.plot(epochs, cost, color=BLUE, linewidth=1.8, marker="o", markersize=3)
     if limit is not None and any(value is not None for value in limit):
         bound = np.array([np.nan if value is None else value for value in limit], float) / scale

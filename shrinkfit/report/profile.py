@@ -160,7 +160,9 @@ def _layer_bars(axes: Any, result: ProfileResult) -> None:
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
-    time = "" if result.latency_ms is None else f", {result.latency_ms:.1f} ms at {result.clock_hz / 1e6:g} MHz"
+    time = ""
+    if result.latency_ms is not None and result.clock_hz is not None:
+        time = f", {result.latency_ms:.1f} ms at {result.clock_hz / 1e6:g} MHz"
     axes.set_title(f"{result.name}: {whole:,} {unit}{time}")
 
 

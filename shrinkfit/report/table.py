@@ -144,7 +144,7 @@ def _shape(shape: Sequence[int]) -> str:
 def layer_table(cost: Cost) -> Columns:
     """One line per layer, with the totals below and the arena's peak marked."""
     layers = cost.layers
-    figures = {
+    figures: dict[str, tuple[Sequence[int | None], int | None]] = {
         "weights": ([layer.weights for layer in layers], sum(layer.weights for layer in layers)),
         "bytes": ([layer.bytes for layer in layers], sum(layer.bytes for layer in layers)),
         "MACs": ([layer.macs for layer in layers], cost.macs),
