@@ -206,7 +206,7 @@ def main() -> int:
         write_readme(args.readme, markdown(measured))
     if args.layers:
         for (variant, model), profile in measured.profiles.items():
-            console.print(f"\n{model}, {variant}", layers_table(profile, wide=console.width >= 100))
+            console.print(f"\n{model}, {variant}", layers_table(profile))
     missed = measured.missed() if args.check else []
     for line in missed:
         print(f"missed: {line}", file=sys.stderr)

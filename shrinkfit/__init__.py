@@ -111,7 +111,8 @@ if not TYPE_CHECKING:
         if name in _HOMES:
             value = globals()[name] = _public(name)
             return value
-        raise AttributeError(f"module 'shrinkfit' has no attribute {name!r}")
+        did_you_mean = import_module("shrinkfit.errors").did_you_mean
+        raise AttributeError(f"module 'shrinkfit' has no attribute {name!r}{did_you_mean(name, __all__)}")
 
 
 def __dir__() -> list[str]:

@@ -36,14 +36,15 @@ def files_below(folder: Path) -> set[str]:
 
 def shipped_c_files() -> set[str]:
     files = files_below(ROOT / "runtime_c")
-    wanted = {name for name in files if Path(name).suffix in (".c", ".h", ".ld", ".S") or Path(name).name == "Makefile"}
+    suffixes, names = (".c", ".h", ".ld", ".S"), ("Makefile", "LICENSE")
+    wanted = {name for name in files if Path(name).suffix in suffixes or Path(name).name in names}
     return {name for name in wanted if not name.startswith("build/")}
 
 
 def test_wheel_carries_the_runtime_and_the_catalogue(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"shrinkfit/_runtime_c/{name}" for name in shipped_c_files()} <= names
-    assert {"shrinkfit/device/catalogue.toml", "shrinkfit/cli.py", "shrinkfit/py.typed"} <= names
+    assert {"shrinkfit/device/catalogue.toml", "shrinkfit/cli/start.py", "shrinkfit/py.typed"} <= names
     assert not [name for name in names if name.startswith("tests/")]
 
 
@@ -63,6 +64,16 @@ def test_runtime_is_found_in_an_installed_wheel(wheel, tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, env=clean, check=True, capture_output=True, text=True
     )
     assert Path(result.stdout.strip()) == tmp_path / "shrinkfit" / "_runtime_c"
+
+
+def test_an_installed_command_completes_names_of_parts(wheel, tmp_path):
+    place = tmp_path / "site"
+    options = ["--no-deps", "--no-index", "--no-compile", "-q", "--target", str(place)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True, capture_output=True)
+    asked = {"_SHRINKFIT_COMPLETE": "complete_bash", "COMP_WORDS": "shrinkfit price --device efm32", "COMP_CWORD": "3"}
+    env = {**os.environ, **asked, "PYTHONPATH": str(place)}
+    done = subprocess.run([place / "bin" / "shrinkfit"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["efm32", "efm32gg11", "efm32wg"], "")
 
 
 def test_runtime_is_found_in_a_checkout():
@@ -85,6 +96,7 @@ def test_setup_cfg_lists_every_room():
 
 def test_licence_is_apache():
     text = (ROOT / "LICENSE").read_text()
+    assert (ROOT / "runtime_c" / "LICENSE").read_text() == text
     assert "Apache License" in text and "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from shrinkfit._progress import step
 from shrinkfit.audio.features import AudioError, features
 from shrinkfit.audio.heard import Heard, SoundCheck, SoundCost
 from shrinkfit.audio.listener import Listening
@@ -153,6 +154,7 @@ def check_sound(
     """
     exported = Exported.read(Path(folder))
     samples = _checked(samples)
+    step("listening in Python")
     expected = listen_python(folder, samples, graph)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
         ran = [program.hear(samples, **options) for program in sound.programs(exported, on, Path(place))]

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from shrinkfit.audio.features import AudioError
+from shrinkfit.errors import near_files
 
 SAMPLE_RATE_HZ = 16_000
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64")
@@ -152,7 +153,8 @@ def _read(path: Path) -> tuple[int, np.ndarray, list[str]]:
         why = str(error).rsplit(": ", 1)[-1].rstrip(".")
         raise AudioError(f"'{path}' cannot be read: it is no sound file, damaged or cut short ({why})") from error
     except OSError as error:
-        raise AudioError(f"'{path}' cannot be read: {error.strerror or error}") from error
+        near = near_files(path, SUFFIXES) if isinstance(error, FileNotFoundError) else ""
+        raise AudioError(f"'{path}' cannot be read: {error.strerror or error}{near}") from error
 
 
 def _libsndfile() -> Any:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shrinkfit._progress import step
 from shrinkfit.device import Device
 from shrinkfit.errors import CheckError, ToolMissingError
 
@@ -269,6 +270,7 @@ def build_firmware(
 
 
 def _compile(command: list[str], what: str) -> None:
+    step(f"compiling {what}")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from shrinkfit._progress import step
+from shrinkfit._shown import Shown
 from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
 from shrinkfit.check.steps import difference, input_rows, split_rows
-from shrinkfit.errors import ShrinkfitError
+from shrinkfit.errors import ShrinkfitError, expected_one_of
 from shrinkfit.graph.inputs import graph_inputs, rows_of
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
@@ -27,7 +29,7 @@ PROFILED_CLIPS = 1
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Shown, by="report.views.said"):
     """What a check found.
 
     Args:
@@ -121,7 +123,7 @@ def check(
         ToolMissingError: a compiler or emulator is not installed.
     """
     if on not in PLACES:
-        raise ShrinkfitError(f"check cannot run on {on!r}; expected one of {', '.join(PLACES)}")
+        raise ShrinkfitError(f"check cannot run on {on!r}; {expected_one_of(on, PLACES)}")
     if trace and on != "host":
         raise ShrinkfitError(f"a trace runs on the host, not on {on!r}; leave out the place or the trace")
     if trace and Path(folder).suffix == ".tflite" and Path(folder).is_file():
@@ -137,6 +139,7 @@ def check(
 
             return trace_folder(exported, graph, arrays, Path(place))
         ran = _RUNNERS[on](exported, input_rows(graph, arrays), Path(place))
+    step(f"simulating {len(next(iter(arrays.values())))} inputs")
     expected = trace_runs(graph, arrays, graph.outputs)
     return _compare(exported, on, ran, graph, rows_of(expected[name] for name in graph.outputs))
 

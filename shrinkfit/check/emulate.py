@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from shrinkfit._progress import steps
 from shrinkfit.check.build import Symbol, Target, linked_sizes
 from shrinkfit.check.count import BlockCounter
 from shrinkfit.check.cycles import TAKEN_BRANCH_CYCLES, edge_cycles, price_block
@@ -103,7 +104,7 @@ def run_unicorn(elf: Path, inputs: np.ndarray, api: Api, target: Target, *, coun
     if api.reset:
         machine.call(api.reset, arena)
     outputs, profiles, deepest = [], [], 0
-    for index, one in enumerate(inputs):
+    for index, one in enumerate(steps(inputs, f"running on an emulated {target.core}")):
         _write_inputs(machine, api, arena, one.tobytes())
         if index < count:
             status, profile = machine.profile(api.run, arena)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shrinkfit._progress import step
 from shrinkfit.check.build import Target, find_tool
 from shrinkfit.errors import CheckError
 
@@ -122,6 +123,7 @@ def run_image(elf: Path, place: str, target: Target) -> str:
 
 def run_command(command: list[str], place: str, what: str) -> subprocess.CompletedProcess:
     """Run a program in a folder, for at most RUN_SECONDS; `what` is for the message of CheckError."""
+    step(f"running {what}")
     try:
         return subprocess.run(
             command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from shrinkfit.check.build import Target
 from shrinkfit.check.emulate import Api, Profile
-from shrinkfit.errors import CheckError
+from shrinkfit.errors import CheckError, near_files
 from shrinkfit.write.whole import FORMAT_KEY, REPORT_FORMAT
 
 if TYPE_CHECKING:
     from shrinkfit.graph.ir import Graph
+
+
+def no_folder(path: Path) -> str:
+    """What to say of a path where a folder that export wrote was expected."""
+    expected = "is no folder; expected one that `shrinkfit export` wrote"
+    if path.is_file():
+        beside = (path.parent / "report.json").is_file()
+        return f"{expected}; did you mean the folder that it is in, '{path.parent}'?" if beside else expected
+    return expected + near_files(path)
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Exported:
             CheckError: shrinkfit did not write it, or another version did.
         """
         if not folder.is_dir():
-            raise CheckError(f"'{folder}' is not a folder; expected one that `shrinkfit export` wrote")
+            raise CheckError(f"'{folder}' {no_folder(folder)}")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from shrinkfit._shown import Shown
 from shrinkfit.check.build import LinkedSizes, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.exported import Exported, LayerRun
@@ -45,7 +46,7 @@ class FunctionProfile:
 
 
 @dataclass(frozen=True)
-class ProfileResult:
+class ProfileResult(Shown, by="report.profile.profile_report"):
     """One inference on an emulated core: of several inputs the slowest.
 
     Args:

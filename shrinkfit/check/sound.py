@@ -12,11 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from shrinkfit._progress import steps
 from shrinkfit.check.build import LinkedSizes, Target, build_firmware, build_host, find_tool, linked_sizes
 from shrinkfit.check.emulate import Machine
 from shrinkfit.check.execute import board_target, first_lines, run_command, run_image
 from shrinkfit.check.exported import Exported
-from shrinkfit.errors import CheckError
+from shrinkfit.errors import CheckError, expected_one_of
 
 # What one call of the listener is handed, unless the caller says otherwise; firmware.c's BUFFER_SAMPLES is the most.
 CHUNK_SAMPLES = 256
@@ -99,7 +100,7 @@ def programs(exported: Exported, on: str, place: Path) -> list[Program]:
         built = ((label, build_host(exported.folder, place, use_dsp=dsp, listen=True)) for label, dsp in kinds)
         return [_OnHost(exported, label, path, place) for label, path in built]
     if on not in PLACES:
-        raise CheckError(f"listening cannot run on {on!r}; expected one of {', '.join(PLACES)}")
+        raise CheckError(f"listening cannot run on {on!r}; {expected_one_of(on, PLACES)}")
     if on == "qemu":
         find_tool("qemu-system-arm")
     target = board_target(exported.target) if on == "qemu" else exported.target
@@ -190,7 +191,7 @@ class _Ear:
             raise CheckError(f"{self._name}_listen_reset returned status {status}; expected 0")
 
     def hear(self, samples: np.ndarray) -> None:
-        for start in range(0, len(samples), self._chunk):
+        for start in steps(range(0, len(samples), self._chunk), "listening on an emulated core"):
             part = samples[start : start + self._chunk]
             self._machine.write(self._samples, part.astype("<i2").tobytes())
             at = 0

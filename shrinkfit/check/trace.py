@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shrinkfit._progress import step, steps
 from shrinkfit.check.build import build_host
 from shrinkfit.check.compare import HOST_KERNELS, CheckResult
 from shrinkfit.check.execute import run_host
@@ -67,6 +68,7 @@ def trace_folder(exported: Exported, graph: Graph, inputs: dict[str, np.ndarray]
     shutil.copytree(exported.folder, copy, ignore=shutil.ignore_patterns("build"))
     records = _insert_hooks(copy / f"{exported.name}.c", exported, graph)
     rows, names = input_rows(graph, inputs), [record.tensor.name for record in records]
+    step(f"simulating {len(rows)} inputs")
     values = trace_runs(graph, inputs, dict.fromkeys([*names, *graph.outputs]))
     expected = _table(values, names, len(rows))
     differences, first, outputs = 0, "", None
@@ -185,7 +187,7 @@ def trace_tflite(path: Path, inputs: Any = None) -> CheckResult:
     values = trace_runs(graph, arrays, dict.fromkeys([*names, *graph.outputs]))
     clips = len(arrays[graph.inputs[0]])
     expected, runs = _table(values, names, clips), []
-    for clip in range(clips):
+    for clip in steps(range(clips), "running in LiteRT"):
         for name in graph.inputs:
             interpreter.set_tensor(details[name]["index"], arrays[name][clip].reshape(details[name]["shape"]))
         interpreter.invoke()

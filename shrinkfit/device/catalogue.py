@@ -8,12 +8,17 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
+from shrinkfit._shown import Shown
 from shrinkfit.device.device import Device
 from shrinkfit.errors import UnknownDeviceError
 
 
+class Devices(Shown, tuple[Device, ...], by="report.table.device_table"):
+    """Parts, which terminals and notebooks show in one table."""
+
+
 @cache
-def devices() -> tuple[Device, ...]:
+def devices() -> Devices:
     """Every part that shrinkfit knows.
 
     Returns:
@@ -21,7 +26,7 @@ def devices() -> tuple[Device, ...]:
     """
     data = tomllib.loads(files("shrinkfit.device").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     legend = data["legend"]
-    return tuple(_device(name, part, legend) for name, part in data["parts"].items())
+    return Devices(_device(name, part, legend) for name, part in data["parts"].items())
 
 
 def _device(name: str, part: dict, legend: dict[str, str]) -> Device:

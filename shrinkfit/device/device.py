@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from shrinkfit._shown import Shown
 from shrinkfit.device.budget import Budget, Limit, positive, share_of
-from shrinkfit.errors import BudgetError
+from shrinkfit.errors import BudgetError, expected_one_of
 
 # Arm's architecture: v7E-M always has the DSP instructions, v6-M, v7-M and v8-M baseline never do.
 # Cores of v8-M mainline (M33, M35P, M55, M85) may leave them out, so those are for the maker to say.
@@ -33,7 +34,7 @@ SUPPLY_VOLTS = 3.0
 
 
 @dataclass(frozen=True)
-class Device:
+class Device(Shown, by="report.views.device_view"):
     """A part of the catalogue, or one of your own. None means unknown, and sets no limit.
 
     Args:
@@ -86,7 +87,7 @@ class Device:
                     value = positive(value, f"device '{self.name}': {name}", unit, whole=whole)
                     object.__setattr__(self, name, value)
         if self.optimize not in OPTIMIZE:
-            raise BudgetError(f"optimize is {self.optimize!r}, expected one of {', '.join(OPTIMIZE)}")
+            raise BudgetError(f"optimize is {self.optimize!r}, {expected_one_of(self.optimize, OPTIMIZE)}")
         self._fill_in()
 
     def _fill_in(self) -> None:
@@ -102,6 +103,18 @@ class Device:
                 f"device '{self.name}': ram_total_bytes is {self.ram_total_bytes}, expected at least its "
                 f"ram_bytes, {self.ram_bytes}"
             )
+
+    def __repr__(self) -> str:
+        """What makes it again, without what is unknown or follows from the rest."""
+        follows = {
+            "title": self.name,
+            "dsp": _DSP_BY_CORE.get(self.core),
+            "ram_total_bytes": self.ram_bytes,
+            "optimize": OPTIMIZE[0],
+        }
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+        told = (f"{name}={v!r}" for name, v in own.items() if v is not None and v != follows.get(name))
+        return f"Device({', '.join(told)})"
 
     def budget(
         self,

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -31,6 +30,7 @@ from shrinkfit.fit.settle import settle
 from shrinkfit.fit.slots import zero_slots
 from shrinkfit.fit.sparsity import BlockSparsity, checked_sparsity, sparse_nodes
 from shrinkfit.fit.variables import FitVariables
+from shrinkfit.fit.views import Views
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.graph.streaming import to_streaming
@@ -38,7 +38,7 @@ from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.read.keras_model import lower
 
 
-class FitDevice(keras.callbacks.Callback):
+class FitDevice(Views, keras.callbacks.Callback):
     """Makes a model fit a microcontroller while it trains.
 
     Pass it to `model.fit(callbacks=[...])`. Channels are masked epoch by epoch until RAM, flash and
@@ -225,33 +225,6 @@ class FitDevice(keras.callbacks.Callback):
         if not self.history:
             raise ShrinkfitError("this FitDevice has no records: pass it to model.fit(callbacks=[...]) first")
         return self._pruner.records(self.history)
-
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print a table of what became of each layer and why; see `shrinkfit.summary`.
-
-        Args:
-            print_fn: gets the whole text once; None for the console.
-        Raises:
-            ShrinkfitError: no model was given to fit() yet.
-        """
-        # Rooms import only downwards; the package's public names are open to all of them.
-        from shrinkfit import summary
-
-        summary(self, print_fn)
-
-    def plot_widths(self, path: str | Path) -> Path:
-        """Draw each layer's width before and after; see `shrinkfit.plot_fit`.
-
-        Args:
-            path: PNG to write.
-        Returns:
-            path.
-        Raises:
-            ShrinkfitError: no model was given to fit() yet.
-        """
-        from shrinkfit import plot_fit
-
-        return plot_fit(self, path)
 
     # --- Keras hooks; fit/beside.py puts them before all other callbacks', and those named after_... behind them ---
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shrinkfit.errors import ShrinkfitError
+from shrinkfit.errors import ShrinkfitError, did_you_mean
 from shrinkfit.fit.channels import MAKERS, Channels
 from shrinkfit.read.keras_model import batch_norm_line
 from shrinkfit.read.stages import Stage
@@ -54,7 +54,8 @@ def checked_measure(importance: str | Measure) -> str | Measure:
     """
     if importance in MEASURES or callable(importance):
         return importance
-    raise ShrinkfitError(f"importance is {importance!r}, expected {', '.join(map(repr, MEASURES))} or a function")
+    near = did_you_mean(str(importance), MEASURES)
+    raise ShrinkfitError(f"importance is {importance!r}, expected {', '.join(map(repr, MEASURES))} or a function{near}")
 
 
 def measure(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.errors import CheckError
+from shrinkfit.errors import CheckError, near_files
 from shrinkfit.graph.base import DTYPE_RANGES
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
@@ -150,6 +150,8 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
     try:
         values = np.load(path, allow_pickle=False)
         return values if isinstance(values, np.ndarray) else dict(values)
+    except FileNotFoundError as error:
+        raise CheckError(f"there are no inputs '{path}'{near_files(path, ('.npy', '.npz'))}") from error
     except (OSError, ValueError, EOFError) as error:
         raise CheckError(f"inputs '{path}' cannot be read as an .npy file: {error}") from error
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shrinkfit._shown import Shown
 from shrinkfit.device import RESOURCES, Budget, Device, get_device
 from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
@@ -52,7 +53,7 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Shown, by="report.views.cost_view"):
     """What one model costs on one device.
 
     Args:
@@ -83,12 +84,12 @@ class Cost:
     weight_bytes: int
     code_bytes: int
     peak_layer: str
-    layers: tuple[LayerCost, ...]
+    layers: tuple[LayerCost, ...] = field(repr=False)
     cycles: int | None = None
     latency_ms: float | None = None
     energy_uj: float | None = None
-    cycles_source: str = ""
-    stripes: tuple[Striping, ...] = ()
+    cycles_source: str = field(default="", repr=False)
+    stripes: tuple[Striping, ...] = field(default=(), repr=False)
 
     def as_costs(self) -> dict[str, float]:
         """The resources that a budget can bound, by name; those of them that are known."""

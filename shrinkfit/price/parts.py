@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shrinkfit._progress import steps
+from shrinkfit._shown import Shown
 from shrinkfit.device import Device, devices
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost, optimized_for, price_graph, priced_graph
 
 
 @dataclass(frozen=True)
-class PartCost:
+class PartCost(Shown, by="report.views.part_view"):
     """What a model costs on one part.
 
     Args:
@@ -36,22 +38,29 @@ class PartCost:
             "over": list(self.over),
         }
 
+    def __repr__(self) -> str:
+        return f"<PartCost {self.device.name}: {'over ' + ', '.join(self.over) if self.over else 'fits'}>"
 
-def price_parts(graph: Graph, optimize: bool | str = True) -> tuple[PartCost, ...]:
+
+class PartCosts(Shown, tuple[PartCost, ...], by="report.views.parts_view"):
+    """What a model costs on several parts, which terminals and notebooks show in one table."""
+
+
+def price_parts(graph: Graph, optimize: bool | str = True) -> PartCosts:
     """What a graph costs on each part of the catalogue, in the catalogue's order.
 
     Args:
         graph: as it will run; without rewrites.
         optimize: as for `price`: what kernels are chosen for.
     """
-    parts = (optimized_for(device, optimize) for device in devices())
+    parts = (optimized_for(device, optimize) for device in steps(devices(), "pricing all parts"))
     costs = ((part, price_graph(graph, part)) for part in parts)
-    return tuple(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
+    return PartCosts(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
 
 
 def price_all(
     model: Any, *, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
-) -> tuple[PartCost, ...]:
+) -> PartCosts:
     """What a model costs on every part that `devices` lists, each against the part's own limits.
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log
 
+from shrinkfit._progress import step
 from shrinkfit.device import Device
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
@@ -105,7 +106,10 @@ def checked_ram(ram: str | None) -> str | None:
 
 def with_ram(graph: Graph, device: Device, ram: str | None) -> tuple[Graph, tuple[Striping, ...]]:
     """`smallest` where ram is "smallest"; the graph as it is where it is None."""
-    return (graph, ()) if checked_ram(ram) is None else smallest(graph, device)
+    if checked_ram(ram) is None:
+        return graph, ()
+    step("looking for stripes that save RAM")
+    return smallest(graph, device)
 
 
 def smallest(graph: Graph, device: Device) -> tuple[Graph, tuple[Striping, ...]]:

@@ -7,10 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from shrinkfit.errors import ShrinkfitError
+from shrinkfit._progress import step
+from shrinkfit.errors import ShrinkfitError, near_files
 from shrinkfit.graph.ir import Graph
 
 KERAS_FILES = (".keras", ".h5")
+MODEL_FILES = (".tflite", *KERAS_FILES)
 
 
 def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = False) -> Graph:
@@ -28,11 +30,14 @@ def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = Fal
     if is_tflite(source):
         from shrinkfit.read.tflite import read_tflite
 
+        step(f"reading '{source}'")
         return read_tflite(_file(source))
     if isinstance(source, (str, PathLike)) and _file(source).suffix not in KERAS_FILES:
         raise ShrinkfitError(f"'{source}' ends in '{Path(source).suffix}', expected a .tflite, .keras or .h5 file")
+    step("starting TensorFlow")
     from shrinkfit.read.keras_model import read_keras, read_shapes
 
+    step("reading the Keras model" if hasattr(source, "layers") else f"reading '{source}'")
     return read_shapes(source) if shapes_only else read_keras(source, calibration=calibration)
 
 
@@ -43,6 +48,8 @@ def is_tflite(source: Any) -> bool:
 
 def _file(source: str | PathLike) -> Path:
     path = Path(source)
+    if path.is_dir():
+        raise ShrinkfitError(f"'{path}' is a folder, expected a .tflite, .keras or .h5 file")
     if not path.is_file():
-        raise ShrinkfitError(f"no such model file: '{path}'")
+        raise ShrinkfitError(f"no such model file: '{path}'{near_files(path, MODEL_FILES)}")
     return path

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.table import Table
 
+from shrinkfit.report.columns import plain_table
 from shrinkfit.report.plots import BLUE, GREEN, GREY, ORANGE, RED, draw
-from shrinkfit.report.table import number, plain_table
+from shrinkfit.report.table import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,8 +121,8 @@ def _curve(axes: Axes, label: str, curve: DetCurve, colour: str, line: str, poin
     rate = f"{_counted(accepts)}, {accepts / curve.hours:.2g} per hour" if accepts else "no false accept seen"
     text = f"threshold {curve.threshold[point]:.3f}: {100 * missed:.1f} % missed,\n{rate}"
     paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    place = {"xytext": (10, 10), "textcoords": "offset points", "zorder": 4, "bbox": paper}
-    axes.annotate(text, (rates[point], deviates[point]), fontsize=9, **place)
+    at = (rates[point], deviates[point])
+    axes.annotate(text, at, xytext=(10, 10), textcoords="offset points", fontsize=9, zorder=4, bbox=paper)
 
 
 def stream_table(figures: StreamFigures, choice: Choice | WordThresholds | None = None) -> Table:
@@ -134,7 +135,7 @@ def stream_table(figures: StreamFigures, choice: Choice | WordThresholds | None 
     rate, most = figures.false_accepts_per_hour, figures.false_accepts_per_hour_below
     table = plain_table(
         f"{figures.words:,} hotwords in {figures.seconds / 3600:.3g} h of constructed sound",
-        caption=None if choice is None else f"how the threshold was chosen: {choice.note}",
+        caption="" if choice is None else f"how the threshold was chosen: {choice.note}",
     )
     table.show_header = False
     table.add_column()

@@ -5,19 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from shrinkfit.report.plots import plot_widths
-from shrinkfit.report.table import LIMIT_TITLES, number, plain_table
+from shrinkfit.errors import ShrinkfitError
+from shrinkfit.report.columns import Column, Columns, plain_table
+from shrinkfit.report.plots import fit_plot, plot_widths, save
+from shrinkfit.report.table import LIMIT_TITLES, number
 
-# Terminals of less columns get fewer of the table's.
-_WIDE = 120
-# Cost of a layer -> the column's title; the totals' titles are LIMIT_TITLES'.
-_COLUMNS = {"flops": "FLOPs", "flash_bytes": "flash", "ram_bytes": "RAM"}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Cost of a layer -> the column's title, and when a narrow terminal does without; the totals' titles are LIMIT_TITLES'.
+_COLUMNS = {"flops": ("FLOPs", 0), "flash_bytes": ("flash", 2), "ram_bytes": ("RAM", 1)}
 
 
 def summary(fit: Any, print_fn: Callable[[str], Any] | None = None) -> None:
@@ -31,8 +34,7 @@ def summary(fit: Any, print_fn: Callable[[str], Any] | None = None) -> None:
     """
     records = fit.records()
     if print_fn is None:
-        console = Console()
-        console.print(fit_report(records, wide=console.width >= _WIDE))
+        Console().print(fit_report(records))
         return
     console = Console(width=140, color_system=None)
     with console.capture() as capture:
@@ -51,39 +53,87 @@ def plot_fit(fit: Any, path: str | Path) -> Path:
     Raises:
         ShrinkfitError: nothing was fitted yet.
     """
-    layers = [layer for layer in fit.records()["layers"] if layer["makes_channels"]]
-    widths = ({layer["layer"]: layer[when] for layer in layers} for when in ("width_before", "width_after"))
-    return plot_widths(path, *widths)
+    return plot_widths(path, *_widths(fit.records()))
 
 
-def fit_report(records: Mapping[str, Any], *, wide: bool = True) -> Group:
+def _widths(records: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
+    """Before and after, of the layers that make channels of their own."""
+    layers = [layer for layer in records["layers"] if layer["makes_channels"]]
+    before, after = ({one["layer"]: one[when] for one in layers} for when in ("width_before", "width_after"))
+    return before, after
+
+
+def fit_figure(fit: Any, path: str | Path | None = None) -> Figure:
+    """The figure of `FitDevice.plot`; arguments and errors are its own."""
+    records = fit.records()
+    ended = [epoch for epoch in fit.history if "costs" in epoch]
+    if not ended:
+        raise ShrinkfitError("there is nothing to plot yet: no epoch of this fit has ended")
+    limited = [name for name in ended[-1]["costs"] if any(name in epoch["limits"] for epoch in ended)]
+    shown = limited or list(ended[-1]["costs"])
+    figure = fit_plot(
+        [epoch["epoch"] + 1 for epoch in ended],
+        {name: [epoch["costs"][name] for epoch in ended] for name in shown},
+        {name: [epoch["limits"].get(name) for epoch in ended] for name in shown},
+        _metrics(ended),
+        *_widths(records),
+    )
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def _metrics(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Accuracies over the epochs; losses where there are none."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
+    chosen = [name for name in names if "acc" in name] or [name for name in names if "loss" in name]
+    return {name: [epoch["metrics"].get(name, float("nan")) for epoch in epochs] for name in chosen}
+
+
+def fit_view(fit: Any) -> Group:
+    """What became of each layer, or before the first epoch the limits alone."""
+    if fit.history:
+        return fit_report(fit.records())
+    table = plain_table()
+    table.add_column("limit")
+    table.add_column("", justify="right")
+    for name, limit in fit.budget.limits().items():
+        title, unit = LIMIT_TITLES[name]
+        table.add_row(title, number(limit, unit))
+    return Group(Text(f"FitDevice for {fit.device.name}, {fit.device.title}: not fitted yet"), table)
+
+
+def fit_report(records: Mapping[str, Any]) -> Group:
     """The table of `summary`.
 
     Args:
         records: of FitDevice.records().
-        wide: with every cost of each layer, or with its FLOPs only, for 80 columns.
     """
     heading = f"{records['model']} on {records['device']}, {records['epochs']} epochs"
-    parts: list[Any] = [_layers(records["layers"], heading, wide), "", _totals(records)]
+    parts: list[Any] = [_layers(records["layers"], heading), "", _totals(records)]
     if records["sparsity"]:
         parts += ["", _sparse(records["sparsity"])]
     return Group(*parts)
 
 
-def _layers(layers: Sequence[Mapping[str, Any]], heading: str, wide: bool) -> Table:
-    caption = "flash: weights and parameters; RAM: arena alive while the layer runs; epochs count from 1"
-    columns = _COLUMNS if wide else {"flops": _COLUMNS["flops"]}
-    table = plain_table(heading, caption if wide else "epochs count from 1")
-    table.add_column("layer", overflow="ellipsis", no_wrap=True)
-    for header in ("channels", "gone", *columns.values(), "epochs"):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("why", ratio=1)
-    for layer in layers:
-        gone = layer["width_before"] - layer["width_after"]
-        costs = (_change(layer[f"{name}_before"], layer[f"{name}_after"]) for name in columns)
-        widths = _change(layer["width_before"], layer["width_after"])
-        table.add_row(layer["layer"], widths, str(gone or ""), *costs, _span(layer["epochs"]), _why(layer["reason"]))
-    return table
+def _layers(layers: Sequence[Mapping[str, Any]], heading: str) -> Columns:
+    gone = [layer["width_before"] - layer["width_after"] for layer in layers]
+    costs = (
+        Column(header, [_change(layer[f"{name}_before"], layer[f"{name}_after"]) for layer in layers], spare=spare)
+        for name, (header, spare) in _COLUMNS.items()
+    )
+    return Columns(
+        (
+            Column("layer", [layer["layer"] for layer in layers], justify="left"),
+            Column("channels", [_change(layer["width_before"], layer["width_after"]) for layer in layers]),
+            Column("gone", [str(n or "") for n in gone]),
+            *costs,
+            Column("epochs", [_span(layer["epochs"]) for layer in layers]),
+            Column("why", [_why(layer["reason"]) for layer in layers], justify="left", wrap=True),
+        ),
+        heading,
+        "flash: weights and parameters; RAM: arena alive while the layer runs; epochs count from 1",
+    )
 
 
 def _totals(records: Mapping[str, Any]) -> Table:

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from shrinkfit.report.table import plain_table
+from shrinkfit.report.columns import plain_table
 
 if TYPE_CHECKING:
     from shrinkfit.audio.recording import Detected, Recording

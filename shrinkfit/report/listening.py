@@ -9,11 +9,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from shrinkfit.report.columns import plain_table
 from shrinkfit.report.listening_section import ram_parts
-from shrinkfit.report.table import number, plain_table
+from shrinkfit.report.table import number
 
 if TYPE_CHECKING:
-    from shrinkfit.audio.listen import Heard, SoundCost
+    from rich.console import RenderableType
+
+    from shrinkfit.audio.heard import Heard, SoundCost
 
 PARTS = ("features", "network", "detector", "rest")
 
@@ -25,7 +28,7 @@ def listening_report(heard: Heard, record: dict[str, Any]) -> Group:
         heard: on the emulated core, with its cost where the core's timings are known.
         record: what report.json says of the listener.
     """
-    tables = [] if heard.cost is None else [second_table(heard.cost, record), ""]
+    tables: list[RenderableType] = [] if heard.cost is None else [second_table(heard.cost, record), ""]
     return Group(*tables, memory_table(heard, record), "", _end(heard))
 
 
@@ -50,6 +53,7 @@ def second_table(cost: SoundCost, record: dict[str, Any]) -> Table:
 
 def memory_table(heard: Heard, record: dict[str, Any]) -> Table:
     """Flash and RAM of the image that listens."""
+    assert heard.ram_bytes is not None and heard.stack_bytes is not None, "the emulated core tells both"
     cost, parts = record["cost"], ram_parts(record)
     parts["data"] = heard.ram_bytes - sum(parts.values()) + parts["data"]
     within = heard.stack_bytes <= cost["listen_stack_bytes"]

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +14,13 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#6b6b6b"
-_DPI = 150
-_STYLE = {
+_DPI, _WIDTH = 150, 7.5  # inches
+_STYLE: dict[RcKeyType, Any] = {
     "font.size": 10.0,
     "axes.titlesize": 11.0,
     "axes.titlelocation": "left",
@@ -34,24 +39,62 @@ _COSTS = {
     "flash_bytes": ("Flash", "KB", 1024),
     "flops": ("Operations per inference", "MFLOP", 1e6),
     "cycles": ("Cycles per inference", "million", 1e6),
+    "latency_ms": ("Latency", "ms", 1),
+    "energy_uj": ("Energy per inference", "µJ", 1),
+}
+
+# What small models are counted in.
+_SMALLER: dict[str, tuple[str, float]] = {
+    "KB": ("bytes", 1),
+    "MFLOP": ("kFLOP", 1e3),
+    "million": ("thousand", 1e3),
+    "ms": ("µs", 1e-3),
+    "µJ": ("nJ", 1e-3),
+    "": ("", 1),
 }
 
 
-def draw(path: str | Path, size: tuple[float, float], fill: Any) -> Path:
-    """Write what `fill` puts into a figure of that size in inches, in the house's look; the path."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+@cache
+def _figure_class() -> type[Figure]:
     from matplotlib.figure import Figure
 
+    class NotebookFigure(Figure):
+        """Known to no window, and so not to pyplot either, which is what notebooks usually ask for pictures."""
+
+        def _repr_png_(self) -> bytes:
+            content = BytesIO()
+            self.savefig(content, format="png")
+            return content.getvalue()
+
+    return NotebookFigure
+
+
+def figure_of(size: tuple[float, float], fill: Callable[[Any], None]) -> Figure:
+    """What `fill` puts into a figure of that size in inches, in the house's look."""
+    import matplotlib
+
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = _figure_class()(figsize=size, dpi=_DPI, layout="constrained")
         fill(figure)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # No date or version in the file: the same numbers give the same bytes.
-        figure.savefig(path, metadata={"Software": None})
+    return figure
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure in the format that the path's suffix names; the path."""
+    import matplotlib
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # No date or version in a PNG: the same numbers give the same bytes.
+    metadata = {"Software": None} if path.suffix.lower() == ".png" else None
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(path, metadata=metadata)
     return path
+
+
+def draw(path: str | Path, size: tuple[float, float], fill: Callable[[Any], None]) -> Path:
+    """Write what `fill` puts into a figure of that size in inches, in the house's look; the path."""
+    return save(figure_of(size, fill), path)
 
 
 def plot_epochs(
@@ -72,22 +115,66 @@ def plot_epochs(
     Returns:
         path.
     """
-    _check_lengths(len(epochs), {**costs, **limits, **accuracy})
-    panels = len(costs) + bool(accuracy)
+    part = _epochs_part(epochs, costs, limits, accuracy)
+    return draw(path, (_WIDTH, part.height), part.fill)
+
+
+def fit_plot(
+    epochs: Sequence[int],
+    costs: Mapping[str, Sequence[float]],
+    limits: Mapping[str, Sequence[float | None]],
+    metrics: Mapping[str, Sequence[float]],
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+) -> Figure:
+    """The figure of `plot_epochs` above that of `plot_widths`.
+
+    Args:
+        epochs, costs, limits: as in `plot_epochs`.
+        metrics: as its accuracy; or names of losses -> [n].
+        before, after: as in `plot_widths`.
+    """
+    parts = [_epochs_part(epochs, costs, limits, metrics), *([_widths_part(before, after)] if before else [])]
+    heights = [part.height for part in parts]
+
+    def fill(figure: Any) -> None:
+        places = np.atleast_1d(figure.subfigures(len(parts), 1, height_ratios=heights))
+        for part, place in zip(parts, places, strict=True):
+            part.fill(place)
+
+    return figure_of((_WIDTH, sum(heights)), fill)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A picture, or a part of one: its height in inches, and what draws it into a figure."""
+
+    height: float
+    fill: Callable[[Any], None]
+
+
+def _epochs_part(
+    epochs: Sequence[int],
+    costs: Mapping[str, Sequence[float]],
+    limits: Mapping[str, Sequence[float | None]],
+    metrics: Mapping[str, Sequence[float]],
+) -> _Part:
+    _check_lengths(len(epochs), {**costs, **limits, **metrics})
+    panels = len(costs) + bool(metrics)
     if not epochs or not panels:
         raise ValueError("there is nothing to plot: no epoch, or neither a cost nor an accuracy")
 
     def fill(figure: Any) -> None:
         axes = list(np.atleast_1d(figure.subplots(panels, 1, sharex=True)))
-        if accuracy:
-            _accuracy_panel(axes.pop(0), epochs, accuracy)
+        if metrics:
+            _metrics_panel(axes.pop(0), epochs, metrics)
         for panel, (name, values) in zip(axes, costs.items(), strict=True):
             _cost_panel(panel, epochs, name, values, limits.get(name))
         figure.axes[-1].set_xlabel("epoch")
         figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
         figure.align_ylabels()
 
-    return draw(path, (7.5, 0.6 + 1.75 * panels), fill)
+    return _Part(0.6 + 1.75 * panels, fill)
 
 
 def _check_lengths(n: int, series: Mapping[str, Sequence[Any]]) -> None:
@@ -96,19 +183,22 @@ def _check_lengths(n: int, series: Mapping[str, Sequence[Any]]) -> None:
             raise ValueError(f"'{name}' has {len(values)} values, expected {n}, one per epoch")
 
 
-def _accuracy_panel(axes: Axes, epochs: Sequence[int], accuracy: Mapping[str, Sequence[float]]) -> None:
-    for (label, values), colour in zip(accuracy.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
-        axes.plot(epochs, 100 * np.asarray(values, float), color=colour, label=label, linewidth=1.8)
-    axes.set_title("Accuracy")
-    axes.set_ylabel("%")
-    axes.legend(loc="lower right", ncols=len(accuracy))
+def _metrics_panel(axes: Axes, epochs: Sequence[int], metrics: Mapping[str, Sequence[float]]) -> None:
+    losses = all("loss" in label for label in metrics)
+    for (label, values), colour in zip(metrics.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+        axes.plot(epochs, np.asarray(values, float) * (1 if losses else 100), color=colour, label=label, linewidth=1.8)
+    axes.set_title("Loss" if losses else "Accuracy")
+    axes.set_ylabel("" if losses else "%")
+    axes.legend(loc="upper right" if losses else "lower right", ncols=len(metrics))
     axes.grid(axis="y", color="#e6e6e6")
 
 
 def _cost_panel(axes: Axes, epochs: Sequence[int], name: str, values: Sequence[float], limit: Any) -> None:
     title, unit, scale = _COSTS.get(name, (name, "", 1))
+    if np.nanmax(np.asarray(values, float)) < scale:
+        unit, scale = _SMALLER[unit]
     cost = np.asarray(values, float) / scale
-    top = np.nanmax(cost)
+    top = float(np.nanmax(cost))
     axes.plot(epochs, cost, color=BLUE, linewidth=1.8, marker="o", markersize=3)
     if limit is not None and any(value is not None for value in limit):
         bound = np.array([np.nan if value is None else value for value in limit], float) / scale
@@ -128,7 +218,7 @@ def _limit(axes: Axes, epochs: Sequence[int], bound: np.ndarray, top: float, uni
         # Drawn to scale it would press the model's line flat.
         label = f"limit {bound[-1]:,.4g} {unit}, above this panel"
         axes.text(0.995, 0.95, label, color=RED, ha="right", va="top", transform=axes.transAxes)
-        return top
+        return 1.25 * top  # room for it above the line
     top = max(top, 1.15 * np.nanmax(bound))  # room for the label above the line
     axes.plot(epochs, bound, color=RED, linewidth=1.4, drawstyle="steps-mid")
     axes.fill_between(epochs, bound, 2 * top, color=RED, alpha=0.07, step="mid", linewidth=0)
@@ -187,6 +277,11 @@ def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str,
     Returns:
         path.
     """
+    part = _widths_part(before, after)
+    return draw(path, (_WIDTH, part.height), part.fill)
+
+
+def _widths_part(before: Mapping[str, int], after: Mapping[str, int]) -> _Part:
     if list(before) != list(after):
         raise ValueError(f"before names the layers {list(before)}, after {list(after)}")
     layers = np.arange(len(before))
@@ -207,4 +302,4 @@ def plot_widths(path: str | Path, before: Mapping[str, int], after: Mapping[str,
         axes.set_title("Channels per layer")
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
 
-    return draw(path, (7.5, 1.4 + 0.36 * len(before)), fill)
+    return _Part(1.4 + 0.36 * len(before), fill)

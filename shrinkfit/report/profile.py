@@ -10,28 +10,24 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from shrinkfit.report.columns import Column, Columns, plain_table, shortened
 from shrinkfit.report.plots import BLUE, GREY, ORANGE, draw
-from shrinkfit.report.table import number, plain_table
+from shrinkfit.report.table import number
 
 if TYPE_CHECKING:
     from shrinkfit.check.profile import ProfileResult
 
 SHOWN_FUNCTIONS = 20
-# Where names are cut, from the front, so that rows fit 80 columns.
-NARROW_LAYER, NARROW_FUNCTION, DRAWN_LAYER = 19, 32, 28
+# Where the plot cuts names, from the front.
+DRAWN_LAYER = 28
 
 
-def profile_report(result: ProfileResult, *, wide: bool = True) -> Group:
-    """Layers, functions, memory, then time and energy.
-
-    Args:
-        result: what profile measured.
-        wide: with the layers' kinds and whole names; rows without them fit 80 columns.
-    """
+def profile_report(result: ProfileResult) -> Group:
+    """Layers, functions, memory, then time and energy."""
     return Group(
-        layers_table(result, wide=wide),
+        layers_table(result),
         "",
-        functions_table(result, wide=wide),
+        functions_table(result),
         "",
         memory_table(result),
         "",
@@ -47,49 +43,46 @@ def _share(value: int | None, whole: int | None) -> str:
     return "" if value is None or not whole else f"{100 * value / whole:.1f} %"
 
 
-def layers_table(result: ProfileResult, *, wide: bool = True) -> Table:
+def layers_table(result: ProfileResult) -> Columns:
     """One line per layer: what it took, and its share of the inference."""
-    timed = result.cycles is not None
-    table = plain_table(f"{result.name}, one inference on an emulated {result.core}")
-    table.add_column("layer", footer="all", overflow="ellipsis", no_wrap=True)
-    if wide:
-        table.add_column("kind", no_wrap=True)
-    totals = {"MACs": number(result.macs), "instr.": number(result.instructions)}
-    if timed:
-        totals |= {"cycles": number(result.cycles), "per MAC": _per(result.cycles, result.macs), "share": ""}
-    for header, total in totals.items():
-        table.add_column(header, footer=total, justify="right", no_wrap=True)
-    table.show_footer = True
-    for layer in result.layers:
-        figures = [number(layer.macs), number(layer.instructions)]
-        if timed:
-            figures += [number(layer.cycles), _per(layer.cycles, layer.macs), _share(layer.cycles, result.cycles)]
-        table.add_row(
-            layer.name if wide else _short(layer.name, NARROW_LAYER), *([layer.kind] if wide else []), *figures
-        )
-    return table
+    layers = result.layers
+    columns = [
+        Column("layer", [layer.name for layer in layers], footer="all", justify="left"),
+        Column("kind", [layer.kind for layer in layers], justify="left", spare=1),
+        Column("MACs", [number(layer.macs) for layer in layers], footer=number(result.macs)),
+        Column("instr.", [number(layer.instructions) for layer in layers], footer=number(result.instructions)),
+    ]
+    if result.cycles is not None:
+        per_mac = [_per(layer.cycles, layer.macs) for layer in layers]
+        columns += [
+            Column("cycles", [number(layer.cycles) for layer in layers], footer=number(result.cycles)),
+            Column("per MAC", per_mac, footer=_per(result.cycles, result.macs)),
+            Column("share", [_share(layer.cycles, result.cycles) for layer in layers]),
+        ]
+    return Columns(tuple(columns), f"{result.name}, one inference on an emulated {result.core}")
 
 
-def functions_table(result: ProfileResult, *, wide: bool = True) -> Table:
+def functions_table(result: ProfileResult) -> Columns:
     """What lies in flash, by function, and what each took itself."""
-    timed = result.cycles is not None
-    table = plain_table("flash by function, with its own share of the inference")
-    table.add_column("function", footer="all", overflow="ellipsis", no_wrap=True)
-    footers = {"flash": number(result.flash_bytes), "instructions": number(result.instructions)}
-    footers |= {"cycles": number(result.cycles), "share": ""} if timed else {}
-    for header, footer in footers.items():
-        table.add_column(header, footer=footer, justify="right", no_wrap=True)
-    table.show_footer = True
     shown, rest = result.functions[:SHOWN_FUNCTIONS], result.functions[SHOWN_FUNCTIONS:]
-    for one in shown:
-        figures = [number(one.flash_bytes), number(one.instructions)]
-        figures += [number(one.cycles), _share(one.cycles, result.cycles)] if timed else []
-        table.add_row(one.name if wide else _short(one.name, NARROW_FUNCTION), *figures)
-    if rest:
-        sums = [sum(one.flash_bytes for one in rest), sum(one.instructions for one in rest)]
-        figures = [number(n) for n in (*sums, *([sum(one.cycles for one in rest)] if timed else []))]
-        table.add_row(f"{len(rest)} more", *figures, *([""] if timed else []))
-    return table
+    more = [f"{len(rest)} more"] if rest else []
+
+    def figures(name: str) -> list[str]:
+        sums = [sum(getattr(one, name) for one in rest)] if rest else []
+        return [number(n) for n in (*(getattr(one, name) for one in shown), *sums)]
+
+    columns = [
+        Column("function", [*(one.name for one in shown), *more], footer="all", justify="left"),
+        Column("flash", figures("flash_bytes"), footer=number(result.flash_bytes)),
+        Column("instructions", figures("instructions"), footer=number(result.instructions), spare=2),
+    ]
+    if result.cycles is not None:
+        shares = [*(_share(one.cycles, result.cycles) for one in shown), *([""] if rest else [])]
+        columns += [
+            Column("cycles", figures("cycles"), footer=number(result.cycles)),
+            Column("share", shares, spare=1),
+        ]
+    return Columns(tuple(columns), "flash by function, with its own share of the inference")
 
 
 def _parts(result: ProfileResult) -> dict[str, dict[str, int]]:
@@ -159,18 +152,18 @@ def _layer_bars(axes: Any, result: ProfileResult) -> None:
     for row, (layer, value) in enumerate(zip(result.layers, values, strict=True)):
         per = f"  ({value / layer.macs:.2f} per MAC)" if layer.macs else ""
         axes.text(value, row, f"  {value:,}{per}", va="center", fontsize=9)
-    axes.set_yticks(range(len(values)), [_short(layer.name, DRAWN_LAYER) for layer in result.layers], color="#222222")
+    axes.set_yticks(
+        range(len(values)), [shortened(layer.name, DRAWN_LAYER) for layer in result.layers], color="#222222"
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 1.42 * max(values, default=1))
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
-    time = "" if result.latency_ms is None else f", {result.latency_ms:.1f} ms at {result.clock_hz / 1e6:g} MHz"
+    time = ""
+    if result.latency_ms is not None and result.clock_hz is not None:
+        time = f", {result.latency_ms:.1f} ms at {result.clock_hz / 1e6:g} MHz"
     axes.set_title(f"{result.name}: {whole:,} {unit}{time}")
-
-
-def _short(name: str, most: int) -> str:
-    return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def _memory_bars(axes: Any, result: ProfileResult) -> None:

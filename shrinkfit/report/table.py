@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+
+from shrinkfit.report.columns import Column, Columns, plain_table
 
 if TYPE_CHECKING:
     from shrinkfit.device import Budget, Device
@@ -62,21 +63,6 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".rstrip()
 
 
-def plain_table(title: str = "", caption: str = "") -> Table:
-    """An empty table in the house's look."""
-    return Table(
-        title=title or None,
-        caption=caption or None,
-        box=SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-        title_style="bold",
-        header_style="bold",
-        pad_edge=False,
-        show_edge=False,
-    )
-
-
 def _verdict(figure: Figure) -> Text:
     if figure.held is None:
         return Text("no limit" if figure.limit is None else "not known", style="dim")
@@ -110,7 +96,8 @@ def budget_table(figures: Iterable[Figure], title: str = "") -> Table:
     return table
 
 
-def _yes_no(flag: bool | None) -> str:
+def yes_no(flag: bool | None) -> str:
+    """None as "?"."""
     return UNKNOWN if flag is None else ("yes" if flag else "no")
 
 
@@ -127,8 +114,8 @@ def device_row(device: Device) -> tuple[str, ...]:
         device.name,
         device.title,
         device.core.removeprefix("cortex-").replace("plus", "+").upper(),
-        _yes_no(device.dsp),
-        _yes_no(device.fpu),
+        yes_no(device.dsp),
+        yes_no(device.fpu),
         _scaled(device.clock_hz, 1e6),
         _scaled(device.flash_bytes, 1024),
         ram,
@@ -137,85 +124,100 @@ def device_row(device: Device) -> tuple[str, ...]:
     )
 
 
-def device_table(devices: Iterable[Device], *, titles: bool = True) -> Table:
-    """What each part holds; unknown figures are "?". titles: with the maker's part numbers, for wide terminals."""
+def device_table(devices: Iterable[Device]) -> Columns:
+    """What each part holds; unknown figures are "?"."""
+    headers = ("device", "part", "core", "DSP", "FPU", "MHz", "flash KB", "RAM KB", "µA/MHz", "MFLOP/s")
+    left, spare = headers[:5], {"part": 1, "µA/MHz": 2, "DSP": 3, "FPU": 4}
+    cells = zip(*map(device_row, devices), strict=True)
+    columns = [
+        Column(header, own, justify="left" if header in left else "right", spare=spare.get(header, 0))
+        for header, own in zip(headers, cells, strict=True)
+    ]
     caption = f"{UNKNOWN}: not known.  RAM: the largest contiguous part, of all where that is more."
-    table = plain_table(caption=caption)
-    left = ("device", "part", "core", "DSP", "FPU")
-    for header in (*left, "MHz", "flash KB", "RAM KB", "µA/MHz", "MFLOP/s"):
-        if titles or header != "part":
-            table.add_column(header, justify="left" if header in left else "right", no_wrap=True)
-    table.columns[0].style = "bold"
-    for device in devices:
-        name, title, *rest = device_row(device)
-        table.add_row(name, *([title] if titles else []), *rest)
-    return table
+    return Columns((replace(columns[0], style="bold"), *columns[1:]), caption=caption)
 
 
 def _shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape[1:])) or "1"
 
 
-def layer_table(cost: Cost) -> Table:
+def layer_table(cost: Cost) -> Columns:
     """One line per layer, with the totals below and the arena's peak marked."""
-    table = plain_table(
-        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive; "
-        "cycles: by the cycle model"
-    )
-    table.add_column("layer", footer="all", overflow="ellipsis", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("output", no_wrap=True)
-    totals = {
-        "weights": sum(layer.weights for layer in cost.layers),
-        "bytes": sum(layer.bytes for layer in cost.layers),
-        "MACs": cost.macs,
-        "FLOPs": cost.flops,
-        "cycles": cost.cycles,
-        "arena": cost.arena_bytes,
+    layers = cost.layers
+    figures: dict[str, tuple[Sequence[int | None], int | None]] = {
+        "weights": ([layer.weights for layer in layers], sum(layer.weights for layer in layers)),
+        "bytes": ([layer.bytes for layer in layers], sum(layer.bytes for layer in layers)),
+        "MACs": ([layer.macs for layer in layers], cost.macs),
+        "FLOPs": ([layer.flops for layer in layers], cost.flops),
+        "cycles": ([layer.cycles for layer in layers], cost.cycles),
+        "arena": ([layer.arena_live_bytes for layer in layers], cost.arena_bytes),
     }
-    for header, total in totals.items():
-        table.add_column(header, footer=number(total), justify="right", no_wrap=True)
-    table.add_column("", style="bold yellow", no_wrap=True)
-    table.show_footer = True
-    for layer in cost.layers:
-        figures = (layer.weights, layer.bytes, layer.macs, layer.flops, layer.cycles, layer.arena_live_bytes)
-        peak = "◂ peak" if layer.name == cost.peak_layer else ""
-        table.add_row(layer.name, layer.kind, _shape(layer.output_shape), *map(number, figures), peak)
-    return table
+    spare = {"FLOPs": 1, "output": 2, "kind": 3, "weights": 4, "bytes": 5}
+    return Columns(
+        (
+            Column("layer", [layer.name for layer in layers], footer="all", justify="left"),
+            Column("kind", [layer.kind for layer in layers], justify="left", spare=spare["kind"]),
+            Column("output", [_shape(layer.output_shape) for layer in layers], justify="left", spare=spare["output"]),
+            *(
+                Column(header, [number(n) for n in own], footer=number(total), spare=spare.get(header, 0))
+                for header, (own, total) in figures.items()
+            ),
+            Column("", ["◂ peak" if layer.name == cost.peak_layer else "" for layer in layers], style="bold yellow"),
+        ),
+        caption="weights: kernel elements and biases; bytes: their flash; arena: activations and scratch alive; "
+        "cycles: by the cycle model",
+    )
 
 
 def price_report(cost: Cost, device: Device, budget: Budget) -> Group:
     """Layers, then every cost beside the device's limit, then what the RAM and flash are made of."""
-    return Group(
-        layer_table(cost),
-        "",
-        budget_table(limit_figures(cost, budget), f"on {device.name}, {device.title}"),
-        "",
-        Text(
-            f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
-            f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
-            f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
-            f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
-            style="dim",
-        ),
+    return priced(cost, budget, f"on {device.name}, {device.title}")
+
+
+def priced(cost: Cost, budget: Budget, title: str) -> Group:
+    """The same for any limits.
+
+    Args:
+        title: above the table of costs.
+    """
+    made_of = Text(
+        f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
+        f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
+        f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
+        f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
+        style="dim",
     )
+    return Group(layer_table(cost), "", budget_table(limit_figures(cost, budget), title), "", made_of)
 
 
-def parts_table(parts: Iterable[Mapping[str, Any]]) -> Table:
+def parts_table(parts: Iterable[Mapping[str, Any]]) -> Columns:
     """Which parts a model fits.
 
     Args:
         parts: of PartCost.as_dict().
     """
-    table = plain_table(caption=f"{UNKNOWN}: not known; limits are those of the whole part")
-    table.add_column("part", style="bold", no_wrap=True)
-    for header in ("RAM", "of", "flash", "of", "ms", "µJ"):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("")
-    for part in parts:
-        costs, limits = part["costs"], part["limits"]
-        sizes = (number(where.get(name)) for name in ("ram_bytes", "flash_bytes") for where in (costs, limits))
-        over = ", ".join(LIMIT_TITLES[name][0] for name in part["over"])
-        verdict = Text(f"over: {over}", "bold red") if over else Text("fits", "green")
-        table.add_row(part["device"], *sizes, *(number(costs.get(n)) for n in ("latency_ms", "energy_uj")), verdict)
-    return table
+    parts = list(parts)
+    figures = {
+        ("RAM", 0): ("costs", "ram_bytes"),
+        ("of", 3): ("limits", "ram_bytes"),
+        ("flash", 0): ("costs", "flash_bytes"),
+        ("of", 2): ("limits", "flash_bytes"),
+        ("ms", 0): ("costs", "latency_ms"),
+        ("µJ", 1): ("costs", "energy_uj"),
+    }
+    return Columns(
+        (
+            Column("part", [part["device"] for part in parts], justify="left", style="bold"),
+            *(
+                Column(header, [number(part[kind].get(name)) for part in parts], spare=spare)
+                for (header, spare), (kind, name) in figures.items()
+            ),
+            Column("", [_fits(part["over"]) for part in parts], justify="left", wrap=True),
+        ),
+        caption=f"{UNKNOWN}: not known; limits are those of the whole part",
+    )
+
+
+def _fits(over: Sequence[str]) -> Text:
+    names = ", ".join(LIMIT_TITLES[name][0] for name in over)
+    return Text(f"over: {names}", "bold red") if names else Text("fits", "green")

@@ -14,7 +14,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from shrinkfit._progress import step
 from shrinkfit._runtime import runtime_dir
+from shrinkfit._shown import Shown
 from shrinkfit.device import Budget, Device, get_device
 from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
@@ -33,7 +35,7 @@ from shrinkfit.write.extra import Around, Extra
 from shrinkfit.write.model import Model
 from shrinkfit.write.modelled import modelled
 from shrinkfit.write.names import check_name
-from shrinkfit.write.packages import package_files
+from shrinkfit.write.packages import Origin, package_files
 from shrinkfit.write.records import memory_record, model_record, parts_record, training_record
 from shrinkfit.write.selftest import selftest_files
 from shrinkfit.write.whole import REPORT, check_replaceable, write_whole
@@ -47,6 +49,8 @@ _SPOKEN = {
     "latency_ms": "ms an inference",
     "energy_uj": "µJ an inference",
 }
+# Of the runtime; whose the weights are is not for shrinkfit to say.
+LICENSE = "LICENSE"
 # Programs that a model without its surroundings has no use for.
 PORTS_OF_EXTRAS = ("ports/listen/",)
 
@@ -74,7 +78,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class ExportReport:
+class ExportReport(Shown, by="report.views.export_view"):
     """What was written, and what it costs on the device.
 
     Args:
@@ -138,6 +142,8 @@ def export(
     ram: str | None = None,
     selftest: Any = None,
     listener: Around | None = None,
+    author: str | None = None,
+    url: str | None = None,
 ) -> ExportReport:
     """Write the C that runs a model.
 
@@ -160,6 +166,8 @@ def export(
         selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
             as `check` takes them; a model that keeps state takes them one after the other.
         listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
+        author: who the folder's Arduino and PlatformIO packages say made it, such as "Ada <ada@example.com>".
+        url: a page about it, for the same packages.
 
     Returns:
         The report, also written as report.json.
@@ -170,11 +178,14 @@ def export(
     """
     check_name(name)
     checked_ram(ram)
+    Origin(author, url)
     budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
         budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
     graph = to_graph(source, calibration)
+    if optimize:
+        step("rewriting the graph")
     graph, rewrites = optimized(graph) if optimize else (graph, ())
     device = optimized_for(get_device(device), optimize)
     stream = None
@@ -194,6 +205,8 @@ def export(
         training=training_record(source),
         selftest=selftest,
         listener=listener,
+        author=author,
+        url=url,
     )
 
 
@@ -219,6 +232,8 @@ def write_folder(
     training: dict[str, Any] | None = None,
     selftest: Any = None,
     listener: Around | None = None,
+    author: str | None = None,
+    url: str | None = None,
 ) -> ExportReport:
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
@@ -226,24 +241,27 @@ def write_folder(
     (of training_record) are reported too.
     """
     check_name(name)
-    changes = changes or Changes()
+    origin, changes = Origin(author, url), changes or Changes()
     part, place = get_device(device), Path(os.path.abspath(folder))
     limits = (budget or part.budget()).limits()
     check_replaceable(place)
     labels = listener.labels_of(graph) if listener is not None and labels is None else labels
+    step("planning memory")
     model = modelled(graph, name, part, _checked_labels(graph, labels), changes.stream)
     cost = price_graph(graph, part, changes.stripes)
     extra = None if listener is None else listener.extra(model, part, cost)
+    step("writing C")
     files = _files(model, part, cost, extra)
     tflite, missing = _tflite(graph if changes.uncut is None else changes.uncut)
     if tflite is not None:
         files[f"{name}.tflite"] = tflite
     files |= selftest_files(model, selftest)
-    files |= package_files(model, part, cost.stack_bytes, files)
+    files |= package_files(model, part, cost.stack_bytes, files, origin)
     details = model_record(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing} | changes.as_dict()
     details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
     details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
+    step(f"writing '{folder}'")
     files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     write_whole(place, files)
@@ -271,7 +289,7 @@ def _files(model: Model, device: Device, cost: Cost, extra: Extra | None) -> dic
     needed |= set(RESET_SOURCES if model.keeps_state else ())
     headers = ["shrinkfit.h", "sf_internal.h", "sf_dsp.h", "sf_select.h"]
     runtime = runtime_dir()
-    files = {file: (runtime / file).read_bytes() for file in [*headers, *sorted(needed)]}
+    files = {file: (runtime / file).read_bytes() for file in [LICENSE, *headers, *sorted(needed)]}
     ports = sorted(path for path in (runtime / "ports").rglob("*") if path.suffix in (".c", ".h", ".ld"))
     files |= {path.relative_to(runtime).as_posix(): path.read_bytes() for path in ports}
     if not extra.files:

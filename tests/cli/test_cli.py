@@ -101,6 +101,9 @@ def test_price_in_stripes(run, tmp_path):
     [
         (["price", "m.tflite", "--device", "emf32"], "unknown device 'emf32'; did you mean efm32"),
         (["price", "absent.tflite"], "absent.tflite"),
+        (["price", "nowhere/m.tflite"], "there is no folder 'nowhere' either"),
+        (["price", "."], "'.' is a folder, expected a .tflite, .keras or .h5 file"),
+        (["price", "m.tflite", "--optimize", "sped"], "did you mean 'speed'?"),
         (["price", "model.onnx"], "model.onnx"),
         (["export", "absent.tflite", "-o", "out", "--name", "x"], "absent.tflite"),
         (["export", "m.tflite", "-o", "out", "--name", "x", "--calibration", "no.npy"], "no.npy"),
@@ -109,6 +112,7 @@ def test_price_in_stripes(run, tmp_path):
         (["price", "m.tflite", "--ram", "smallest", "--all-devices"], "--ram is for one device"),
         (["price", "m.tflite", "--ram", "least"], "ram is 'least'; expected 'smallest'"),
         (["profile", "absent"], "'absent' is no folder"),
+        (["export", "m.tflite", "-o", "out", "--name", "x", "--url", "www"], "url is 'www', expected one such as"),
         (["profile", ".", "--plot", "p.pdf"], "--plot is 'p.pdf', expected a file name that ends in .png"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -119,6 +123,29 @@ def test_bad_usage_is_one_line_and_status_2(run, tmp_path, monkeypatch, argument
     assert (status, out) == (2, "")
     assert message in err and err.count("\n") == 1 and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments, near",
+    [
+        (["price", "kws_modle.tflite"], "did you mean 'kws_model.tflite'?"),
+        (["price", "KWS_model.keras"], "did you mean 'kws_model.tflite'?"),
+        (["check", "firmwre"], "did you mean 'firmware'?"),
+        (["profile", "firmware/tiny.tflite"], "did you mean the folder that it is in, 'firmware'?"),
+        (["check", "firmware", "--on", "hots"], "expected one of host, cortex-m4, qemu; did you mean 'host'?"),
+        (["check", "firmware", "--inputs", "clip.npy"], "there are no inputs 'clip.npy'; did you mean 'clips.npy'?"),
+        (["export", "kws_model.tflite", "-o", "o", "--name", "x", "--calibration", "clip.npy"], "'clips.npy'?"),
+        (["exprot"], "'export'"),
+        (["price", "kws_model.tflite", "--optimise", "speed"], "--optimize"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_near_is_named(run, exported, tmp_path, monkeypatch, arguments, near):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.tflite").rename("kws_model.tflite")
+    np.save("clips.npy", np.zeros((2, 40), np.int8))
+    status, out, err = run(*arguments)
+    assert (status, out) == (1 if "--inputs" in arguments else 2, "") and near in err
 
 
 @pytest.mark.parametrize("arguments", [["price"], ["fly"], ["export", "m.tflite"], ["devices", "--csv"]])

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables show what the records say."""
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
+import shrinkfit
 from shrinkfit import Budget, Device
 from shrinkfit.price.cost import Cost, LayerCost
+from shrinkfit.price.parts import PartCost
 from shrinkfit.report import table
 
 LAYERS = (
@@ -104,8 +108,30 @@ def test_device_table_says_what_is_unknown():
     assert row(text, "board").split() == ["board", "board", "M33", "?", "?", "48", "?", "8", "of", "16", "?", "?"]
 
 
-def test_device_table_without_titles_fits_80_columns():
-    from shrinkfit import devices
+LONG = "a_rather_long_name_of_a_layer_in_a_block/depthwise_conv2d"
+TABLES = {
+    "devices": lambda: table.device_table(shrinkfit.devices()),
+    "price": lambda: table.price_report(
+        replace(COST, layers=(replace(LAYERS[0], name=LONG, macs=10**9, flops=2 * 10**9), LAYERS[1])), BOARD, Budget()
+    ),
+    "parts": lambda: table.parts_table(
+        [PartCost(BOARD, COST, {"ram_bytes": (1, 0), "flash_bytes": (1, 0), "flops": (1, 0)}).as_dict()]
+    ),
+}
 
-    lines = text_of(table.device_table(devices(), titles=False), width=80).splitlines()
-    assert max(map(len, lines)) <= 80 and not any("…" in line for line in lines)
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_fit_the_terminal(name, width):
+    lines = text_of(TABLES[name](), width).splitlines()
+    assert max(map(len, lines)) <= width
+    # Every number is whole; only that name may be cut, from its front.
+    assert {line.split()[0] for line in lines if "…" in line} <= {"…" + LONG[1 - n :] for n in range(16, len(LONG))}
+
+
+def test_wide_terminals_get_every_column():
+    text = text_of(TABLES["price"](), 160)
+    assert row(text, LONG).split()[1:] == [
+        *["conv2d", "25×1×32", "3,104", "3,232", "1,000,000,000", "2,000,000,000", "150,000", "4,000"]
+    ]
+    assert "EFM32PG12B500F1024 (Pearl Gecko 12)" in text_of(TABLES["devices"](), 140)

@@ -2,12 +2,17 @@
 """The files of an Arduino library: library.properties and keywords.txt; the sketch is in examples.py.
 
 The folder has no src/, so that it has the flat layout: the C files in its root are compiled, ports/ is not.
-Source: Arduino library specification 1.5, rev. 2.2, docs.arduino.cc/arduino-cli/library-specification.
+Source: Arduino library specification 1.5, rev. 2.2, docs.arduino.cc/arduino-cli/library-specification; what is
+checked of it is in arduino-lint's etc/schemas/arduino-library-properties-definitions-schema.json.
 """
 
 from __future__ import annotations
 
 from shrinkfit.write.packages.package import Package
+
+# arduino-lint refuses a library without author, maintainer or url, and warns of a url that does not answer. Where the
+# user names no page, this one at least is about what is in the folder: the licence of the runtime.
+LICENSE_URL = "https://www.apache.org/licenses/LICENSE-2.0"
 
 
 def files(package: Package) -> dict[str, str]:
@@ -21,15 +26,16 @@ def library_name(package: Package) -> str:
 
 
 def _properties(package: Package) -> str:
+    generated = f"shrinkfit {package.version} (generated code)"
     fields = {
         "name": library_name(package),
         "version": package.version,
-        "author": "shrinkfit",
-        "maintainer": "shrinkfit",
+        "author": package.origin.author or generated,
+        "maintainer": package.origin.author or generated,
         "sentence": package.sentence,
         "paragraph": package.details,
         "category": "Data Processing",
-        "url": f"https://example.com/{package.name}",
+        "url": package.origin.url or LICENSE_URL,
         "architectures": "*",
         "includes": ",".join(package.own_headers),
     }

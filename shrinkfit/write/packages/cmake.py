@@ -60,6 +60,7 @@ install(FILES
 {listed(package.public_headers, "    ")}
     DESTINATION include/{name}
 )
+install(FILES LICENSE DESTINATION share/licenses/{name})
 install(EXPORT {name} NAMESPACE {name}:: FILE {name}Config.cmake DESTINATION lib/cmake/{name})
 install(FILES ${{version_file}} DESTINATION lib/cmake/{name})
 export(EXPORT {name} NAMESPACE {name}:: FILE ${{CMAKE_CURRENT_BINARY_DIR}}/{name}Config.cmake)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from shrinkfit import __version__
 from shrinkfit.device import Device
+from shrinkfit.errors import ExportError
 from shrinkfit.write.c_text import comment
 from shrinkfit.write.model import Model
 
@@ -16,6 +17,36 @@ _INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 # A declaration begins a line, and may be wrapped behind its parenthesis.
 _FUNCTION = r"^(?!#|static)[A-Za-z_].*?\b({name}_\w+)\("
 _CONSTANT = r"^#define ({prefix}_\w+) "
+
+
+# "Name <mail>", as Arduino and PlatformIO have it.
+_AUTHOR = re.compile(r"(?P<name>[^<>\x00-\x1f]*[^<>\s])(?:\s*<(?P<mail>[^<>\s]+@[^<>\s]+)>)?")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who made a model, and where there is more about it; None where that was not said.
+
+    Raises:
+        ExportError: an author that is no name, or "name <mail>"; a url that is none of the web.
+    """
+
+    author: str | None = None
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.author is not None and not _AUTHOR.fullmatch(self.author):
+            raise ExportError(f"author is {self.author!r}, expected one line such as 'Ada <ada@example.com>'")
+        if self.url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", self.url, re.ASCII):
+            raise ExportError(f"url is {self.url!r}, expected one such as 'https://example.com/hotword'")
+
+    @property
+    def authors(self) -> list[dict[str, str]]:
+        """As PlatformIO's manifest lists them; none where nobody is known."""
+        found = _AUTHOR.fullmatch(self.author or "")
+        if found is None:
+            return []
+        return [{"name": found["name"]} | ({"email": found["mail"]} if found["mail"] else {})]
 
 
 @dataclass(frozen=True)
@@ -27,12 +58,14 @@ class Package:
         device: what it was written for.
         stack_bytes: what a firmware sets aside.
         files: relative path -> content of the folder, without what makes it a package.
+        origin: whose it is.
     """
 
     model: Model
     device: Device
     stack_bytes: int
     files: dict[str, bytes]
+    origin: Origin = Origin()
 
     version = __version__
 

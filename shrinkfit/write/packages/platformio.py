@@ -8,6 +8,7 @@ Source: docs.platformio.org, "library.json".
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from shrinkfit.write.build_files import MAIN
 from shrinkfit.write.packages.examples import sketch_path
@@ -16,7 +17,7 @@ from shrinkfit.write.packages.package import Package
 
 def files(package: Package) -> dict[str, str]:
     """Relative path -> text."""
-    manifest = {
+    manifest: dict[str, Any] = {
         "name": package.name,
         "version": package.version,
         "description": f"{package.sentence} {package.details}",
@@ -28,6 +29,10 @@ def files(package: Package) -> dict[str, str]:
         # Frameworks ask for -Os, at which the kernels take a quarter more cycles.
         "build": {"srcDir": ".", "includeDir": ".", "srcFilter": ["+<*.c>"], "flags": ["-O2"], "unflags": ["-Os"]},
     }
+    if package.origin.authors:
+        manifest["authors"] = package.origin.authors
+    if package.origin.url is not None:
+        manifest["homepage"] = package.origin.url
     return {"library.json": json.dumps(manifest, indent=2) + "\n"}
 
 
