@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from rich.console import Console
 
 import shrinkfit
 from shrinkfit.fit import prune
@@ -17,6 +18,13 @@ from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import keras_value, read_topology
 from tests.fit.test_callback import blobs, compiled
 from tests.keras_models import CLASSES, MODELS
+
+
+def rendered(record) -> str:
+    console = Console(width=80, color_system=None)
+    with console.capture() as capture:
+        console.print(record)
+    return capture.get()
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +169,23 @@ def test_a_width_by_fours_is_taken_when_it_is_free():
     assert narrow(group, (16,), worth, {"flops": 105}, cost_of, **settings)[0] == (10,)
     worth[7:9] = 1e-6  # now only seven channels matter, and the two that a multiple of 4 takes away do not
     assert narrow(group, (16,), worth, {"flops": 105}, cost_of, **settings)[0] == (8,)
+
+
+def test_the_fit_shows_itself(fitted, tmp_path):
+    _, fit = fitted
+    costs = fit.history[-1]["costs"]
+    assert repr(fit).startswith(f"<FitDevice efm32: 5 epochs; ram_bytes {costs['ram_bytes']:,} of ")
+    assert "conv1d_1" in fit._repr_html_() and "conv1d_1" in rendered(fit)
+    figure = fit.plot(tmp_path / "fit.png")
+    titles = [axes.get_title(loc="left") for part in figure.subfigs for axes in part.axes]
+    assert titles == ["Accuracy", "RAM", "Flash", "Operations per inference", "Channels per layer"]
+    assert (tmp_path / "fit.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_fit_that_has_not_begun_says_so():
+    fit = shrinkfit.FitDevice("efm32", flops=3e5)
+    limits = "ram_bytes at most 262,144, flash_bytes at most 1,048,576, flops at most 300,000"
+    assert repr(fit) == f"<FitDevice efm32: not fitted yet; {limits}>"
+    assert "not fitted yet" in rendered(fit) and "300,000" in fit._repr_html_()
+    with pytest.raises(shrinkfit.ShrinkfitError, match=r"pass it to model\.fit\(callbacks=\[\.\.\.\]\) first"):
+        fit.plot()

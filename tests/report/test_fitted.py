@@ -4,6 +4,7 @@
 import pytest
 
 import shrinkfit
+from shrinkfit.report.fitted import fit_figure
 from tests.report.test_plots import drawn
 from tests.report.test_table import row
 
@@ -21,8 +22,8 @@ def layer(name, before, after, reason, epochs=None, makes=True):
 class Fitted:
     """What summary and plot_fit ask of a FitDevice."""
 
-    def __init__(self, **changed):
-        self._changed = changed
+    def __init__(self, history=(), **changed):
+        self._changed, self.history = changed, list(history)
 
     def records(self):
         costs = {"ram_bytes": 9000, "flash_bytes": 30_000, "flops": 4_000_000}
@@ -93,3 +94,41 @@ def test_the_plot_has_the_layers_that_make_channels(tmp_path, monkeypatch):
 
 def test_the_plot_is_drawn(tmp_path):
     assert drawn(shrinkfit.plot_fit(Fitted(), tmp_path / "w.png")) > 0.02
+
+
+def epoch(number, **metrics):
+    costs = {"ram_bytes": 9000, "flash_bytes": 30_000, "flops": 4_000_000 - 900_000 * number, "latency_ms": 0.3}
+    return {"epoch": number, "costs": costs, "limits": {"flops": 2_000_000, "flash_bytes": 20_000}, "metrics": metrics}
+
+
+def texts_of(figure):
+    """Titles of the panels and what else is written into them."""
+    drawn = [axes for part in figure.subfigs for axes in part.axes]
+    return [axes.get_title(loc="left") for axes in drawn], [text.get_text() for axes in drawn for text in axes.texts]
+
+
+def test_a_fit_in_one_figure(tmp_path):
+    history = [epoch(n, accuracy=0.5 + 0.1 * n, val_accuracy=0.5, loss=1.0) for n in range(3)]
+    running = {"epoch": 3, "limits": {"flops": 2_000_000}}  # has no costs yet
+    figure = fit_figure(Fitted([*history, running]), tmp_path / "fit.png")
+    titles, texts = texts_of(figure)
+    assert titles == ["Accuracy", "Flash", "Operations per inference", "Channels per layer"]
+    assert {"  41 of 64", "  12 of 12", "above the limit", "2.2"} <= set(texts)
+    accuracy, _, flops, _ = (axes for part in figure.subfigs for axes in part.axes)
+    assert list(accuracy.lines[0].get_xdata()) == [1, 2, 3] and list(accuracy.lines[0].get_ydata()) == [50, 60, 70]
+    assert list(flops.lines[0].get_ydata()) == [4.0, 3.1, 2.2] and list(flops.lines[1].get_ydata()) == [2, 2, 2]
+    assert drawn(tmp_path / "fit.png") > 0.02 and figure._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_without_limits_or_accuracy_costs_and_losses_are_drawn(tmp_path):
+    bare = epoch(1, loss=0.25) | {"limits": {}}
+    figure = fit_figure(Fitted([bare], layers=[]), tmp_path / "fit.svg")
+    wanted = ["Loss", "RAM", "Flash", "Operations per inference", "Latency"]
+    assert texts_of(figure)[0] == wanted and "<svg" in (tmp_path / "fit.svg").read_text()
+    assert figure.subfigs[0].axes[0].lines[0].get_ydata() == [0.25]
+    assert figure.subfigs[0].axes[-1].get_ylabel() == "µs"  # a small latency
+
+
+def test_nothing_to_plot_is_said():
+    with pytest.raises(shrinkfit.ShrinkfitError, match="no epoch of this fit has ended"):
+        fit_figure(Fitted([{"epoch": 0, "limits": {}}]))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import shrinkfit
 from shrinkfit.device import get_device
 from shrinkfit.write.export import write_folder
 from shrinkfit.write.modelled import modelled
@@ -126,6 +127,7 @@ def test_cmake_from_another_project(tmp_path, folder, built, use):
 def test_cmake_installs_public_headers_only(built):
     headers = sorted(path.name for path in (built[1] / "include" / "net").iterdir())
     assert headers == ["net.h", "net_selftest.h", "sf_model.h", "sf_selftest.h", "shrinkfit.h"]
+    assert (built[1] / "share" / "licenses" / "net" / "LICENSE").is_file()
 
 
 @needs("cmake", "arm-none-eabi-gcc", "make")
@@ -162,8 +164,42 @@ def test_arduino_properties(each):
     assert list(fields) == [*FIELDS, "includes"] and all(fields.values())
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", fields["name"]) and fields["name"] == name_of(each)
     assert re.fullmatch(SEMVER, fields["version"]) and re.fullmatch(CATEGORIES, fields["category"])
-    assert fields["url"].startswith("https://") and fields["architectures"] == "*"
+    # arduino-lint takes any URI, and warns where it does not answer; none is made up.
+    assert fields["url"] == "https://www.apache.org/licenses/LICENSE-2.0" and fields["architectures"] == "*"
+    assert fields["author"] == fields["maintainer"] == f"shrinkfit {shrinkfit.__version__} (generated code)"
     assert all((each / header).is_file() for header in fields["includes"].split(","))
+
+
+def test_the_runtime_has_its_licence(each):
+    assert (each / "LICENSE").read_bytes() == (PORTS.parent / "LICENSE").read_bytes()
+    assert "LICENSE" in json.loads((each / "report.json").read_text())["files"]
+
+
+@pytest.mark.parametrize(
+    ("author", "wanted"),
+    [
+        ("Ada L. <ada@mail.org>", {"name": "Ada L.", "email": "ada@mail.org"}),
+        ("Ada & Söhne", {"name": "Ada & Söhne"}),
+    ],
+)
+def test_author_and_url_are_the_users(tmp_path, author, wanted):
+    url = "https://models.org/net?x=1"
+    shrinkfit.export(nets.tiny(), tmp_path / "fw", name="net", author=author, url=url)
+    fields = dict(line.split("=", 1) for line in (tmp_path / "fw" / "library.properties").read_text().splitlines())
+    assert (fields["author"], fields["maintainer"], fields["url"]) == (author, author, url)
+    manifest = json.loads((tmp_path / "fw" / "library.json").read_text())
+    assert (manifest["authors"], manifest["homepage"]) == ([wanted], url)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"author": ""}, {"author": "a\nurl=x"}, {"author": "<a@b.c>"}, {"url": "models.org"}, {"url": "https://a b"}],
+)
+def test_strange_authors_and_urls_are_refused(tmp_path, given):
+    (what,) = given
+    with pytest.raises(shrinkfit.ShrinkfitError, match=f"^{what} is .*, expected one"):
+        shrinkfit.export(nets.tiny(), tmp_path / "fw", name="net", **given)
+    assert not (tmp_path / "fw").exists()
 
 
 def test_arduino_layout_is_the_flat_one(each):
