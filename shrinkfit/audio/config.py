@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from shrinkfit.errors import ShrinkfitError
 
@@ -153,12 +154,12 @@ class FeatureConfig:
         """How many whole windows fit in a clip of that many samples."""
         return max(0, (samples - self.window_samples) // self.hop_samples + 1)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Plain numbers and text, for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> FeatureConfig:
+    def from_dict(cls, values: dict[str, Any]) -> FeatureConfig:
         """What to_dict gave.
 
         Raises:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _HOOK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 
 
+# Given the emulator, the block's address, its bytes, and data of the hook's own.
+BlockHook = Callable[[object, int, int, object], None]
+
+
 class BlockCounter:
     """Counts (block before, block) pairs while it is installed; a new segment begins where `start`..`end` is entered.
 
@@ -43,7 +47,7 @@ class BlockCounter:
         self._hooks = [uc.hook_add(unicorn.UC_HOOK_BLOCK, begin_segment, begin=start, end=end - 1)]
         self._hooks.append(_add_block_hook(uc, count))
 
-    def _hooks_of(self) -> tuple[Callable, Callable]:
+    def _hooks_of(self) -> tuple[BlockHook, BlockHook]:
         """As closures: their variables are quicker than attributes."""
         sizes, segments = self.sizes, self.segments
         pairs: dict[int, int] = {}
@@ -72,7 +76,7 @@ class BlockCounter:
             self._uc.hook_del(hook)
 
 
-def _add_block_hook(uc: Uc, hook: Callable) -> int:
+def _add_block_hook(uc: Uc, hook: BlockHook) -> int:
     """Installs a hook on all blocks; its handle."""
     import unicorn
 
@@ -80,7 +84,7 @@ def _add_block_hook(uc: Uc, hook: Callable) -> int:
     return uc.hook_add(unicorn.UC_HOOK_BLOCK, hook) if handle is None else handle
 
 
-def _direct_hook(uc: Uc, hook: Callable) -> int | None:
+def _direct_hook(uc: Uc, hook: BlockHook) -> int | None:
     """The same without the binding's wrappers, which take longer than the hook; None where the binding is another."""
     import unicorn
 

@@ -121,7 +121,7 @@ def run_image(elf: Path, place: str, target: Target) -> str:
     return done.stdout + done.stderr
 
 
-def run_command(command: list[str], place: str, what: str) -> subprocess.CompletedProcess:
+def run_command(command: list[str], place: str, what: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder, for at most RUN_SECONDS; `what` is for the message of CheckError."""
     step(f"running {what}")
     try:

@@ -59,7 +59,7 @@ class Port:
         return values if self.scale is None else dequantize(self.tensor, values)
 
 
-def load(folder: str | PathLike, *, dsp: bool = False) -> LoadedModel:
+def load(folder: str | PathLike[str], *, dsp: bool = False) -> LoadedModel:
     """Compile the C of an exported folder for this computer and give it back as a callable model.
 
     Args:
@@ -222,7 +222,7 @@ def _only(ports: tuple[Port, ...], what: str) -> Port:
     return ports[0]
 
 
-def _function(library: ctypes.CDLL, name: str, result: Any) -> Callable:
+def _function(library: ctypes.CDLL, name: str, result: Any) -> Callable[..., Any]:
     """A C function that takes the arena."""
     try:
         function = library[name]

@@ -8,7 +8,7 @@ import wave
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Ran:
     sizes: LinkedSizes | None = field(default=None, repr=False)
 
 
-def listener_of(exported: Exported) -> dict:
+def listener_of(exported: Exported) -> dict[str, Any]:
     """What report.json says of the listener.
 
     Raises:
@@ -165,7 +165,7 @@ def _rate_hz(exported: Exported) -> int:
     return listener_of(exported)["features"]["sample_rate_hz"]
 
 
-def _counted_samples(record: dict, samples: int) -> tuple[int, int]:
+def _counted_samples(record: dict[str, Any], samples: int) -> tuple[int, int]:
     """From where, and how many: whole steps behind the first run, about a second of them."""
     first, step = record["first_samples"], record["step_samples"]
     steps = max(1, round(record["features"]["sample_rate_hz"] / step))

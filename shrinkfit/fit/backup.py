@@ -99,14 +99,14 @@ class Backups:
                 state["teacher"] = [arrays[name] for name in arrays.files]
         return state
 
-    def _saving(self, callback: Any, original: Callable) -> Callable:
+    def _saving(self, callback: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         def backup(*args: Any, **kwargs: Any) -> Any:
             self._write(callback)
             return original(*args, **kwargs)
 
         return backup
 
-    def _saving_weights(self, original: Callable) -> Callable:
+    def _saving_weights(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def save_weights(filepath: Any, *args: Any, **kwargs: Any) -> Any:
             path = Path(filepath)
             mine = [c for c in self._callbacks if Path(c.backup_dir) == path.parent]
@@ -178,6 +178,6 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _patch(owner: Any, name: str, method: Callable) -> None:
+def _patch(owner: Any, name: str, method: Callable[..., Any]) -> None:
     method.__dict__["is_shrinkfit"] = True
     owner.__dict__[name] = method  # past Keras's __setattr__, which would track it

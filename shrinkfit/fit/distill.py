@@ -81,7 +81,7 @@ class Distiller:
         self.take_copy(model)
         self.teacher.set_weights(state)
 
-    def loss_of(self, original: Callable, is_training: Callable[[], Any]) -> Callable:
+    def loss_of(self, original: Callable[..., Any], is_training: Callable[[], Any]) -> Callable[..., Any]:
         """What takes the place of the model's `compute_loss`.
 
         Args:

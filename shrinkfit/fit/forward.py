@@ -65,7 +65,7 @@ class Forward:
         # Replicas of a distributed step are traced by a thread each.
         self._turns = threading.local()
 
-    def counting(self, original: Callable) -> Callable:
+    def counting(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """What takes the place of `model.call`: a layer's calls are told apart by their order within the model's."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -83,7 +83,7 @@ class Forward:
         self._turns.of_layer[id(layer)] = turn + 1
         return turn % calls
 
-    def call_of(self, layer: Any, nodes: list[Node]) -> Callable:
+    def call_of(self, layer: Any, nodes: list[Node]) -> Callable[..., Any]:
         """What takes the place of `layer.call`; nodes: the layer's, in their order, those of all its calls."""
         by_call: dict[str, list[Node]] = {}
         for node in nodes:
@@ -132,7 +132,7 @@ class Forward:
             self._probe.ended(stage, value)
         return value
 
-    def _compute(self, node: Node, xs: list[Any], original: Callable, alone: bool) -> Any:
+    def _compute(self, node: Node, xs: list[Any], original: Callable[..., Any], alone: bool) -> Any:
         import tensorflow as tf
 
         if node.kind in WEIGHTED:
@@ -242,7 +242,7 @@ class Forward:
 
     # --- normalization ---
 
-    def _normalized(self, node: Node, x: Any, original: Callable) -> Any:
+    def _normalized(self, node: Node, x: Any, original: Callable[..., Any]) -> Any:
         mask, error = self._variables.masks[node.name], self._bias_error(node)
         frozen = {"training": False} if self.phase == FROZEN else {}
         owner = _masked_line(node, mask, error)

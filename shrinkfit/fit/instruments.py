@@ -129,7 +129,7 @@ def _is_compiled(model: Any) -> bool:
     return bool(getattr(model, "compiled", False) or getattr(model, "_is_compiled", False))
 
 
-def _unconverted(method: Callable) -> Callable:
+def _unconverted(method: Callable[..., Any]) -> Callable[..., Any]:
     """tf_keras has AutoGraph rewrite the methods that it calls; closures such as ours it could not."""
     import tensorflow as tf
 

@@ -41,8 +41,8 @@ class Pricer:
         self._weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
         self._costs: dict[Widths, Cost] = {}
         self._quotes: dict[Widths, Quote] = {}
-        self._sliced: dict[tuple, dict[str, np.ndarray]] = {}
-        self._lowered: dict = {}
+        self._sliced: dict[tuple[str, Widths], dict[str, np.ndarray]] = {}
+        self._lowered: dict[Any, Any] = {}
         self._groups_of = {node.name: self._groups(node) for node in topology.nodes.values()}
         self.ram_limit: float | None = None
 
@@ -70,7 +70,7 @@ class Pricer:
 
     def _own(self, node: Node, widths: Widths, alive: np.ndarray) -> dict[str, np.ndarray]:
         """A node's weights; the same object for the same widths of the groups that it reads or makes."""
-        key = (node.name, *(widths[index] for index in self._groups_of[node.name]))
+        key = node.name, tuple(widths[index] for index in self._groups_of[node.name])
         if key not in self._sliced:
             self._sliced[key] = slice_node(node, self._channels, self._weights[node.name], alive)
         return self._sliced[key]

@@ -147,7 +147,7 @@ class ActivationQuantizer:
             variable.assign(value)
 
 
-def _rectified(quantized: Callable, x: Any) -> Any:
+def _rectified(quantized: Callable[..., Any], x: Any) -> Any:
     """quantized(x), and backwards as a ReLU: twice as fast as fake quantization's own way back, which adds up what
     the ends of the range would get. Values beyond the upper end still learn; there are few, as the range follows.
     """

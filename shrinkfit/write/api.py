@@ -10,6 +10,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from shrinkfit.graph import ir
 
@@ -47,7 +48,7 @@ class Edge:
         """Whether its values have a scale and a zero_point."""
         return self.tensor.dtype in QUANTIZED
 
-    def details(self) -> dict:
+    def details(self) -> dict[str, Any]:
         """What report.json says about it."""
         tensor = self.tensor
         sizes = {"dtype": tensor.dtype, "shape": list(tensor.shape), "bytes": tensor.size_bytes}

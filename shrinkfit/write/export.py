@@ -130,7 +130,7 @@ def _figure(value: float) -> str:
 
 def export(
     source: Any,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     *,
     name: str,
     device: str | Device | None = None,
@@ -222,7 +222,7 @@ def to_graph(source: Any, calibration: Any = None) -> Graph:
 
 def write_folder(
     graph: Graph,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     *,
     name: str,
     device: str | Device = DEFAULT_DEVICE,

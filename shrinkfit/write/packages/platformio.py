@@ -36,6 +36,6 @@ def files(package: Package) -> dict[str, str]:
     return {"library.json": json.dumps(manifest, indent=2) + "\n"}
 
 
-def _example(name: str, path: str) -> dict:
+def _example(name: str, path: str) -> dict[str, Any]:
     base, _, file = path.rpartition("/")
     return {"name": name, "base": base, "files": [file]}
