@@ -4,6 +4,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,13 +144,14 @@ def listed(value: object, heading: str) -> set[str]:
 
 
 def callables() -> Iterator[tuple[str, object]]:
-    """What users call: the exported functions and classes, and the methods that these classes themselves define."""
+    """What users call: the exported functions and classes, and the methods that these classes have from the package."""
     for name in EXPORTED:
         home, attribute = shrinkfit._HOMES[name]
         value = inspect.unwrap(getattr(importlib.import_module(home), attribute))
         if inspect.isfunction(value) or not issubclass(value, Exception):
             yield name, value
-        for inner, method in vars(value).items() if inspect.isclass(value) else ():
+        own = [cls for cls in getattr(value, "__mro__", ())[::-1] if cls.__module__.startswith("shrinkfit.")]
+        for inner, method in itertools.chain(*(vars(cls).items() for cls in own)):
             if inspect.isfunction(method) and not inner.startswith(("_", "on_", "set_")):
                 yield f"{name}.{inner}", method
 
