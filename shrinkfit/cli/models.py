@@ -37,9 +37,18 @@ def _array(path: Path | None) -> Any:
         raise ShrinkfitError(f"'{path}' cannot be read as an .npy file: {error}{near}") from error
 
 
-def devices(as_json: AsJson = False) -> None:
+def devices(
+    part: Annotated[
+        str | None,
+        typer.Argument(help="One of them, with its sources.", metavar="PART", autocompletion=complete_part),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List known parts and what each can hold."""
-    if as_json:
+    if part is not None:
+        one = shrinkfit.get_device(part)
+        print_json(one) if as_json else print_tables(one)
+    elif as_json:
         print_json(shrinkfit.devices())
     else:
         from shrinkfit.report.table import device_table

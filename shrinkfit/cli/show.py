@@ -18,7 +18,7 @@ import typer
 from shrinkfit._progress import heard_by
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 HELD, FAILED, BAD_USAGE = 0, 1, 2
 # A pipe or a file has no width of its own, and rich would take 80 columns for it.
@@ -33,8 +33,8 @@ def console() -> Console:
     return Console(width=None if own_width else PIPE_COLUMNS, highlight=False)
 
 
-def print_tables(*tables: RenderableType) -> None:
-    """One below the other."""
+def print_tables(*tables: Any) -> None:
+    """Whatever rich prints, one below the other."""
     console().print(*tables, sep="\n")
 
 

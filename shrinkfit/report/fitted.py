@@ -126,7 +126,7 @@ def _layers(layers: Sequence[Mapping[str, Any]], heading: str) -> Columns:
         (
             Column("layer", [layer["layer"] for layer in layers], justify="left"),
             Column("channels", [_change(layer["width_before"], layer["width_after"]) for layer in layers]),
-            Column("gone", [str(n or "") for n in gone]),
+            Column("gone", [str(n or "") for n in gone], spare=3),
             *costs,
             Column("epochs", [_span(layer["epochs"]) for layer in layers]),
             Column("why", [_why(layer["reason"]) for layer in layers], justify="left", wrap=True),

@@ -58,6 +58,13 @@ def test_devices_as_json(run):
     assert parts["rp2040"]["flash_bytes"] is None
 
 
+def test_one_part_with_its_sources(run):
+    status, out, _ = run("devices", "efm32")
+    assert status == 0 and "EFM32PG12B500F1024" in out and "1,048,576 bytes" in out and "a sister part" in out
+    assert json.loads(run("devices", "rp2040", "--json")[1])["ram_bytes"] == 264 * 1024
+    assert run("devices", "emf32")[0] == 2
+
+
 def test_price_within_the_limits(run, tmp_path):
     status, out, _ = run("price", dense_model(tmp_path / "m.tflite", 40, 12))
     assert status == 0
