@@ -28,7 +28,7 @@ def test_unknown_place(toy):
 
 @pytest.mark.parametrize("on", PLACES)
 def test_no_folder(tmp_path, on):
-    with pytest.raises(CheckError, match="absent' is not a folder; expected one that `shrinkfit export` wrote"):
+    with pytest.raises(CheckError, match="absent' is no folder; expected one that `shrinkfit export` wrote"):
         check(tmp_path / "absent", on=on)
 
 

@@ -182,7 +182,7 @@ def test_a_folder_that_is_no_export_is_refused(tmp_path, how, message):
     spoiled(tmp_path / "fw", how)
     with pytest.raises(CheckError, match=message):
         shrinkfit.load(tmp_path / "fw")
-    with pytest.raises(CheckError, match="is not a folder"):
+    with pytest.raises(CheckError, match="is no folder"):
         shrinkfit.load(tmp_path / "elsewhere")
 
 

@@ -135,5 +135,5 @@ def test_missing_compiler_is_named(exported, monkeypatch):
 
 @pytest.mark.parametrize("folder", ["", "absent"])
 def test_no_folder_of_ours(tmp_path, folder):
-    with pytest.raises(CheckError, match="so shrinkfit did not write it|is not a folder"):
+    with pytest.raises(CheckError, match="so shrinkfit did not write it|is no folder"):
         profile(tmp_path / folder)
