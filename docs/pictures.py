@@ -34,11 +34,15 @@ Figures = Mapping[str, Any]
 # --- what is drawn ---
 
 
+def program() -> str:
+    """The page's own."""
+    return re.search(r"```python\n(# fitted\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+
+
 def train() -> dict[str, Any]:
-    """Run the page's own program: what it leaves in fit.json."""
-    program = re.search(r"```python\n(# fitted\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    """Run the page's program: what it leaves in fit.json."""
     with tempfile.TemporaryDirectory() as place:
-        (Path(place) / "fitted.py").write_text(program, encoding="utf-8")
+        (Path(place) / "fitted.py").write_text(program(), encoding="utf-8")
         subprocess.run([sys.executable, "fitted.py"], cwd=place, check=True, stdout=subprocess.DEVNULL)
         return json.loads((Path(place) / "fit.json").read_text(encoding="utf-8"))
 

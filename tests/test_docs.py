@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages that are written from the code are up to date; what guides tell to do works; their pictures are true."""
 
+import importlib.util
 import json
 import os
 import re
@@ -70,6 +71,20 @@ def test_every_block_of_a_guide_runs(guide, run_guide):
     assert run_guide(guide).is_dir()
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind "#": headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for file, anchor in re.findall(r"\]\(([\w./-]*)#?([\w-]*)\)", page.read_text(encoding="utf-8")):
+        target = page.parent / file if file else page
+        assert target.is_file(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+
+
 # docs/pictures
 
 
@@ -81,6 +96,14 @@ def pictures(*arguments: object) -> subprocess.CompletedProcess:
 def test_pictures_are_drawn_from_their_figures():
     done = pictures("--check")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_s_own_program_is_trained():
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    (_, first), *_ = BLOCK.findall((ROOT / "docs" / "fitting.md").read_text(encoding="utf-8"))
+    assert drawing.program() == first
 
 
 def test_figures_are_those_of_the_page_s_training(run_guide, tmp_path):
