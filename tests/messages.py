@@ -168,7 +168,7 @@ def selftest(arena: str, vectors: str = "") -> str:
 IGNORED = '#include "net.h"\nvoid f(void *arena) { net_run(arena); }\n'
 GIT_LFS = "version https://git-lfs.github.com/spec/v1"
 
-# These need nothing but the beginning; a case whose name begins with "without" runs where no tool is installed.
+# "without: " in front: it runs where no tool is installed.
 CASES: dict[str, Callable] = {
     "unknown device": lambda: shrinkfit.get_device("emf32"),
     "no such model file": lambda: shrinkfit.price("hotwrd.keras"),
