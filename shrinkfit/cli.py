@@ -42,7 +42,8 @@ Ram = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Wav = Annotated[Path | None, typer.Option(help="A recording for the listener: wav, FLAC and others.", metavar="FILE")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
-PartName = Annotated[str, typer.Option("--device", help="A name that `shrinkfit devices` lists.")]
+DEVICE_HELP = "A name that `shrinkfit devices` lists, or a .toml file that describes your own part."
+PartName = Annotated[str, typer.Option("--device", help=DEVICE_HELP)]
 
 
 def _version(wanted: bool) -> None:
@@ -190,7 +191,7 @@ def export(
     model: Model,
     folder: Annotated[Path, typer.Option("-o", "--output", help="Where the firmware folder goes.", metavar="DIR")],
     name: Annotated[str, typer.Option(help="What the C calls the model; a C identifier.")],
-    device: Annotated[str | None, typer.Option(help="A name that `shrinkfit devices` lists.")] = None,
+    device: Annotated[str | None, typer.Option(help=DEVICE_HELP)] = None,
     calibration: Annotated[
         Path | None, typer.Option(help=".npy with example inputs, for a model that is not quantized.")
     ] = None,
