@@ -73,14 +73,15 @@ def _layers(layers: Sequence[Mapping[str, Any]], heading: str, wide: bool) -> Ta
     columns = _COLUMNS if wide else {"flops": _COLUMNS["flops"]}
     table = plain_table(heading, caption if wide else "epochs count from 1")
     table.add_column("layer", overflow="ellipsis", no_wrap=True)
-    for header in ("channels", "gone", *columns.values(), "epochs"):
+    for header in ("channels", *(("gone",) if wide else ()), *columns.values(), "epochs"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("why", ratio=1)
     for layer in layers:
         gone = layer["width_before"] - layer["width_after"]
         costs = (_change(layer[f"{name}_before"], layer[f"{name}_after"]) for name in columns)
         widths = _change(layer["width_before"], layer["width_after"])
-        table.add_row(layer["layer"], widths, str(gone or ""), *costs, _span(layer["epochs"]), _why(layer["reason"]))
+        cells = [layer["layer"], widths, *([str(gone or "")] if wide else []), *costs]
+        table.add_row(*cells, _span(layer["epochs"]), _why(layer["reason"]))
     return table
 
 
