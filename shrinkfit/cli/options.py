@@ -34,7 +34,7 @@ def _of(words: dict[str, str]) -> Completion:
     return complete
 
 
-PART_HELP = "A name that `shrinkfit devices` lists."
+PART_HELP = "A name that `shrinkfit devices` lists, or a .toml file that describes your own part."
 complete_part: Completion = _parts
 Goal = Annotated[
     str,

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""catalogue.toml enters, Devices by name leave."""
+"""catalogue.toml, or a file of the user's own, enters; Devices by name leave."""
 
 from __future__ import annotations
 
 import difflib
 import tomllib
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from shrinkfit._shown import Shown
 from shrinkfit.device.device import Device
-from shrinkfit.errors import UnknownDeviceError
+from shrinkfit.errors import ShrinkfitError, UnknownDeviceError
 
 
 class Devices(Shown, tuple[Device, ...], by="report.table.device_table"):
@@ -43,22 +45,50 @@ def get_device(name: str | Device) -> Device:
     """Look a part up.
 
     Args:
-        name: a catalogue name or alias, in any case; a Device is handed back as it is.
+        name: a catalogue name or alias, in any case; a .toml file that describes one part, as `read_device` takes it; or a Device.
     Returns:
         the part.
     Raises:
         UnknownDeviceError: no such part; the message lists near matches.
+        ShrinkfitError: the file is not there, or does not describe a part.
     """
     if isinstance(name, Device):
         return name
-    if not isinstance(name, str):
+    if not isinstance(name, str | Path):
         raise UnknownDeviceError(f"a device is a catalogue name or a shrinkfit.Device, got {type(name).__name__}")
-    known = _by_name()
+    if str(name).lower().endswith(".toml"):
+        return read_device(name)
+    name, known = str(name), _by_name()
     if name.lower() in known:
         return known[name.lower()]
     near = _near(name.lower(), known)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownDeviceError(f"unknown device '{name}'; {hint}`shrinkfit devices` lists all")
+
+
+def read_device(path: str | Path) -> Device:
+    """A part from a file of its own: TOML with the fields of a Device, each as in catalogue.toml.
+
+    Args:
+        path: of the file; its stem is the part's name where the file gives none.
+    Raises:
+        ShrinkfitError: the file cannot be read, is no TOML, or has a field that a Device does not.
+        BudgetError: a figure makes no sense.
+    """
+    path = Path(path)
+    try:
+        part = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ShrinkfitError(f"cannot read the device file '{path}': {error.strerror}") from error
+    except ValueError as error:
+        raise ShrinkfitError(f"the device file '{path}' is no TOML: {error}") from error
+    known = [field.name for field in fields(Device)]
+    for key in part:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}" if near else f"expected {', '.join(known)}"
+            raise ShrinkfitError(f"the device file '{path}' has a field '{key}', which a Device does not; {hint}")
+    return Device(**{"name": path.stem, "core": ""} | part)
 
 
 def _near(name: str, known: dict[str, Device]) -> list[str]:

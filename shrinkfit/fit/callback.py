@@ -47,7 +47,7 @@ class FitDevice(Views, keras.callbacks.Callback):
     `fit.model` is the smaller one.
 
     Args:
-        device: a catalogue name (`shrinkfit devices` lists them) or a Device.
+        device: a catalogue name (`shrinkfit devices` lists them), a .toml file (`get_device`) or a Device.
         ram_bytes, flash_bytes, flops: limits for one inference; the device's own where None. Every limit but energy_uj
             may also be text such as "50%", of what the device has left for the model.
         latency_ms, energy_uj: limits for one inference by the cycle model of the C kernels (price/cycles.py); none

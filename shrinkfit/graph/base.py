@@ -179,6 +179,9 @@ class Op:
     """What all operators have: a name unique in the graph, and the names of tensors read and written."""
 
     kind: ClassVar[str] = "op"
+    # Whether an output value depends on the input values of its own place alone (inputs may be broadcast), and an int8
+    # kernel writes it after it has read those up to it. Streaming, stripes and the planner go by this.
+    pointwise: ClassVar[bool] = False
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]

@@ -77,6 +77,8 @@ class ReduceMax(Reduction):
 class Elementwise(Activated):
     """Two tensors, each with its own scale, broadcast against each other as NumPy does; either may be constant."""
 
+    pointwise: ClassVar[bool] = True
+
     def output_shape(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         try:
             return tuple(int(n) for n in np.broadcast_shapes(a, b))
@@ -110,6 +112,7 @@ class Prelu(Op):
     """Input 0 where it is not negative, else input 0 times input 1 (constant, broadcast to it). LiteRT PRELU."""
 
     kind: ClassVar[str] = "prelu"
+    pointwise: ClassVar[bool] = True
 
     def output_shape(self, shape: tuple[int, ...], alpha: tuple[int, ...]) -> tuple[int, ...]:
         try:
@@ -155,6 +158,7 @@ class Table(Op):
     """
 
     kind: ClassVar[str] = "table"
+    pointwise: ClassVar[bool] = True
     function: str
     table: np.ndarray
     alpha: float = 0.0
@@ -179,6 +183,7 @@ class Requantize(Activated):
     """
 
     kind: ClassVar[str] = "requantize"
+    pointwise: ClassVar[bool] = True
     division: str = ""
 
     def __post_init__(self) -> None:
@@ -196,6 +201,7 @@ class Requantize(Activated):
 class Conversion(Op):
     """The same values in another element type."""
 
+    pointwise: ClassVar[bool] = True
     sources: ClassVar[tuple[str, ...]] = ()
     targets: ClassVar[tuple[str, ...]] = ()
 

@@ -14,8 +14,6 @@ from shrinkfit.graph import ir
 
 # Rows begin at whole words, as kernels load them; else they are copied.
 WORD = 4
-ELEMENTWISE = ("table", "requantize", "convert", "quantize", "dequantize", "softmax")
-TWO_SIDED = ("add", "sub", "mul", "prelu")
 WINDOWED = ("conv2d", "depthwise_conv2d", "pool2d", "pad")
 
 Rows = tuple[int, int]
@@ -70,7 +68,7 @@ def can_cut(graph: ir.Graph, first: int, last: int) -> bool:
         return False
     made = {name for op in ops for name in op.outputs}
     # What all rows of an output meet is there before the first of them.
-    if any(op.kind in TWO_SIDED and n in made and not _has_rows(n, op, graph) for op in ops for n in op.inputs):
+    if any(_is_two_sided(op) and n in made and not _has_rows(n, op, graph) for op in ops for n in op.inputs):
         return False
     read = {name for op in graph.ops[last + 1 :] for name in op.inputs} | set(graph.outputs)
     inside = {name for op in ops for name in op.inputs}
@@ -118,7 +116,7 @@ def load_of(graph: ir.Graph, region: tuple[ir.Op, ...], rows: Rows, done: dict[s
 
 def is_whole(name: str, op: ir.Op, graph: ir.Graph) -> bool:
     """Whether an operator reads all of an input for each row of its output."""
-    return op.kind in TWO_SIDED and not _has_rows(name, op, graph)
+    return _is_two_sided(op) and not _has_rows(name, op, graph)
 
 
 def rows_read(graph: ir.Graph, op: ir.Op, source: str, rows: Rows) -> Rows:
@@ -152,11 +150,16 @@ def _is_local(op: ir.Op, graph: ir.Graph) -> bool:
         return False
     if isinstance(op, ir.Concat):
         return op.axis > 1 and not op.in_place and not set(op.inputs) & set(graph.constants)
-    if op.kind in TWO_SIDED:
+    if _is_two_sided(op):
         return all(_has_rows(n, op, graph) or _is_repeated(graph.tensors[n].shape) for n in op.inputs)
     if isinstance(op, ir.Pad):
         return op.padding is not None
-    return op.kind in ELEMENTWISE + WINDOWED and len(shapes[0]) == 4 and op.inputs[0] not in graph.constants
+    by_rows = op.pointwise or op.kind in (*WINDOWED, "softmax")
+    return by_rows and len(shapes[0]) == 4 and op.inputs[0] not in graph.constants
+
+
+def _is_two_sided(op: ir.Op) -> bool:
+    return op.pointwise and len(op.inputs) == 2
 
 
 def _has_rows(name: str, op: ir.Op, graph: ir.Graph) -> bool:

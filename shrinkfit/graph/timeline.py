@@ -19,8 +19,6 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.edit import readers
 from shrinkfit.graph.time_rows import Need, Padded, Rows, Step, Timelines, Whole
 
-# Each output value depends on the input values of its own row alone.
-POINTWISE = ("table", "requantize", "prelu", "quantize", "dequantize", "convert", "add", "sub", "mul")
 LAST_AXIS = ("dense", "softmax")
 PLANES = ("conv2d", "depthwise_conv2d", "pool2d")
 
@@ -103,7 +101,7 @@ class _Follower:
         if not any(isinstance(time, Rows) for time in times):
             self._once(op, [time for time in times if isinstance(time, Whole)])
             return
-        handler = _HANDLERS.get(op.kind)
+        handler = _Follower.pointwise if op.pointwise else _HANDLERS.get(op.kind)
         if handler is None:
             raise self._refused(op, f"a {op.kind} that mixes frames")
         handler(self, op, times)
@@ -324,8 +322,7 @@ class _Follower:
 
 
 _HANDLERS: dict[str, Callable] = (
-    dict.fromkeys(POINTWISE, _Follower.pointwise)
-    | dict.fromkeys(LAST_AXIS, _Follower.last_axis)
+    dict.fromkeys(LAST_AXIS, _Follower.last_axis)
     | dict.fromkeys(PLANES, _Follower.plane)
     | dict.fromkeys(("mean", "reduce_max"), _Follower.reduction)
     | {

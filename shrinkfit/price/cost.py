@@ -135,7 +135,7 @@ def price(
     Args:
         model: a Graph, a Keras model, or the path of a .tflite, .keras or .h5 file. A float model is
             priced as its int8 form; no calibration is needed, as costs depend on shapes only.
-        device: a catalogue name or a Device.
+        device: a catalogue name, a .toml file (`get_device`) or a Device.
         optimize: as in `export`: "balanced", "speed" or "size"; True for what the device says; False: a .tflite file is
             priced as it came, not as export rewrites it.
         streaming, frames_per_call: as in `export`; the price is that of one call.

@@ -53,7 +53,7 @@ def overlap(op: ir.Op, graph: ir.Graph, position: int) -> Overlap:
         graph: gives the tensors.
         position: which of op.inputs.
     """
-    rule = _RULES.get(op.kind)
+    rule = _elementwise if op.pointwise else _RULES.get(op.kind)
     return NONE if rule is None or len(op.outputs) != 1 else rule(op, graph, position)
 
 
@@ -147,9 +147,10 @@ def _depthwise(op: ir.DepthwiseConv2D, graph: ir.Graph, position: int) -> Overla
 
 
 def _elementwise(op: ir.Op, graph: ir.Graph, position: int) -> Overlap:
-    """An input that is repeated is read again behind what was written over it."""
-    (output,) = graph.op_outputs(op)
-    return _ELEMENTWISE if prod(graph.op_inputs(op)[position].shape) == prod(output.shape) else NONE
+    """An input that is repeated is read again behind what was written over it; conversions promise nothing."""
+    source, (output,) = graph.op_inputs(op)[position], graph.op_outputs(op)
+    is_int8 = source.dtype == output.dtype == "int8"
+    return _ELEMENTWISE if is_int8 and prod(source.shape) == prod(output.shape) else NONE
 
 
 def _time_window(op: ir.TimeWindow, graph: ir.Graph, position: int) -> Overlap:
@@ -164,11 +165,5 @@ _RULES: dict[str, Callable[[OpOfKind, ir.Graph, int], Overlap]] = {
     "depthwise_conv2d": _depthwise,
     "pool2d": _windowed,
     "time_window": _time_window,
-    "add": _elementwise,
-    "sub": _elementwise,
-    "mul": _elementwise,
-    "prelu": _elementwise,
-    "table": _elementwise,
-    "requantize": _elementwise,
     "softmax": _elementwise,
 }

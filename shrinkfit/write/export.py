@@ -152,7 +152,7 @@ def export(
             .keras or .h5 file.
         folder: made or, if an earlier export wrote it, replaced.
         name: what the C calls the model; a C identifier.
-        device: a catalogue name or a Device; a FitDevice's own, else "efm32", where it is None.
+        device: a catalogue name, a .toml file (`get_device`) or a Device; where None a FitDevice's own, else "efm32".
         calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice.
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of

@@ -3,8 +3,8 @@
 
 import pytest
 
-from shrinkfit import devices, get_device
-from shrinkfit.errors import UnknownDeviceError
+from shrinkfit import Device, devices, get_device
+from shrinkfit.errors import ShrinkfitError, UnknownDeviceError
 
 FIGURES = (
     "dsp",
@@ -91,3 +91,40 @@ def test_unknown_device_without_neighbours(name):
 def test_device_of_a_wrong_type():
     with pytest.raises(UnknownDeviceError, match="a shrinkfit.Device, got int"):
         get_device(32)
+
+
+BOARD = 'core = "cortex-m4"\nflash_bytes = 262_144\nram_bytes = 65_536\n'
+
+
+def board_file(folder, text):
+    path = folder / "board.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_of_one_s_own_is_a_device(tmp_path):
+    path = board_file(tmp_path, BOARD)
+    board = Device("board", "cortex-m4", flash_bytes=262_144, ram_bytes=65_536)
+    assert get_device(path) == get_device(str(path)) == board
+    named = board_file(tmp_path, BOARD + 'name = "mine"\noptimize = "size"\n')
+    assert (get_device(named).name, get_device(named).optimize) == ("mine", "size")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ram_bytes = 1", "device's core is ''"),
+        (BOARD + "clock = 1", "has a field 'clock', which a Device does not; did you mean clock_hz"),
+        (BOARD + "zzz = 1", "has a field 'zzz'.*expected name, core"),
+        (BOARD + 'clock_hz = "fast"', "clock_hz is 'fast', expected"),
+        ("not toml", "is no TOML"),
+    ],
+)
+def test_a_file_that_describes_no_part_is_refused(tmp_path, text, message):
+    with pytest.raises(ShrinkfitError, match=message):
+        get_device(board_file(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path):
+    with pytest.raises(ShrinkfitError, match="cannot read the device file '.*none.toml': No such file"):
+        get_device(tmp_path / "none.toml")
