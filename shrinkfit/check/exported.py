@@ -15,13 +15,13 @@ from shrinkfit.errors import CheckError, near_files
 from shrinkfit.write.whole import FORMAT_KEY, REPORT_FORMAT
 
 
-def no_folder(path: Path) -> str:
-    """What to say of a path where a folder that export wrote was expected."""
-    expected = "is no folder; expected one that `shrinkfit export` wrote"
-    if path.is_file():
-        beside = (path.parent / "report.json").is_file()
-        return f"{expected}; did you mean the folder that it is in, '{path.parent}'?" if beside else expected
-    return expected + near_files(path)
+def wanted_folder(path: Path) -> str:
+    """The rest of a message about a path where a folder that export wrote was expected."""
+    expected = "expected one that `shrinkfit export` wrote"
+    if not path.is_file():
+        return expected + near_files(path)
+    beside = (path.parent / "report.json").is_file()
+    return f"{expected}; did you mean the folder that it is in, '{path.parent}'?" if beside else expected
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Exported:
     @classmethod
     def read(cls, folder: Path) -> Exported:
         if not folder.is_dir():
-            raise CheckError(f"'{folder}' {no_folder(folder)}")
+            raise CheckError(f"'{folder}' is not a folder; {wanted_folder(folder)}")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
