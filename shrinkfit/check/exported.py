@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from shrinkfit.graph.ir import Graph
 
 
-def no_folder(path: Path) -> str:
-    """What to say of a path where a folder that export wrote was expected."""
-    expected = "is no folder; expected one that `shrinkfit export` wrote"
-    if path.is_file():
-        beside = (path.parent / "report.json").is_file()
-        return f"{expected}; did you mean the folder that it is in, '{path.parent}'?" if beside else expected
-    return expected + near_files(path)
+def wanted_folder(path: Path) -> str:
+    """The rest of a message about a path where a folder that export wrote was expected."""
+    expected = "expected one that `shrinkfit export` wrote"
+    if not path.is_file():
+        return expected + near_files(path)
+    beside = (path.parent / "report.json").is_file()
+    return f"{expected}; did you mean the folder that it is in, '{path.parent}'?" if beside else expected
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Exported:
             CheckError: shrinkfit did not write it, or another version did.
         """
         if not folder.is_dir():
-            raise CheckError(f"'{folder}' {no_folder(folder)}")
+            raise CheckError(f"'{folder}' is not a folder; {wanted_folder(folder)}")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))

@@ -35,9 +35,9 @@ def _sound(folder: Path, path: Path) -> Any:
 
 def _required(folder: Path) -> None:
     if not folder.is_dir():
-        from shrinkfit.check.exported import no_folder
+        from shrinkfit.check.exported import wanted_folder
 
-        raise ShrinkfitError(f"'{folder}' {no_folder(folder)}")
+        raise ShrinkfitError(f"'{folder}' is no folder; {wanted_folder(folder)}")
 
 
 def check(

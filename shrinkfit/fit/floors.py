@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from shrinkfit.errors import ShrinkfitError, did_you_mean
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.fit.channels import MAKERS, Channels, Group
 from shrinkfit.fit.schedule import at_least_one
 from shrinkfit.read.topology import Node, Topology
@@ -100,9 +101,8 @@ def layers_that_match(pattern: str, names: Sequence[str], what: str, kind: str =
     found = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
     if found:
         return found
-    first = ", ".join(map(repr, names[:5])) or "none"
-    hint = did_you_mean(pattern, names) or f"; such as there are: {first}{', ...' if len(names) > 5 else ''}"
-    raise ShrinkfitError(f"{what}: '{pattern}' matches no {kind} of the model{hint}")
+    near = ", ".join(map(repr, get_close_matches(pattern, names, n=3) or names[:5])) or "none"
+    raise ShrinkfitError(f"{what}: '{pattern}' matches no {kind} of the model; such as there are: {near}")
 
 
 def _layer_names(topology: Topology, kinds: Sequence[str] = ()) -> list[str]:

@@ -150,10 +150,9 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
     try:
         values = np.load(path, allow_pickle=False)
         return values if isinstance(values, np.ndarray) else dict(values)
-    except FileNotFoundError as error:
-        raise CheckError(f"there are no inputs '{path}'{near_files(path, ('.npy', '.npz'))}") from error
     except (OSError, ValueError, EOFError) as error:
-        raise CheckError(f"inputs '{path}' cannot be read as an .npy file: {error}") from error
+        near = near_files(path, (".npy", ".npz")) if isinstance(error, FileNotFoundError) else ""
+        raise CheckError(f"inputs '{path}' cannot be read as an .npy file: {error}{near}") from error
 
 
 def _check_shape(tensor: Tensor, values: np.ndarray) -> None:

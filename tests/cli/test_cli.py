@@ -140,7 +140,7 @@ def test_bad_usage_is_one_line_and_status_2(run, tmp_path, monkeypatch, argument
         (["check", "firmwre"], "did you mean 'firmware'?"),
         (["profile", "firmware/tiny.tflite"], "did you mean the folder that it is in, 'firmware'?"),
         (["check", "firmware", "--on", "hots"], "expected one of host, cortex-m4, qemu; did you mean 'host'?"),
-        (["check", "firmware", "--inputs", "clip.npy"], "there are no inputs 'clip.npy'; did you mean 'clips.npy'?"),
+        (["check", "firmware", "--inputs", "clip.npy"], "'clip.npy'; did you mean 'clips.npy'?"),
         (["export", "kws_model.tflite", "-o", "o", "--name", "x", "--calibration", "clip.npy"], "'clips.npy'?"),
         (["exprot"], "'export'"),
         (["price", "kws_model.tflite", "--optimise", "speed"], "--optimize"),
