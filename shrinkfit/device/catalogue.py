@@ -45,7 +45,8 @@ def get_device(name: str | Device) -> Device:
     """Look a part up.
 
     Args:
-        name: a catalogue name or alias, in any case; a .toml file that describes one part, as `read_device` takes it; or a Device.
+        name: a catalogue name or alias, in any case; a .toml file that describes one part, as `read_device` takes it;
+            or a Device.
     Returns:
         the part.
     Raises:
