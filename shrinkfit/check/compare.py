@@ -79,7 +79,7 @@ class CheckResult(Shown, by="report.views.said"):
 
     def __str__(self) -> str:
         verdict = "every byte as simulated" if self.exact else f"{self.differences} bytes differ: "
-        lines = [f"{self.name} on {self.on}: {self.clips} inputs, {verdict}{self.first_difference}"]
+        lines = [f"{self.name} on {self.on}: {self.clips} clips, {verdict}{self.first_difference}"]
         for what, unit in (("flash_bytes", "bytes"), ("ram_bytes", "bytes"), ("stack_bytes", "bytes")):
             if getattr(self, what) is not None:
                 said = f", {self.predicted[what]:,} predicted" if what in self.predicted else ""
