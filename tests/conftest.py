@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No test reaches the network, and property tests give the same answer on every machine."""
+"""No test reaches the network, property tests give the same answer on every machine, processes share what is built."""
 
+import ctypes
+import fcntl
+import os
+import shutil
 import socket
 
 import pytest
 from hypothesis import settings
+
+# One thread a process: `make test` has a process for each core, and sums do not depend on how many there are. Read when
+# the libraries are loaded, so before anything imports them; the processes that tests start have them too.
+for _variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 # No deadline: the first example of a test may compile or import TensorFlow.
 settings.register_profile("shrinkfit", deadline=None, derandomize=True)
@@ -22,3 +31,43 @@ def _no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """once(name, make) -> a folder that make(folder) fills, once a run, however many processes share the tests.
+
+    Nobody writes into it after that.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+
+    def get(name, make):
+        folder, done = place / f"once-{name}", place / f"once-{name}.done"
+        with (place / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a failed attempt left
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def kernels_folder(once):
+    """Where native.NAME is: all C kernels, compiled."""
+    from tests.runtime_c import native
+
+    return once("kernels", native.compile_kernels)
+
+
+@pytest.fixture(scope="session")
+def lib(kernels_folder):
+    """All C kernels for this computer, scalar and the portable twins of the DSP ones."""
+    from tests.runtime_c import native
+
+    return ctypes.CDLL(str(kernels_folder / native.NAME))

@@ -22,7 +22,7 @@ needs_tools = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason=f"nee
 
 def run(*arguments, **kwargs):
     command = [sys.executable, str(EXAMPLE / "hotword.py"), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "2", "COLUMNS": "120"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900, **kwargs)
 
 
