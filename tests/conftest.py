@@ -71,3 +71,15 @@ def lib(kernels_folder):
     from tests.runtime_c import native
 
     return ctypes.CDLL(str(kernels_folder / native.NAME))
+
+
+@pytest.fixture(scope="session")
+def arm_objects(once):
+    """arm_objects(core, level) -> the runtime's object files, with gcc's lists of calls and frames beside them."""
+    from tests.runtime_c.images import WARNINGS, compile_arm
+
+    def get(core, level="-O2"):
+        flags = [level, *WARNINGS, "-fstack-usage", "-fcallgraph-info"]
+        return sorted(once(f"runtime-{core}{level}", lambda folder: compile_arm(folder, core, *flags)).glob("*.o"))
+
+    return get
