@@ -36,6 +36,7 @@ def compiled(build, **settings):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not probabilities)
     settings = {"jit_compile": False} | settings  # XLA would compile for longer than these train
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss=loss, metrics=["accuracy"], **settings)
+    model.optimizer.build(model.trainable_variables)  # else the first step is traced twice; test_workflow has that
     return model
 
 
