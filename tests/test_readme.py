@@ -59,3 +59,8 @@ def test_every_command_named_exists():
 
     known = set(get_command(app).commands)
     assert set(re.findall(r"^shrinkfit (\w+)", README, re.MULTILINE)) <= known
+
+
+def test_every_page_is_listed():
+    pages = {path.name for path in (Path(__file__).resolve().parents[1] / "docs").glob("*.md")}
+    assert set(re.findall(r"\]\(docs/([\w-]+\.md)\)", README)) == pages

@@ -91,6 +91,8 @@ def layer_records(
         Records with
             layer, kind: the layer's name, the kind of its operators.
             makes_channels: whether its channels are its own, as a convolution's are, or handed on.
+            groups: names of the groups that its channels are of: layers that share one are coupled; empty where its
+                channels are fixed.
             width_before, width_after: output channels.
             flops_before, flops_after, flash_bytes_..., ram_bytes_...: its own share of the costs; RAM is what is alive
                 in the arena while it runs.
@@ -109,8 +111,8 @@ def layer_records(
         own = list(dict.fromkeys(groups[int(u)] for u in units if int(u) in groups))
         narrowed = [record for group in own for record in went.get(group, [])]
         makes = any(node.kind in MAKERS and node.call == name for node in topology.nodes.values())
-        record = {"layer": name, "kind": costs["kind"], "makes_channels": makes, "width_before": len(units)}
-        record["width_after"] = int(alive[units].sum())
+        record = {"layer": name, "kind": costs["kind"], "makes_channels": makes, "groups": own}
+        record |= {"width_before": len(units), "width_after": int(alive[units].sum())}
         for resource in ("flops", "flash_bytes", "ram_bytes"):
             record[f"{resource}_before"] = costs[resource]
             record[f"{resource}_after"] = new.get(name, {}).get(resource, 0)

@@ -82,6 +82,7 @@ def test_layers_say_what_became_of_them(fitted):
     assert kept["reason"] == "excluded by 'conv1d_2'" and kept["width_after"] == kept["width_before"] == 16
     assert "inputs or outputs" in last["reason"] and not by_name["depthwise_conv1d"]["makes_channels"]
     assert sum(layer["flops_after"] for layer in by_name.values()) == fit.records()["after"]["flops"]
+    assert first["groups"] == by_name["conv1d_1"]["groups"] == ["conv1d+conv1d_1"] and last["groups"] == []
 
 
 def test_there_are_no_records_before_fit():
