@@ -39,7 +39,7 @@ hotword: system-hotword $(STAMP)
 
 # A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes 1.5 GB in each.
 test: system-test $(STAMP)
-	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: system-test $(STAMP)
 	$(RUN) -m tests.fuzz $(ARGS)

@@ -19,6 +19,14 @@ for _variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THR
 settings.register_profile("shrinkfit", deadline=None, derandomize=True)
 settings.load_profile("shrinkfit")
 
+# Begun first where several processes share the tests, so that none of them is still at one when the others are done.
+LONGEST = ("test_architectures", "test_callback", "test_docs", "test_hotword", "test_workflow", "test_graphs")
+
+
+def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
