@@ -24,7 +24,7 @@ help:
 	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
 	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
 	@echo "               QUICK=1        little of everything, to see that it works"
-	@echo "make test      run all tests; ARGS='-k device' goes to pytest"
+	@echo "make test      run all tests on all cores; ARGS='-k device' goes to pytest, ARGS='-n 0' runs one at a time"
 	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
 	@echo "make check     lint, check types and formatting, Python and C"
 	@echo "make format    format Python and C"
@@ -37,8 +37,9 @@ hotword: system-hotword $(STAMP)
 	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
 	    $(if $(NOISE),--noise "$(NOISE)") $(if $(QUICK),--quick)
 
+# A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes 1 to 2 GB in each.
 test: system-test $(STAMP)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: system-test $(STAMP)
 	$(RUN) -m tests.fuzz $(ARGS)

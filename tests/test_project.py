@@ -16,7 +16,9 @@ from shrinkfit._runtime import runtime_dir
 from shrinkfit.errors import ShrinkfitError
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_SHIPPED = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", "tests")
+NOT_SHIPPED = shutil.ignore_patterns(
+    ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "tests"
+)
 
 
 @pytest.fixture(scope="module")

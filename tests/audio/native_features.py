@@ -32,20 +32,34 @@ int32_t run(void *state, void *scratch, const int16_t *samples, int32_t count, i
     return n;
 }}
 """
-FLAGS = ("-std=c99", "-O1", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+FLAGS = ("-std=c99", "-O1", "-fPIC", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 GUARD = 64
 
 
-class NativeFeatures:
-    """The C features of one config; buffers have guards behind them that have to stay."""
+def compile_objects(folder: Path, dsp: bool, flags=FLAGS) -> None:
+    """The runtime's files for features, which are the same for every config, into that folder."""
+    files = [str(runtime_dir() / name) for name in feature_sources(FeatureConfig()) if name.endswith(".c")]
+    subprocess.run(["gcc", *flags, f"-DSF_USE_DSP={int(dsp)}", "-c", *files], cwd=folder, check=True)
 
-    def __init__(self, folder: Path, config: FeatureConfig, *, dsp: bool = False, flags=FLAGS) -> None:
+
+def link(objects: Path, source: Path, path: Path, config: FeatureConfig, flags=FLAGS) -> None:
+    """One source with the objects that this config asks for."""
+    files = [str(objects / name) for name in feature_sources(config) if name.endswith(".c")]
+    files = [name.removesuffix(".c") + ".o" for name in files]
+    subprocess.run(["gcc", *flags, f"-I{runtime_dir()}", str(source), *files, "-o", str(path)], check=True)
+
+
+class NativeFeatures:
+    """The C features of one config; buffers have guards behind them that have to stay.
+
+    objects: where compile_objects put them.
+    """
+
+    def __init__(self, folder: Path, config: FeatureConfig, objects: Path) -> None:
         self.config = config
-        source, path = folder / "glue.c", folder / f"features_{int(dsp)}.so"
+        source, path = folder / "glue.c", folder / "features.so"
         source.write_text(GLUE.format(tables=features_c(config, "t")))
-        files = [str(runtime_dir() / name) for name in feature_sources(config) if name.endswith(".c")]
-        command = ["gcc", *flags, f"-DSF_USE_DSP={int(dsp)}", f"-I{runtime_dir()}", str(source), *files]
-        subprocess.run([*command, "-o", str(path)], check=True)
+        link(objects, source, path, config, (*FLAGS, "-shared"))
         self._lib = ctypes.CDLL(str(path))
         self._state, self._scratch = (_buffer(n) for n in (config.state_bytes, config.scratch_bytes))
 

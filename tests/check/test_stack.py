@@ -7,7 +7,7 @@ import pytest
 
 from shrinkfit.check.stack import own_stack_bytes
 from shrinkfit.errors import CheckError
-from tests.runtime_c.images import RUNTIME_SOURCES, ArmObject, compile_arm
+from tests.runtime_c.images import RUNTIME_SOURCES, ArmObject
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
 CASES = [
@@ -52,9 +52,9 @@ def test_a_stack_that_grows_in_a_loop_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m33"])
-def test_compiled_functions_take_what_the_compiler_says(tmp_path, core):
+def test_compiled_functions_take_what_the_compiler_says(arm_objects, core):
     frames, seen = {}, 0
-    for path in compile_arm(tmp_path, core, "-O2", "-fstack-usage"):
+    for path in arm_objects(core):
         for line in path.with_suffix(".su").read_text().splitlines():
             where, size, _ = line.split("\t")
             frames[where.split(":")[-1]] = int(size)

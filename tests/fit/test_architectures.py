@@ -37,6 +37,7 @@ def fitted(request):
     xs, targets, losses = task(model)
     # XLA takes longer to compile these than they take to train; test_callback has it.
     model.compile(keras.optimizers.Adam(0.005), one_or_list(losses), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # else the first step is traced twice; test_workflow has that
     fit = shrinkfit.FitDevice("efm32", flops=shrinkfit.price(model).flops * 0.5, minimum_width=2)
     model.fit(one_or_list(xs), one_or_list(targets), epochs=EPOCHS, batch_size=32, callbacks=[fit], verbose=0)
     return request.param, model, fit, xs

@@ -62,11 +62,11 @@ def run(kind: str, seeds: range, folder: Path, processes: int | None = None, on_
 
     Args:
         kind: one of CHECKERS.
-        folder: for the compiled kernels.
+        folder: for the compiled kernels, where they are not there yet.
         on_progress: called with the Report about once a second.
     """
-    if kind == "graphs":
-        native.library(folder)
+    if kind == "graphs" and not (folder / native.NAME).is_file():
+        native.compile_kernels(folder)
     processes = processes or min(os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("spawn")
     # A put into a SimpleQueue is done when it returns, so that a crash after it loses nothing.

@@ -21,6 +21,7 @@ from tests.fuzz.draw import draw_graph, draw_inputs
 from tests.fuzz.kernels import Arena
 from tests.fuzz.tight import tight_plan
 from tests.graph.litert_oracle import interpreter
+from tests.runtime_c import native
 
 STEPS = 4
 # Of that many graphs one has layers in stripes too.
@@ -56,7 +57,7 @@ class Expected:
 
 def checker(folder: Path) -> Callable[[int], tuple[str, str]]:
     """For campaign, with kernels compiled there before."""
-    lib = ctypes.CDLL(str(folder / "libshrinkfit.so"))
+    lib = ctypes.CDLL(str(folder / native.NAME))
     return lambda seed: check_seed(seed, lib)
 
 
@@ -75,7 +76,7 @@ def compare(graph: ir.Graph, inputs: dict[str, np.ndarray], lib) -> Outcome:
     Args:
         graph: what to run.
         inputs: name -> [steps, *shape without its batch].
-        lib: the C kernels, from native.library.
+        lib: the C kernels, of native.compile_kernels.
     """
     expected, data = expectation(graph, inputs), write_tflite(graph)
     difference = litert_difference(graph, inputs, expected, data)

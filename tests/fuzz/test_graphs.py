@@ -18,7 +18,6 @@ from shrinkfit.read.tflite import read_tflite
 from shrinkfit.write.tflite import write_tflite
 from tests.fuzz import campaign, compare, kernels
 from tests.fuzz.draw import draw_graph, draw_inputs
-from tests.runtime_c import native
 
 GRAPHS = 2000
 CASES = sorted(campaign.FOUND.glob("graphs_*.tflite"))
@@ -27,13 +26,8 @@ OF_STREAMS = {"time_window", "time_mean"}
 KINDS = (set(simulate._KERNELS) | set(simulate._STATE_KERNELS)) - OF_STREAMS
 
 
-@pytest.fixture(scope="module")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("fuzz"))
-
-
-def test_random_graphs_agree_everywhere(tmp_path):
-    report = campaign.run("graphs", range(GRAPHS), tmp_path, processes=2)
+def test_random_graphs_agree_everywhere(kernels_folder):
+    report = campaign.run("graphs", range(GRAPHS), kernels_folder, processes=2)
     assert not report.wrong, str(report)
     # No operator without a kernel, nothing that only LiteRT and the simulator could run.
     assert report.statuses == {"equal": GRAPHS}, report.reasons

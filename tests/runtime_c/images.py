@@ -11,6 +11,7 @@ from elftools.elf.relocation import RelocationSection
 from tests.runtime_c.native import RUNTIME
 
 RUNTIME_SOURCES = sorted(RUNTIME.glob("sf_*.c"))
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Werror")
 
 
 def compile_arm(folder, core, *flags, sources=RUNTIME_SOURCES):

@@ -3,7 +3,6 @@
 
 import ctypes
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ RUNTIME = Path(__file__).resolve().parents[2] / "runtime_c"
 _INTS = {"b": ctypes.c_int8, "B": ctypes.c_uint8, "H": ctypes.c_uint16, "i": ctypes.c_int32, "I": ctypes.c_uint32}
 POINTER = ctypes.c_void_p
 GUARD = 64
+NAME = "libshrinkfit.so"
 
 
 def _struct(name, fields):
@@ -76,14 +76,11 @@ STRUCTS["sf_pad_params"] = _struct(
 STRUCTS |= structs_arithmetic.STRUCTS
 
 
-@cache
-def library(folder: Path) -> ctypes.CDLL:
-    """All kernels, scalar and the portable twins of the DSP ones."""
-    path = folder / "libshrinkfit.so"
+def compile_kernels(folder: Path) -> None:
+    """All kernels, scalar and the portable twins of the DSP ones, into NAME there; tests have the fixture `lib`."""
     sources = [str(p) for p in sorted(RUNTIME.glob("sf_*.c"))]
     command = ["gcc", "-std=c99", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-    subprocess.run([*command, *sources, "-o", str(path)], check=True)
-    return ctypes.CDLL(str(path))
+    subprocess.run([*command, *sources, "-o", str(folder / NAME)], check=True)
 
 
 def params(packed, keep: list) -> ctypes.Structure:

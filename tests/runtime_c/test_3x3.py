@@ -30,11 +30,6 @@ PADDINGS = [(1, 1, 1, 1), (0, 0, 0, 0), (2, 0, 0, 2), (1, 2, 2, 1)]
 PLANES = [(n, p) for n, p in product(SIZES, PADDINGS) if min(n[0] + p[0] + p[1], n[1] + p[2] + p[3]) >= 3]
 
 
-@pytest.fixture(scope="module")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("tiles"))
-
-
 @pytest.fixture
 def by_tiles(monkeypatch):
     """Small layers too."""

@@ -18,11 +18,6 @@ from tests.runtime_c.cases_arithmetic import ARITHMETIC, CASES, RANGES, RESIZES
 from tests.runtime_c.runner import Runner
 
 
-@pytest.fixture(scope="session")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("native"))
-
-
 def simulated(graph, inputs):
     with np.errstate(invalid="ignore"):
         return simulate.Session(graph).step(inputs)[graph.outputs[0]]

@@ -10,14 +10,8 @@ from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import simulate
 from shrinkfit.price.kernels import kernel_for
 from tests.runtime_c import graphs_arithmetic as g
-from tests.runtime_c import native
 from tests.runtime_c.cases_arithmetic import CELLS
 from tests.runtime_c.runner import Runner
-
-
-@pytest.fixture(scope="session")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("native"))
 
 
 def assert_same_run(lib, graph, rng, steps):

@@ -13,7 +13,7 @@ from shrinkfit.price.kernels import kernel_for
 from shrinkfit.price.kernels_dense import STRUCT_BYTES
 from shrinkfit.write.pack import pack
 from tests.runtime_c import graphs
-from tests.runtime_c.test_kernels import assert_same, inputs_for, lib  # noqa: F401
+from tests.runtime_c.test_kernels import assert_same, inputs_for
 
 PAIRS, FOURS, SPARSE, PIXELS = "sf_dense_pairs", "sf_dense", "sf_sparse_dense", "sf_sparse_conv2d"
 
@@ -59,7 +59,7 @@ EDGES = {
 
 
 @pytest.mark.parametrize(("graph", "expected"), EDGES.values(), ids=EDGES)
-def test_kernel_at_the_edge_of_what_it_takes(lib, graph, expected):  # noqa: F811
+def test_kernel_at_the_edge_of_what_it_takes(lib, graph, expected):
     assert function(graph) == expected
     assert function(graph, dsp=False) == FOURS
     for fill in (None, -128, 127):
@@ -83,14 +83,14 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize(("graph", "expected"), BLOCKS.values(), ids=BLOCKS)
-def test_blocks_are_skipped_where_that_is_faster(lib, graph, expected):  # noqa: F811
+def test_blocks_are_skipped_where_that_is_faster(lib, graph, expected):
     assert function(graph).startswith(expected)
     assert function(graph, dsp=False) in (FOURS, "sf_conv2d")
     assert_same(lib, graph, inputs_for(graph, np.random.default_rng(1)))
 
 
 @given(st.booleans(), st.integers(9, 80), st.integers(1, 20), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_random_blocks(lib, is_dense, inputs, outputs, rows, seed):  # noqa: F811
+def test_random_blocks(lib, is_dense, inputs, outputs, rows, seed):
     rng = np.random.default_rng(seed)
     kept = rng.integers(0, -(-inputs // 4) // 2, outputs, endpoint=True)
     sizes = {"inputs": inputs, "outputs": outputs, "rows": (rows,)}
@@ -103,7 +103,7 @@ def test_random_blocks(lib, is_dense, inputs, outputs, rows, seed):  # noqa: F81
 
 
 @pytest.mark.parametrize(("even", "odd", "expected"), [(-128, -1, PAIRS), (-128, 0, SPARSE), (127, 127, SPARSE)])
-def test_a_block_whose_weights_fit_no_pair_is_not_skipped(lib, even, odd, expected):  # noqa: F811
+def test_a_block_whose_weights_fit_no_pair_is_not_skipped(lib, even, odd, expected):
     graph = with_blocks(graphs.dense, 5, **DENSE)
     kernel = graph.ops[0].kernel.copy()
     kernel[:, 8:12] = [even, odd, odd, even]
@@ -140,7 +140,7 @@ def own_records(graph):
 
 @pytest.mark.parametrize("outputs", range(1, 18))
 @pytest.mark.parametrize("inputs", [1, 3, 4, 7, 8, 11, 16, 21, 24, 36])
-def test_outputs_with_one_scale_share_a_record(lib, inputs, outputs):  # noqa: F811
+def test_outputs_with_one_scale_share_a_record(lib, inputs, outputs):
     rng = np.random.default_rng(100 * inputs + outputs)
     act = (-100, 90) if outputs % 3 == 0 else graphs.FULL
     own = graphs.dense(rng, inputs=inputs, outputs=outputs, rows=(2,), act=act)
@@ -174,13 +174,13 @@ SCALES = {
 
 
 @pytest.mark.parametrize(("graph", "own"), SCALES.values(), ids=SCALES)
-def test_records_where_scales_are_nearly_the_same(lib, graph, own):  # noqa: F811
+def test_records_where_scales_are_nearly_the_same(lib, graph, own):
     assert (function(graph), own_records(graph)) == (PAIRS, own)
     for fill in (None, -128, 127):
         assert_same(lib, graph, inputs_for(graph, np.random.default_rng(1), fill))
 
 
-def test_outputs_that_round_ties_differently_have_own_records(lib):  # noqa: F811
+def test_outputs_that_round_ties_differently_have_own_records(lib):
     """All on a scale of 1/8: who meets a negative tie needs another multiplier than who meets none."""
     graph = graphs.dense(np.random.default_rng(0), inputs=4, outputs=10)
     kernel, bias = np.zeros((10, 4), np.int8), np.zeros(10, np.int32)

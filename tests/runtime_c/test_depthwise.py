@@ -12,7 +12,7 @@ from shrinkfit.graph import ir
 from shrinkfit.price.kernels import kernel_for
 from shrinkfit.write.pack import pack
 from tests.runtime_c import graphs, native
-from tests.runtime_c.test_kernels import assert_same, inputs_for, lib, simulated  # noqa: F401 (lib: a fixture)
+from tests.runtime_c.test_kernels import assert_same, inputs_for, simulated
 
 SAME, TAIL, NONE, WIDE = (1, 1, 1, 1), (0, 1, 0, 1), (0, 0, 0, 0), (2, 2, 3, 2)
 
@@ -69,7 +69,7 @@ def in_place(library, graph, source, dsp):
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
-def test_depthwise_equals_simulator(lib, case):  # noqa: F811
+def test_depthwise_equals_simulator(lib, case):
     rng = np.random.default_rng(1)
     graph = graphs.depthwise(rng, **case)
     inputs = inputs_for(graph, rng)
@@ -81,7 +81,7 @@ def test_depthwise_equals_simulator(lib, case):  # noqa: F811
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
-def test_scratch_sizes_have_equal_twins(lib, case):  # noqa: F811
+def test_scratch_sizes_have_equal_twins(lib, case):
     graph = graphs.depthwise(np.random.default_rng(0), **case)
     (op,) = graph.ops
     for dsp in (False, True):
@@ -92,7 +92,7 @@ def test_scratch_sizes_have_equal_twins(lib, case):  # noqa: F811
 
 
 @given(st.data())
-def test_random_depthwise_in_place(lib, data):  # noqa: F811
+def test_random_depthwise_in_place(lib, data):
     draw = lambda *ends: data.draw(st.integers(*ends))  # noqa: E731
     size, kernel = (draw(1, 20), draw(1, 30)), data.draw(st.sampled_from([(3, 3), (3, 3), (5, 5), (1, 3), (4, 1)]))
     stride, padding = (draw(1, 3), draw(1, 3)), tuple(draw(0, 3) for _ in range(4))

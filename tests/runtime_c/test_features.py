@@ -6,9 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from shrinkfit._runtime import runtime_dir
-from shrinkfit.audio.features import FeatureConfig, feature_sources, features, features_c
-from tests.audio.native_features import GLUE, NativeFeatures
+from shrinkfit.audio.features import FeatureConfig, features, features_c
+from tests.audio.native_features import GLUE, NativeFeatures, compile_objects, link
 from tests.audio.sounds import hard_sounds, speech
 
 SETTINGS = {
@@ -36,11 +35,16 @@ SETTINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def objects(once):
+    """objects(dsp) -> where the scalar files are, or the portable twins of those for DSP instructions."""
+    return lambda dsp: once(f"features-{int(dsp)}", lambda folder: compile_objects(folder, dsp))
+
+
 @pytest.fixture(scope="module", params=[(name, dsp) for name in SETTINGS for dsp in (False, True)], ids=str)
-def native(request, tmp_path_factory):
-    """The scalar files, and the portable twins of those for DSP instructions."""
+def native(request, tmp_path_factory, objects):
     name, dsp = request.param
-    return NativeFeatures(tmp_path_factory.mktemp("features"), FeatureConfig(**SETTINGS[name]), dsp=dsp)
+    return NativeFeatures(tmp_path_factory.mktemp("features"), FeatureConfig(**SETTINGS[name]), objects(dsp))
 
 
 def test_hard_sounds(native):
@@ -64,9 +68,9 @@ def test_one_stream_goes_on_where_a_clip_would_end(native):
 
 
 @pytest.mark.parametrize("setting", ["25 ms every 10 ms", "MFCC"])
-def test_a_thousand_recordings(tmp_path, setting):
+def test_a_thousand_recordings(tmp_path, objects, setting):
     config, clips = FeatureConfig(**SETTINGS[setting]), speech(1000)
-    native = NativeFeatures(tmp_path, config)
+    native = NativeFeatures(tmp_path, config, objects(False))
     np.testing.assert_array_equal(np.stack([native.clip(clip) for clip in clips]), features(clips, config))
 
 
@@ -95,7 +99,7 @@ SANITIZED = [("odd", 0), ("odd", 1), ("gaps", 1), ("large", 0), ("fine", 1), ("a
 
 
 @pytest.mark.parametrize(("setting", "dsp"), SANITIZED)
-def test_sanitizers_find_nothing(tmp_path, setting, dsp):
+def test_sanitizers_find_nothing(tmp_path, once, setting, dsp):
     config = FeatureConfig(**SETTINGS[setting])
     sound = np.concatenate(list(hard_sounds(1_050).values()))
     expected = features(sound, config)
@@ -103,18 +107,8 @@ def test_sanitizers_find_nothing(tmp_path, setting, dsp):
     text = GLUE.format(tables=features_c(config, "t")) + MAIN.format(**sizes, bytes=expected.size)
     # A frame is done before more of it is written, so that the glue needs no byte behind the last one.
     (tmp_path / "main.c").write_text(text)
-    files = [str(runtime_dir() / name) for name in feature_sources(config) if name.endswith(".c")]
-    command = [
-        "gcc",
-        *SANITIZE,
-        f"-DSF_USE_DSP={dsp}",
-        f"-I{runtime_dir()}",
-        str(tmp_path / "main.c"),
-        *files,
-        "-o",
-        str(tmp_path / "run"),
-    ]
-    subprocess.run(command, check=True)
+    objects = once(f"sanitized-features-{dsp}", lambda folder: compile_objects(folder, bool(dsp), SANITIZE))
+    link(objects, tmp_path / "main.c", tmp_path / "run", config, SANITIZE)
     done = subprocess.run([str(tmp_path / "run")], input=sound.tobytes(), capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert done.stdout == expected.tobytes()

@@ -16,11 +16,6 @@ from tests.runtime_c import graphs, native
 from tests.runtime_c.cases import CASES, label
 
 
-@pytest.fixture(scope="session")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("native"))
-
-
 def inputs_for(graph, rng, fill=None):
     shapes = [graph.tensors[name].shape[1:] for name in graph.inputs]
     if fill is not None:

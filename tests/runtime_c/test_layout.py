@@ -11,14 +11,9 @@ from shrinkfit.graph import ir, simulate
 from shrinkfit.price.kernels import STRUCT_BYTES, kernel_for
 from shrinkfit.price.kernels_layout import copies
 from shrinkfit.write.pack import pack_calls
-from tests.runtime_c import layouts, native
+from tests.runtime_c import layouts
 
 DTYPES = ("int8", "uint8", "int16", "int32", "float32")
-
-
-@pytest.fixture(scope="session")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("layout"))
 
 
 def assert_same(lib, graph, seed=0):

@@ -14,11 +14,6 @@ from tests.runtime_c import graphs, graphs_arithmetic, native
 TIES = dict(scales=(2.0**-5, 2.0**-5, 2.0**-4), zps=(3, -4, 7))
 
 
-@pytest.fixture(scope="session")
-def lib(tmp_path_factory):
-    return native.library(tmp_path_factory.mktemp("overlap"))
-
-
 def run_in_arena(lib, graph, inputs, offsets, dsp):
     """The output at offset 0 of one buffer, the inputs at the given ones: int8 of the output's shape."""
     (op,), keep = graph.ops, []

@@ -16,7 +16,7 @@ from shrinkfit.price.overlap import overlap
 from shrinkfit.write.pack import pack
 from tests.runtime_c import native
 from tests.runtime_c.graphs_arithmetic import inputs_for, single
-from tests.runtime_c.test_cells import assert_same_run, lib  # noqa: F401
+from tests.runtime_c.test_cells import assert_same_run
 
 # New rows, rows kept, values of a row: around the four words that are moved at a time, and around a word.
 WINDOWS = [(1, 1, 1), (1, 2, 8), (2, 1, 5), (3, 7, 16), (1, 9, 17), (4, 4, 31), (2, 30, 33), (5, 2, 64)]
@@ -44,19 +44,19 @@ def mean(new, blocks, block, columns, channels, average=False, zps=(-7, 11), act
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
 @pytest.mark.parametrize("sizes", WINDOWS, ids=str)
-def test_windows_over_20_calls(lib, sizes, dtype):  # noqa: F811
+def test_windows_over_20_calls(lib, sizes, dtype):
     assert_same_run(lib, window(*sizes, dtype), np.random.default_rng(1), 20)
 
 
 @pytest.mark.parametrize("fields", [{}, {"average": True}, {"average": True, "act": NARROW, "zps": (127, 0)}], ids=str)
 @pytest.mark.parametrize("sizes", MEANS, ids=str)
-def test_means_over_40_calls(lib, sizes, fields):  # noqa: F811
+def test_means_over_40_calls(lib, sizes, fields):
     assert_same_run(lib, mean(*sizes, **fields), np.random.default_rng(2), 40)
 
 
 @settings(deadline=None)
 @given(st.data())
-def test_random_means(lib, data):  # noqa: F811
+def test_random_means(lib, data):
     new, others, block, columns, channels = data.draw(st.tuples(*(st.integers(1, n) for n in (3, 6, 3, 9, 12))))
     zps = data.draw(st.tuples(*[st.integers(-128, 127)] * 2))
     scales = tuple(10.0 ** data.draw(st.integers(-3, 3)) for _ in range(2))
@@ -67,7 +67,7 @@ def test_random_means(lib, data):  # noqa: F811
 
 @pytest.mark.parametrize("ahead", [0, 1, 3, 4, 8, 16, 40])
 @pytest.mark.parametrize("sizes", WINDOWS, ids=str)
-def test_new_rows_may_lie_in_the_window(lib, sizes, ahead):  # noqa: F811
+def test_new_rows_may_lie_in_the_window(lib, sizes, ahead):
     graph = window(*sizes)
     (op,), rng, session = graph.ops, np.random.default_rng(3), simulate.Session(graph)
     distance, past = overlap(op, graph, 0).distance + ahead, session.state["p"].copy()
