@@ -15,6 +15,9 @@ from hypothesis import settings
 for _variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+# Tables are as wide as into any pipe: xdist tells its processes that they had a terminal of 80 columns.
+os.environ.pop("COLUMNS", None)
+
 # No deadline: the first example of a test may compile or import TensorFlow.
 settings.register_profile("shrinkfit", deadline=None, derandomize=True)
 settings.load_profile("shrinkfit")
