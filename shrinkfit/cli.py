@@ -365,6 +365,32 @@ def _detect_live(folder: Path, as_json: bool) -> None:
         typer.secho("stopped", err=True)
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that export wrote.", metavar="DIR")],
+    as_json: AsJson = False,
+) -> None:
+    """Print what an exported folder's report.html shows.
+
+    Limits, epochs and widths of the fit, memory plan, cycles and quantization error per layer, parts that it fits.
+    """
+    from shrinkfit.write.whole import REPORT
+
+    try:
+        details = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        limits = details["limits"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ShrinkfitError(f"'{folder}' has no {REPORT} of an export; expected a folder that export wrote") from error
+    if as_json:
+        _print_json(details)
+    else:
+        from shrinkfit.report.terminal import terminal_report
+
+        console = _console()
+        console.print(terminal_report(details, wide=console.width >= 120))
+    raise typer.Exit(HELD if all(details[name] <= limit for name, limit in limits.items()) else FAILED)
+
+
 def _finish(report: Any, as_json: bool) -> None:
     if as_json:
         _print_json(report.as_dict() if hasattr(report, "as_dict") else report)

@@ -30,7 +30,7 @@ class TensorError:
         tensor: its name in the integer graph.
         layer: the operator that makes it; the tensor's own name for a model input.
         sqnr_db: signal-to-quantization-noise ratio, 10 log10(sum of squared float values / sum of squared differences),
-            of the integer model against the float one, so with all that was rounded before; None where no value differs.
+            of the integer model against the float one, so with all that was rounded before; None where nothing differs.
         rounding_db: the same for float values that were only rounded to this tensor's steps: what is left to gain here.
         clipped: share of the float values that lie more than a step beyond what its int8 can say.
         low, high: the real numbers between which its int8 values lie.

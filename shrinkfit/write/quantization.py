@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was exported in, what report.json says of its quantization error out: figures per tensor, or why there are none."""
+"""What was exported in, its quantization error for report.json out: figures per tensor, or why there are none."""
 
 from __future__ import annotations
 
