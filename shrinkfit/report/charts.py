@@ -14,6 +14,7 @@ from typing import Any
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 360.0, 46.0, 8.0, 8.0, 26.0
 COLOURS = ("--blue", "--orange", "--green", "--red", "--grey", "--violet")
+MANY_LABELS = 8  # of more, a confusion matrix is drawn small on a phone
 
 
 def bar(
@@ -81,18 +82,19 @@ def _cell(value: Any) -> str:
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """Rows: what was said; columns: what was heard; a cell's shade is its share of the row."""
+    """Rows: what it was; columns: what it was taken for; a cell's shade is its share of the row."""
+    many = " many" if len(labels) > MANY_LABELS else ""
     head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
     rows = []
     for number, (label, row) in enumerate(zip(labels, counts, strict=True)):
         whole = sum(row) or 1
         cells = "".join(
             f'<td class="{"hit" if column == number else "miss"}" style="--share:{100 * count / whole:.0f}%" '
-            f'title="{escape(label)} heard as {escape(labels[column])}">{count or ""}</td>'
+            f'title="{escape(label)} taken for {escape(labels[column])}">{count or ""}</td>'
             for column, count in enumerate(row)
         )
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
-    return f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
+    return f'<div class="scroll"><table class="confusion{many}"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
 
 
 def lines(

@@ -11,6 +11,7 @@ from shrinkfit.report.charts import LEFT, RIGHT, TOP, WIDTH, svg, table, ticks
 
 HEIGHT, BELOW = 220.0, 36.0
 LETTER, LINE = 5.2, 10.0  # about the width and height of a letter in a box
+_TITLE = "memory plan: bytes of the arena over the operators that run"
 KINDS = {"input": "--green", "tensor": "--blue", "output": "--orange", "scratch": "--grey", "state": "--red"}
 HEADERS = ("tensor", "kind", "from operator", "to", "bytes", "from byte", "to")
 
@@ -62,26 +63,43 @@ def memory(stays: Sequence[Mapping[str, Any]], operators: Sequence[str], peak: s
         y = TOP + value * scale_y
         marks.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
         marks.append(f'<text x="{LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{value:,.0f}</text>')
-    marks += [_box(stay, operators, scale_x, scale_y) for stay in stays]
+    marks += _drawn(stays, operators, scale_x, scale_y)
     return svg(HEIGHT, "".join([*marks, _axis(operators, peak, scale_x)]), _TITLE, "wide")
 
 
-_TITLE = "memory plan: bytes of the arena over the operators that run"
+Box = tuple[float, float, float, float]  # x, y, width, height
 
 
-def _box(stay: Mapping[str, Any], operators: Sequence[str], scale_x: float, scale_y: float) -> str:
-    x, y = LEFT + stay["first"] * scale_x, TOP + stay["offset"] * scale_y
-    width, tall = (stay["last"] - stay["first"] + 1) * scale_x, stay["size_bytes"] * scale_y
+def _drawn(stays: Sequence[Mapping[str, Any]], operators: Sequence[str], scale_x: float, scale_y: float) -> list[str]:
+    """A box for each stay, and its name where no other box is in the way."""
+    boxes: list[Box] = []
+    for stay in stays:
+        x, y = LEFT + stay["first"] * scale_x, TOP + stay["offset"] * scale_y
+        boxes.append((x, y, (stay["last"] - stay["first"] + 1) * scale_x, stay["size_bytes"] * scale_y))
+    marks, names = [], []
+    for stay, box in zip(stays, boxes, strict=True):
+        marks.append(_rectangle(stay, operators, box))
+        x, y, width, tall = box
+        name = (x, y, len(stay["name"]) * LETTER + 4, LINE)
+        if name[2] <= width and tall >= LINE and not any(_meet(name, other) for other in boxes if other is not box):
+            names.append(f'<text class="name" x="{x + 3:.1f}" y="{y + 8.5:.1f}">{escape(stay["name"])}</text>')
+    return marks + names
+
+
+def _meet(one: Box, other: Box) -> bool:
+    near = 0.01
+    return all(one[k] + near < other[k] + other[k + 2] and other[k] + near < one[k] + one[k + 2] for k in (0, 1))
+
+
+def _rectangle(stay: Mapping[str, Any], operators: Sequence[str], box: Box) -> str:
+    x, y, width, tall = box
     title = (
         f"{stay['name']} ({stay['kind']}): {stay['size_bytes']:,} bytes at {stay['offset']:,}, "
         f"from {_named(operators, stay['first'])} to {_named(operators, stay['last'])}"
     )
-    name = ""
-    if tall >= LINE and len(stay["name"]) * LETTER + 4 <= width:
-        name = f'<text class="name" x="{x + 3:.1f}" y="{y + 8.5:.1f}">{escape(stay["name"])}</text>'
     return (
         f'<rect class="{escape(stay["kind"])}" x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" '
-        f'height="{max(tall, 0.6):.1f}"><title>{escape(title)}</title></rect>{name}'
+        f'height="{max(tall, 0.6):.1f}"><title>{escape(title)}</title></rect>'
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from shrinkfit.report.charts import bar, table
 
 HEADERS = ("layer", "tensor", "dB", "rounding alone", "clipped", "from", "to")
+MANY = 0.01  # a share of clipped values that is said above the bars
 _MEANING = (
     "Signal-to-quantization-noise ratio of what each layer gives, int8 against float: at 20 dB differences are "
     "a tenth of the values, and 6 dB more halves them. Pale: what rounding this layer's output alone would leave; the "
@@ -75,4 +76,6 @@ def _worst(tensors: list[Mapping[str, Any]]) -> str:
     if not known:
         return "; no value differs"
     worst = min(known, key=lambda tensor: tensor["sqnr_db"])
-    return f"; the least in {escape(worst['layer'])}, {decibels(worst['sqnr_db'])}"
+    many = [tensor for tensor in tensors if tensor["clipped"] > MANY]
+    end = f"; more than {100 * MANY:.0f} % clipped in {len(many)} of {len(tensors)}" if many else ""
+    return f"; the least in {escape(worst['layer'])}, {decibels(worst['sqnr_db'])}{end}"
