@@ -106,13 +106,16 @@ def value_of(topology: Topology, target: Node, inputs: list[Any], output: Any) -
 
 
 def _computed(node: Node, sources: list[np.ndarray]) -> np.ndarray:
-    """A part that is not its layer's last: a product before the layer's own activation, or a link of a chain."""
+    """A part that is not its layer's last: what is before the layer's own activation or in it, or a link of a chain."""
     from keras import ops
 
     if node.kind == "identity":
         return sources[0]
     if node.kind in ("add", "multiply"):
         return sources[0] + sources[1] if node.kind == "add" else sources[0] * sources[1]
+    if "kernel" not in node.variables:  # silu's gate, or the layer's own activation
+        gate = node.kind == "table" and node.part
+        return np.asarray(ops.sigmoid(sources[0]) if gate else node.layer.activation(sources[0]))
     source, kernel, settings = sources[0], keras_value(node.variables["kernel"]), node.attributes
     if node.kind == "dense":
         value = np.matmul(source, kernel)

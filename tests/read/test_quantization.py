@@ -14,6 +14,7 @@ from shrinkfit.graph.ir import Tensor
 from shrinkfit.read import quantization
 from shrinkfit.read.quantization import quantization_error
 from shrinkfit.write.quantization import quantization_record
+from tests.keras_models import MODELS, MORE_MODELS, as_list, inputs_for
 
 
 def net():
@@ -53,6 +54,16 @@ def test_each_layer_has_its_error(measured):
     assert [tensor.layer for tensor in found.tensors][-3:] == ["sum", "classes", "classes/softmax"]
     assert {tensor.layer for tensor in found.tensors[1:3]} == {"left", "right"}
     assert all(25 < tensor.sqnr_db <= tensor.rounding_db + 3 and tensor.clipped < 0.01 for tensor in found.tensors)
+
+
+@pytest.mark.parametrize("name", MODELS | MORE_MODELS)
+def test_models_of_every_family(name):
+    model = (MODELS | MORE_MODELS)[name]()
+    data = as_list(inputs_for(model, 12))
+    data = data if len(data) > 1 else data[0]
+    found = quantization_error(model, shrinkfit.read_keras(model, data), data).tensors
+    # Tensors that do not belong together would be as far apart as they are long, which is 0 dB.
+    assert len(found) > 5 and all(tensor.sqnr_db is None or tensor.sqnr_db > 20 for tensor in found)
 
 
 def test_narrow_ranges_clip(measured):
