@@ -37,6 +37,7 @@ from shrinkfit.report.det import stream_table
 from shrinkfit.report.page import page
 from shrinkfit.report.plots import plot_confusion, plot_epochs
 from shrinkfit.report.table import Figure, budget_table, limit_figures, number
+from shrinkfit.write.results import add_results
 
 HERE = Path(__file__).parent
 DEVICE = "efm32"
@@ -94,7 +95,7 @@ def main(argv=None):
         "seconds": round(time.monotonic() - began),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    (out / "report.html").write_text(page(json.loads((out / "firmware" / "report.json").read_text()), told(report)))
+    (out / "report.html").write_text(page(add_results(out / "firmware", told(report))))
     return show(report, fit, out, heard)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check and profile: what export wrote is built and run."""
+"""check, profile and report: what export wrote is built, run and told."""
 
 from __future__ import annotations
 
@@ -127,3 +127,28 @@ def _listening_profile(folder: Path, samples: Any) -> tuple[Any, Any]:
     from shrinkfit.audio.listen import profile_sound
 
     return profile_sound(folder, samples), record
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that export wrote.", metavar="DIR")],
+    as_json: AsJson = False,
+) -> None:
+    """Print what an exported folder's report.html shows.
+
+    Limits, epochs and widths of the fit, memory plan, cycles and quantization error per layer, parts that it fits.
+    """
+    from shrinkfit.write.whole import REPORT
+
+    _required(folder)
+    try:
+        details = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        limits = details["limits"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ShrinkfitError(f"'{folder}' has no {REPORT} of an export; expected a folder that export wrote") from error
+    if as_json:
+        print_json(details)
+    else:
+        from shrinkfit.report.terminal import terminal_report
+
+        print_tables(terminal_report(details))
+    raise typer.Exit(HELD if all(details[name] <= limit for name, limit in limits.items()) else FAILED)

@@ -19,7 +19,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (models.devices, models.price, models.export, folders.check, folders.profile, sound.detect):
+for command in (
+    *(models.devices, models.price, models.export),
+    *(folders.check, folders.profile, folders.report, sound.detect),
+):
     app.command()(command)
 
 

@@ -36,6 +36,7 @@ from shrinkfit.graph.optimize import optimize
 from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.read.keras_model import lower
+from shrinkfit.read.quantization import QuantizationError, quantization_error
 
 
 class FitDevice(Views, keras.callbacks.Callback):
@@ -211,6 +212,26 @@ class FitDevice(Views, keras.callbacks.Callback):
             )
         with self._instruments.applied():
             return self._fitting.predict(x, batch_size=batch_size, verbose=0)
+
+    def quantization_error(self, x: Any = None) -> QuantizationError:
+        """How far the tensors of the integer graph are from those of the float `model`.
+
+        Args:
+            x: float [n, *input shape]; None for some of the last epoch's inputs, which the fit has kept.
+        Returns:
+            the error of each tensor that a layer computes.
+        Raises:
+            ShrinkfitError: there is no integer graph, or x is None and no inputs were kept.
+        """
+        _ = self.graph
+        if x is None:
+            kept = self._in_use.variables.samples
+            samples = {} if kept is None else kept.arrays()
+            x = [samples[name] for name in self._pruner.topology.inputs if name in samples]
+            if len(x) != len(self._pruner.topology.inputs):
+                raise ShrinkfitError("the fit kept no inputs, as it never trained in int8 arithmetic; give it some")
+            x = x if len(x) > 1 else x[0]
+        return quantization_error(self._small, self._lowered, x)
 
     def records(self) -> dict[str, Any]:
         """What the fit did, in plain numbers, strings, lists and dicts.
@@ -402,9 +423,8 @@ class FitDevice(Views, keras.callbacks.Callback):
             settle(self._in_use, topology, self._pruner.stages)
             learned = self._in_use.variables
             weights = slice_weights(topology, channels, learned.trained_weights(), alive)
-            self._graph, _ = optimize(
-                lower(topology, self._pruner.stages, weights, learned.ranges(), self._fitting.name)
-            )
+            self._lowered = lower(topology, self._pruner.stages, weights, learned.ranges(), self._fitting.name)
+            self._graph, _ = optimize(self._lowered)
 
     # --- what a backup keeps ---
 

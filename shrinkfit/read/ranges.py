@@ -36,7 +36,7 @@ def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], da
         data: float [n, *input shape]; for a model with several inputs a list of such arrays in their order, or a
             dict by their names.
     """
-    arrays = _checked(topology, data)
+    arrays = checked_inputs(topology, data)
     ranges: dict[str, Range] = {}
     entering = {stage.key for stage in stages if stage.kind == "input"}
     for name, array in zip(topology.inputs, arrays, strict=True):
@@ -51,20 +51,23 @@ def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], da
             batch = [array[start : start + CALIBRATION_BATCH].astype(np.float32) for array in arrays]
             generation(model).run(model, batch)
         for stage in tapped:
-            value = _value(topology, stage.last, *seen[stage.last.call])
+            value = value_of(topology, stage.last, *seen[stage.last.call])
             low, high = ranges.get(stage.key, (np.inf, -np.inf))
             ranges[stage.key] = (min(low, float(value.min())), max(high, float(value.max())))
     return ranges
 
 
-def _checked(topology: Topology, data: Any) -> list[np.ndarray]:
-    """One array per input of the model."""
+def checked_inputs(topology: Topology, data: Any, what: str = "calibration") -> list[np.ndarray]:
+    """One array per input of the model.
+
+    Args:
+        data: as `observe_ranges` takes it.
+        what: the data's name in messages.
+    """
     names = topology.inputs
     if isinstance(data, Mapping):
         if set(data) != set(names):
-            raise ShrinkfitError(
-                f"calibration has {', '.join(map(repr, data))}, expected {', '.join(map(repr, names))}"
-            )
+            raise ShrinkfitError(f"{what} has {', '.join(map(repr, data))}, expected {', '.join(map(repr, names))}")
         arrays = [np.asarray(data[name]) for name in names]
     elif isinstance(data, (list, tuple)) and len(names) > 1:
         arrays = [np.asarray(x) for x in data]
@@ -72,12 +75,12 @@ def _checked(topology: Topology, data: Any) -> list[np.ndarray]:
         arrays = [np.asarray(data)]
     if len(arrays) != len(names):
         raise ShrinkfitError(
-            f"model '{topology.name}' has {len(names)} inputs and calibration {len(arrays)} arrays; pass a list with "
+            f"model '{topology.name}' has {len(names)} inputs and {what} {len(arrays)} arrays; pass a list with "
             "one array per input, or a dict by their names"
         )
     for name, array in zip(names, arrays, strict=True):
         shape = topology.nodes[name].shape
-        which = "calibration" if len(names) == 1 else f"calibration of input '{name}'"
+        which = what if len(names) == 1 else f"{what} of input '{name}'"
         if array.ndim != len(shape) + 1 or array.shape[1:] != shape or len(array) == 0:
             raise ShrinkfitError(f"{which} has shape {array.shape}, expected (n, {', '.join(map(str, shape))})")
         if len(array) != len(arrays[0]):
@@ -87,7 +90,7 @@ def _checked(topology: Topology, data: Any) -> list[np.ndarray]:
     return arrays
 
 
-def _value(topology: Topology, target: Node, inputs: list[Any], output: Any) -> np.ndarray:
+def value_of(topology: Topology, target: Node, inputs: list[Any], output: Any) -> np.ndarray:
     """A node's value in one run; parts inside a layer are computed once more from what the layer read."""
     if target.name == target.call:
         return np.asarray(output)
@@ -103,13 +106,16 @@ def _value(topology: Topology, target: Node, inputs: list[Any], output: Any) -> 
 
 
 def _computed(node: Node, sources: list[np.ndarray]) -> np.ndarray:
-    """A part that is not its layer's last: a product before the layer's own activation, or a link of a chain."""
+    """A part that is not its layer's last: what is before the layer's own activation or in it, or a link of a chain."""
     from keras import ops
 
     if node.kind == "identity":
         return sources[0]
     if node.kind in ("add", "multiply"):
         return sources[0] + sources[1] if node.kind == "add" else sources[0] * sources[1]
+    if "kernel" not in node.variables:  # silu's gate, or the layer's own activation
+        gate = node.kind == "table" and node.part
+        return np.asarray(ops.sigmoid(sources[0]) if gate else node.layer.activation(sources[0]))
     source, kernel, settings = sources[0], keras_value(node.variables["kernel"]), node.attributes
     if node.kind == "dense":
         value = np.matmul(source, kernel)

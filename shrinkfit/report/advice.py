@@ -30,6 +30,20 @@ def advice(export: Mapping[str, Any]) -> list[str]:
     return [_sentence(export, part) for part in missed[:_SMALLER]]
 
 
+def heaviest(export: Mapping[str, Any]) -> list[str]:
+    """For RAM, flash and time what most of it goes to: where less channels help most."""
+    if not export["layers"]:
+        return []
+    timed = all(layer["cycles"] is not None for layer in export["layers"])
+    names = {"ram_bytes": "RAM", "flash_bytes": "flash", **({"latency_ms": "cycles"} if timed else {"flops": "FLOPs"})}
+    found = "; ".join(f"{title}: {_where(export, name)}" for name, title in names.items())
+    rewrites = " or export(..., ram='smallest'), which takes cycles" if not export.get("stripes") else ""
+    return [
+        f"what weighs most: {found}",
+        f"smaller RAM: FitDevice(..., ram_bytes='50%'){rewrites}; smaller flash: flash_bytes='50%', optimize='size'",
+    ]
+
+
 def _excess(part: Mapping[str, Any], name: str) -> float:
     return part["costs"][name] / part["limits"][name]
 

@@ -13,10 +13,20 @@ from math import ceil, floor, log10
 from typing import Any
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 360.0, 46.0, 8.0, 8.0, 26.0
-COLOURS = ("--blue", "--orange", "--green", "--red", "--grey")
+COLOURS = ("--blue", "--orange", "--green", "--red", "--grey", "--violet")
+MANY_LABELS = 8  # of more, a confusion matrix is drawn small on a phone
 
 
-def bar(label: str, value: float, text: str, whole: float | None, *, note: str = "", state: str = "") -> str:
+def bar(
+    label: str,
+    value: float,
+    text: str,
+    whole: float | None,
+    *,
+    note: str = "",
+    state: str = "",
+    pale: float | None = None,
+) -> str:
     """One horizontal bar of a list.
 
     Args:
@@ -25,14 +35,19 @@ def bar(label: str, value: float, text: str, whole: float | None, *, note: str =
         text: the value, written out.
         note: small print behind the text.
         state: "held" or "over" colours the bar and its text.
+        pale: a second value, drawn pale behind the first: what it was, or what it could be.
     """
-    share = min(1.0, value / whole) if whole else 0.0
-    fill = f'<div class="track"><div class="fill" style="width:{100 * share:.2f}%"></div></div>' if whole else ""
+    behind = _fill("pale", pale, whole) if pale is not None and whole else ""
+    fill = f'<div class="track">{behind}{_fill("fill", value, whole)}</div>' if whole else ""
     small = f' <span class="note">{escape(note)}</span>' if note else ""
     return (
         f'<div class="bar {state}"><div class="label">{escape(label)}</div><div class="value">{escape(text)}{small}'
         f"</div>{fill}</div>"
     )
+
+
+def _fill(kind: str, value: float, whole: float) -> str:
+    return f'<div class="{kind}" style="width:{100 * min(1.0, max(0.0, value / whole)):.2f}%"></div>'
 
 
 def stack(parts: Mapping[str, float], unit: str = "bytes") -> str:
@@ -67,46 +82,19 @@ def _cell(value: Any) -> str:
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """Rows: what was said; columns: what was heard; a cell's shade is its share of the row."""
+    """Rows: what it was; columns: what it was taken for; a cell's shade is its share of the row."""
+    many = " many" if len(labels) > MANY_LABELS else ""
     head = "".join(f"<th><span>{escape(label)}</span></th>" for label in labels)
     rows = []
     for number, (label, row) in enumerate(zip(labels, counts, strict=True)):
         whole = sum(row) or 1
         cells = "".join(
             f'<td class="{"hit" if column == number else "miss"}" style="--share:{100 * count / whole:.0f}%" '
-            f'title="{escape(label)} heard as {escape(labels[column])}">{count or ""}</td>'
+            f'title="{escape(label)} taken for {escape(labels[column])}">{count or ""}</td>'
             for column, count in enumerate(row)
         )
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
-    return f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def memory(stays: Sequence[Mapping[str, Any]], operators: Sequence[str]) -> str:
-    """Each tensor as a box: from left to right the operators that run, from top to bottom the arena's addresses."""
-    top = max((stay["offset"] + stay["size_bytes"] for stay in stays), default=1)
-    columns, height = len(operators) + 1, 220.0
-    scale_x = (WIDTH - LEFT - RIGHT) / columns
-    scale_y = (height - TOP - BOTTOM) / top
-    marks = []
-    for value in ticks(0, top):
-        y = TOP + value * scale_y
-        marks.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        marks.append(f'<text x="{LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{value:,.0f}</text>')
-    for stay in stays:
-        x, y = LEFT + stay["first"] * scale_x, TOP + stay["offset"] * scale_y
-        width, tall = (stay["last"] - stay["first"] + 1) * scale_x, stay["size_bytes"] * scale_y
-        end = operators[stay["last"]] if stay["last"] < len(operators) else "the end"
-        title = (
-            f"{stay['name']} ({stay['kind']}): {stay['size_bytes']:,} bytes at {stay['offset']:,}, "
-            f"from {operators[stay['first']] if operators else 'the start'} to {end}"
-        )
-        marks.append(
-            f'<rect class="{escape(stay["kind"])}" x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" '
-            f'height="{max(tall, 0.6):.1f}"><title>{escape(title)}</title></rect>'
-        )
-    middle, below = (LEFT + WIDTH - RIGHT) / 2, height - 6
-    marks.append(f'<text x="{middle:g}" y="{below:g}" text-anchor="middle">{len(operators)} operators, in order</text>')
-    return _svg(height, "".join(marks), "memory plan: bytes of the arena over the operators that run")
+    return f'<div class="scroll"><table class="confusion{many}"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
 
 
 def lines(
@@ -118,6 +106,8 @@ def lines(
     dashed: Sequence[str] = (),
     low: float | None = None,
     x_text: Callable[[float], str] | None = None,
+    marks_at: Mapping[float, str] | None = None,
+    with_last: bool = True,
 ) -> str:
     """Curves over common xs, with a legend; a None breaks a curve.
 
@@ -126,6 +116,8 @@ def lines(
         dashed: names of those drawn dashed, such as limits.
         low: where the y axis begins; the smallest value when None.
         x_text: how an x is written at the axis; `short` when None.
+        marks_at: x -> what begins there, an upright line.
+        with_last: whether the legend gives each curve's last value.
     """
     values = [v for curve in series.values() for v in curve if v is not None]
     if not values:
@@ -143,15 +135,20 @@ def lines(
         at, text = place(x, bottom)[0], (x_text or short)(x)
         marks.append(f'<text x="{at:.1f}" y="{height - 14:g}" text-anchor="middle">{text}</text>')
     marks.append(f'<text x="{(LEFT + WIDTH) / 2:g}" y="{height - 3:g}" text-anchor="middle">{escape(x_label)}</text>')
+    for x, text in (marks_at or {}).items():
+        at, right = place(x, bottom)[0], x > (xs[0] + xs[-1]) / 2
+        marks.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP:g}" y2="{height - BOTTOM:g}"/>')
+        where = f'x="{at - 3:.1f}" text-anchor="end"' if right else f'x="{at + 3:.1f}"'
+        marks.append(f'<text {where} y="{height - BOTTOM - 5:g}">{escape(text)}</text>')
     legend = []
     for number, (name, curve) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         style = f'style="stroke:var({colour})"' + (' stroke-dasharray="4 3"' if name in dashed else "")
         marks += [f'<polyline class="curve" {style} points="{points}"/>' for points in _runs(xs, curve, place)]
         last = next((v for v in reversed(curve) if v is not None), None)
-        end = "" if last is None else f" <b>{short(last)}</b>"
+        end = f" <b>{short(last)}</b>" if with_last and last is not None else ""
         legend.append(f'<li><i style="background:var({colour})"></i>{escape(name)}{end}</li>')
-    return _svg(height, "".join(marks), title) + f'<ul class="legend">{"".join(legend)}</ul>'
+    return svg(height, "".join(marks), title) + f'<ul class="legend">{"".join(legend)}</ul>'
 
 
 def _runs(xs: Sequence[float], curve: Sequence[float | None], place: Any) -> list[str]:
@@ -193,8 +190,9 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
 
 
-def _svg(height: float, content: str, title: str) -> str:
+def svg(height: float, content: str, title: str, kind: str = "") -> str:
+    """The drawing of that height; kind: its CSS class."""
     return (
-        f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(title)}">'
+        f'<svg class="{kind}" viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{content}</svg>"
     )

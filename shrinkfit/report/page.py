@@ -10,9 +10,11 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from shrinkfit.report.advice import advice
-from shrinkfit.report.charts import bar, confusion, lines, memory, short, stack, table
+from shrinkfit.report.advice import advice, heaviest
+from shrinkfit.report.charts import bar, confusion, lines, short, stack, table
 from shrinkfit.report.listening_section import listening_section
+from shrinkfit.report.memory_chart import memory_section
+from shrinkfit.report.quantization_section import quantization_section
 from shrinkfit.report.table import LIMIT_TITLES, number
 
 Record = Mapping[str, Any]
@@ -27,19 +29,20 @@ def page(export: Record, run: Record | None = None) -> str:
         export: content of an exported folder's report.json; with "fit" and "epochs" where a FitDevice was exported.
         run: what a training script measured, all optional: accuracy (name -> share), confusion (labels, counts),
             cycles (per inference, on the emulated core), det (false_accepts_per_hour, false_rejects, chosen),
-            notes (lines of text).
+            notes (lines of text). None: what `write.results.add_results` put beside the model's own figures.
     Returns:
         HTML text; the same records give the same bytes.
     """
-    run = run or {}
+    run = run or export.get("results") or {}
     sections = [
         _budget(export),
         listening_section(export.get("listener")),
         _accuracy(run),
         _epochs(export.get("epochs") or ()),
         _widths(export.get("fit")),
-        _memory(export),
+        memory_section(export),
         _layers(export),
+        quantization_section(export.get("quantization")),
         _confusion(run.get("confusion")),
         _det(run.get("det")),
         _parts(export),
@@ -78,7 +81,7 @@ def _budget(export: Record) -> str:
     for name, cost in costs_of(export).items():
         title, unit = LIMIT_TITLES[name]
         limit = export["limits"].get(name)
-        note = "no limit" if limit is None else f"of {number(limit, unit)}, {100 * cost / limit:.1f} %"
+        note = "no limit" if limit is None else f"of {number(limit)}, {100 * cost / limit:.1f} %"
         state = "" if limit is None else "held" if cost <= limit else "over"
         bars.append(bar(title, cost, number(cost, unit), limit, note=note, state=state))
     static = export["ram_bytes"] - export["arena_bytes"] - export["stack_bytes"]
@@ -106,8 +109,13 @@ def _epochs(epochs: Sequence[Record]) -> str:
     if not epochs:
         return ""
     xs = [epoch["epoch"] + 1 for epoch in epochs]
+    begins = _begins(epochs)
     metrics = {name: [epoch["metrics"].get(name) for epoch in epochs] for name in _metrics(epochs)}
-    charts = [("metrics", lines(metrics, xs, title="metrics over the epochs", x_label="epoch"))] if metrics else []
+    charts = (
+        [("metrics", lines(metrics, xs, title="metrics over the epochs", x_label="epoch", marks_at=begins))]
+        if metrics
+        else []
+    )
     limited = [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
     for name in limited:
         title, unit = LIMIT_TITLES[name]
@@ -116,6 +124,12 @@ def _epochs(epochs: Sequence[Record]) -> str:
         charts.append((heading, lines(curves, xs, title=heading, x_label="epoch", dashed=("limit",), low=0)))
     drawn = "".join(f"<div><h3>{escape(heading)}</h3>{chart}</div>" for heading, chart in charts if chart)
     return f'<h2>Epochs of the fit</h2><div class="columns">{drawn}</div>'
+
+
+def _begins(epochs: Sequence[Record]) -> dict[float, str]:
+    """The epoch in which int8 arithmetic begins, where others come before it."""
+    numbers = [epoch["epoch"] + 1 for epoch in epochs if epoch.get("phase") in ("quantized", "frozen")]
+    return {numbers[0]: "int8"} if numbers and len(numbers) < len(epochs) else {}
 
 
 def _metrics(epochs: Sequence[Record]) -> list[str]:
@@ -131,25 +145,17 @@ def _widths(fit: Record | None) -> str:
         return ""
     most = max(layer["width_before"] for layer in layers)
     bars = (
-        bar(layer["layer"], layer["width_after"], str(layer["width_after"]), most, note=f"of {layer['width_before']}")
+        bar(
+            layer["layer"],
+            layer["width_after"],
+            str(layer["width_after"]),
+            most,
+            note=f"of {layer['width_before']}",
+            pale=layer["width_before"],
+        )
         for layer in layers
     )
-    return f"<h2>Channels that are left</h2>{''.join(bars)}"
-
-
-def _memory(export: Record) -> str:
-    plan = export.get("memory")
-    if not plan or not plan["stays"]:
-        return ""
-    kinds = {"input": "--green", "tensor": "--blue", "output": "--orange", "scratch": "--grey", "state": "--red"}
-    there = {stay["kind"] for stay in plan["stays"]}
-    legend = "".join(
-        f'<li><i style="background:var({colour})"></i>{kind}</li>' for kind, colour in kinds.items() if kind in there
-    )
-    peak = escape(f"arena of {export['arena_bytes']:,} bytes; the most is alive in {export['peak_layer']}")
-    return (
-        f"<h2>Memory plan</h2><p>{peak}</p>{memory(plan['stays'], plan['operators'])}<ul class='legend'>{legend}</ul>"
-    )
+    return f"<h2>Channels that are left</h2>{''.join(bars)}<p class='note'>pale: before the fit</p>"
 
 
 def _layers(export: Record) -> str:
@@ -186,49 +192,81 @@ def _confusion(counts: Record | None) -> str:
     if not counts:
         return ""
     return (
-        "<h2>What was heard</h2><p class='note'>rows: what it was; columns: what the device took it for</p>"
+        "<h2>Confusion matrix</h2>"
+        f"<p class='note'>rows: what it was; columns: what it was taken for{_right(counts)}</p>"
         f"{confusion(counts['labels'], counts['counts'])}"
     )
+
+
+def _right(counts: Record) -> str:
+    whole = sum(map(sum, counts["counts"]))
+    right = sum(row[number] for number, row in enumerate(counts["counts"]))
+    return f"; {right:,} of {whole:,} right" if whole else ""
+
+
+def det_points(det: Record) -> list[tuple[float, float]]:
+    """(false accepts per hour, share of false rejects) of the thresholds that no other one beats in both."""
+    points: list[tuple[float, float]] = []
+    for rate, share in sorted(zip(det["false_accepts_per_hour"], det["false_rejects"], strict=True)):
+        if not points or share < points[-1][1]:
+            points.append((rate, share))
+    return points
 
 
 def _det(det: Record | None) -> str:
     """False rejects over the logarithm of false accepts, at the thresholds that no other one beats in both."""
     if not det:
         return ""
-    rates, rejects = det["false_accepts_per_hour"], det["false_rejects"]
-    points: list[tuple[float, float]] = []
-    for rate, share in sorted(zip(rates, rejects, strict=True)):
-        if not points or 100 * share < points[-1][1]:
-            points.append((log10(max(rate, NONE_SEEN)), 100 * share))
+    points = [(log10(max(rate, NONE_SEEN)), 100 * share) for rate, share in det_points(det)]
     chart = lines(
         {"false rejects, %": [share for _, share in points]},
         [rate for rate, _ in points],
         title="detection error trade-off",
         x_label="false accepts per hour, logarithmic",
         low=0,
+        with_last=False,
         x_text=lambda x: "none" if 10**x <= NONE_SEEN else short(float(f"{10**x:.2g}")),
     )
     chosen = "".join(f"<p>{escape(name)}: {escape(str(value))}</p>" for name, value in det.get("chosen", {}).items())
-    return f"<h2>Missed words against false alarms</h2>{chart}{chosen}"
+    rows = [(rate_text(rate), number(share, "%")) for rate, share in some_points(det_points(det))]
+    figures = table(("false accepts per hour", "false rejects"), rows, left=0)
+    return (
+        f"<h2>Missed words against false alarms</h2>{chart}{chosen}"
+        f"<details><summary>some points of the curve</summary>{figures}</details>"
+    )
+
+
+def some_points(points: Sequence[tuple[float, float]], most: int = 12) -> list[tuple[float, float]]:
+    """Both ends and some between."""
+    places = {round(n * (len(points) - 1) / (most - 1)) for n in range(most)}
+    return [points[place] for place in sorted(places)]
+
+
+def rate_text(rate: float) -> str:
+    """A rate per hour with two digits; "none" of one that was not seen."""
+    return "none" if rate == 0 else short(float(f"{rate:.2g}"))
 
 
 def _parts(export: Record) -> str:
     parts = export.get("parts")
     if not parts:
         return ""
-    headers = ("part", "fits", "RAM", "of", "flash", "of", "latency, ms")
+    headers = ("part", "fits", "RAM", "of", "flash", "of", "ms")
     rows = []
     for part in parts:
         costs, limits = part["costs"], part["limits"]
         fits = "yes" if not part["over"] else f"over: {', '.join(LIMIT_TITLES[name][0] for name in part['over'])}"
         time = costs.get("latency_ms")
         ram, flash = ((costs[name], limits.get(name)) for name in ("ram_bytes", "flash_bytes"))
+        ram, flash = ((cost, None if limit is None else f"{limit / 1024:g} K") for cost, limit in (ram, flash))
         rows.append((part["device"], fits, *ram, *flash, None if time is None else f"{time:.1f}"))
-    return f"<h2>Parts that it fits</h2>{table(headers, rows, left=2)}"
+    fitting = sum(not part["over"] for part in parts)
+    return (
+        f"<h2>Parts that it fits</h2><p>{fitting} of {len(parts)} known parts</p>{table(headers, rows, left=2)}"
+        '<p class="note">bytes, and what the whole part has in KB; ms of one inference; ?: not known</p>'
+    )
 
 
 def _advice(export: Record) -> str:
-    lines_ = advice(export)
-    if not lines_:
-        return ""
-    return f"<h2>To fit a smaller part</h2><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines_)}</ul>"
+    items = "".join(f"<li>{escape(line)}</li>" for line in [*advice(export), *heaviest(export)])
+    return f"<h2>To fit a smaller part</h2><ul>{items}</ul>" if items else ""

@@ -36,6 +36,7 @@ from shrinkfit.write.model import Model
 from shrinkfit.write.modelled import modelled
 from shrinkfit.write.names import check_name
 from shrinkfit.write.packages import Origin, package_files
+from shrinkfit.write.quantization import quantization_record
 from shrinkfit.write.records import memory_record, model_record, parts_record, training_record
 from shrinkfit.write.selftest import selftest_files
 from shrinkfit.write.whole import REPORT, check_replaceable, write_whole
@@ -153,7 +154,8 @@ def export(
         folder: made or, if an earlier export wrote it, replaced.
         name: what the C calls the model; a C identifier.
         device: a catalogue name, a .toml file (`get_device`) or a Device; where None a FitDevice's own, else "efm32".
-        calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice.
+        calibration: float [n, ...], example inputs for a Keras model that was not trained under FitDevice. The report's
+            quantization error is measured on some of them; on what a FitDevice kept of its own where it is None.
         labels: one string per output.
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
@@ -184,6 +186,7 @@ def export(
         device = getattr(source, "device", None) or DEFAULT_DEVICE
         budget = getattr(source, "budget", None)  # a FitDevice may have been held to less than the whole part
     graph = to_graph(source, calibration)
+    measured = quantization_record(source, graph, calibration)
     if optimize:
         step("rewriting the graph")
     graph, rewrites = optimized(graph) if optimize else (graph, ())
@@ -202,7 +205,7 @@ def export(
         labels=labels,
         budget=budget,
         changes=Changes(tuple(rewrites), stream, stripes, uncut=graph),
-        training=training_record(source),
+        training=training_record(source) | measured,
         selftest=selftest,
         listener=listener,
         author=author,
@@ -238,7 +241,7 @@ def write_folder(
     """Write the firmware folder of an integer graph; arguments and errors as those of `export`.
 
     The limits reported are those of budget, or the whole device's where it is None; changes and training
-    (of training_record) are reported too.
+    (of training_record and quantization_record) are reported too.
     """
     check_name(name)
     origin, changes = Origin(author, url), changes or Changes()

@@ -52,6 +52,16 @@ def test_limits_hold_in_every_epoch_and_at_the_end(fitted):
     assert [t.shape for t in fit.model.outputs] == [t.shape for t in model.outputs]
 
 
+def test_the_quantization_error_is_known_of_every_layer_that_computes(fitted):
+    fit = fitted[2]
+    found = {tensor.tensor: tensor for tensor in fit.quantization_error().tensors}
+    moved = ("reshape", "concat", "pad", "strided_slice", "transpose", "pool2d", "requantize", "resize_nearest")
+    made = {name for op in fit._lowered.ops if op.kind not in moved for name in op.outputs}
+    assert made <= set(found)
+    # Other tensors than those that belong together would be as far apart as they are long.
+    assert all(tensor.sqnr_db is None or tensor.sqnr_db > 3 for tensor in found.values()), found
+
+
 def test_the_smaller_model_answers_as_the_masked_one(fitted):
     _, model, fit, xs = fitted
     masked, sliced = (as_list(m(one_or_list(xs))) for m in (model, fit.model))

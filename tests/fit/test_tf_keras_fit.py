@@ -40,6 +40,12 @@ def test_what_trains_is_what_the_graph_computes(fitted):
     assert (steps < 0.01).mean() > 0.5 and steps.max() < 4
 
 
+def test_the_quantization_error_is_known(fitted):
+    kept, given = fitted[1].quantization_error(), fitted[1].quantization_error(X[:9])
+    assert kept.inputs > 9 == given.inputs and [t.layer for t in kept.tensors] == [t.layer for t in given.tensors]
+    assert len(kept.tensors) > 3 and all(tensor.sqnr_db > 10 for tensor in (*kept.tensors, *given.tensors))
+
+
 def test_the_export_is_exact(fitted, tmp_path):
     shrinkfit.export(fitted[1], tmp_path / "firmware", name="tiny")
     assert shrinkfit.check(tmp_path / "firmware", inputs=X[:8], on="host").exact

@@ -27,3 +27,18 @@ RUN = {
     },
     "notes": ["demo quality: synthetic speech only"],
 }
+_TENSOR = {
+    "tensor": "t",
+    "layer": "first",
+    "sqnr_db": 34.68,
+    "rounding_db": 40.0,
+    "clipped": 0.0,
+    "low": -1.0,
+    "high": 0.99,
+}
+QUANTIZATION = {
+    "inputs": 32,
+    "source": "inputs of the calibration data",
+    "because": "",
+    "tensors": [_TENSOR, _TENSOR | {"layer": "<last>", "sqnr_db": None, "rounding_db": None, "clipped": 0.0004}],
+}

@@ -10,9 +10,11 @@ import pytest
 
 from shrinkfit.report.advice import advice
 from shrinkfit.report.charts import confusion, lines, short, stack, ticks
-from shrinkfit.report.page import page
+from shrinkfit.report.memory_chart import memory, memory_rows
+from shrinkfit.report.page import det_points, page, some_points
+from shrinkfit.report.quantization_section import clipped
 from shrinkfit.write.export import write_folder
-from tests.report.page_records import EPOCHS, FIT, RUN
+from tests.report.page_records import EPOCHS, FIT, QUANTIZATION, RUN
 from tests.write import nets
 
 HEADINGS = {
@@ -22,7 +24,8 @@ HEADINGS = {
     "Channels that are left": "17",
     "Memory plan": None,
     "Cycles per layer": None,
-    "What was heard": "51",
+    "Quantization error": "34.7 dB",
+    "Confusion matrix": "91 of 94 right",
     "Missed words against false alarms": "0.83",
     "Parts that it fits": "nrf52840",
     "To fit a smaller part": "FitDevice(",
@@ -41,7 +44,7 @@ def exported(tmp_path_factory):
         "costs": details["parts"][0]["costs"],
         "limits": {"ram_bytes": 64},
     }
-    more = {"epochs": EPOCHS, "fit": FIT, "limits": details["limits"] | {"flops": 1_000}}
+    more = {"epochs": EPOCHS, "fit": FIT, "limits": details["limits"] | {"flops": 1_000}, "quantization": QUANTIZATION}
     return folder, details | more | {"parts": [*details["parts"], small]}
 
 
@@ -78,8 +81,16 @@ def test_every_section_has_its_numbers(exported):
 
 
 def test_what_was_not_measured_is_left_out(exported):
-    details = {key: value for key, value in exported[1].items() if key not in ("epochs", "fit", "parts", "memory")}
-    assert set(Words(page(details)).sections) & set(HEADINGS) == {"Limits", "Cycles per layer"}
+    details = {
+        key: value
+        for key, value in exported[1].items()
+        if key not in ("epochs", "fit", "parts", "memory", "quantization")
+    }
+    assert set(Words(page(details)).sections) & set(HEADINGS) == {
+        "Limits",
+        "Cycles per layer",
+        "To fit a smaller part",
+    }
 
 
 def test_the_page_needs_nothing_but_itself(exported):
@@ -143,6 +154,45 @@ def test_advice_names_the_nearest_parts_first(exported):
     assert far.startswith("far wants 800 less FLOPs (89 %") and exported[1]["layers"][0]["name"] in far
 
 
+def test_every_tensor_of_the_plan_is_drawn_and_listed(exported):
+    plan = exported[1]["memory"]
+    drawn = memory(plan["stays"], plan["operators"], exported[1]["peak_layer"])
+    boxes = re.findall(r'<rect class="(?!peak)\w+" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawn)
+    assert len(boxes) == len(plan["stays"]) == len(memory_rows(plan))
+    assert "the peak" in drawn and all(float(x) + float(width) <= 360.1 for x, _, width, _ in boxes)
+
+
+def test_names_are_drawn_where_no_other_box_is_in_the_way():
+    stay = {"name": "a", "kind": "tensor", "offset": 0, "size_bytes": 100, "first": 0, "last": 1}
+    free, covered = memory([stay], ["x", "y"]), memory([stay, stay | {"name": "b"}], ["x", "y"])
+    assert 'class="name"' in free and 'class="name"' not in covered
+
+
+def test_widths_show_what_was_before(exported):
+    assert 'class="pale" style="width:100.00%"></div><div class="fill" style="width:26.56%"' in page(exported[1])
+
+
+def test_why_nothing_was_measured_is_said(exported):
+    none = QUANTIZATION | {"tensors": [], "because": "no <float> model"}
+    assert "not measured: no &lt;float&gt; model" in page(exported[1] | {"quantization": none})
+
+
+def test_the_phase_in_which_int8_begins_is_marked(exported):
+    later = [EPOCHS[0], *(epoch | {"phase": "quantized"} for epoch in EPOCHS[1:])]
+    assert ">int8</text>" in page(exported[1] | {"epochs": later}) and ">int8</text>" not in page(exported[1])
+
+
+def test_the_points_of_a_det_curve_are_those_that_no_other_beats():
+    det = {"false_accepts_per_hour": [0, 2, 1, 8], "false_rejects": [0.5, 0.3, 0.4, 0.35]}
+    assert det_points(det) == [(0, 0.5), (1, 0.4), (2, 0.3)]
+    assert some_points(det_points(det)) == det_points(det) and len(some_points([(n, n) for n in range(99)])) == 12
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.0, "none"), (0.0004, "0.04 %"), (0.0127, "1.3 %")])
+def test_shares_of_clipped_values(share, text):
+    assert clipped(share) == text
+
+
 @pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
@@ -169,4 +219,11 @@ def test_it_opens_in_a_browser(browser, exported, tmp_path, width, look):
     assert view.evaluate("getComputedStyle(document.body).backgroundColor") == LOOKS[look]
     boxes = [chart.bounding_box() for chart in view.query_selector_all("svg, .stack, .track, table:not(details *)")]
     assert len(boxes) > 10 and all(box["width"] > 100 and box["height"] > 5 for box in boxes)
+    drawn = view.eval_on_selector_all(
+        "section", "all => all.map(one => [one.querySelector('h2').innerText, one.innerText])"
+    )
+    for heading, figure in HEADINGS.items():
+        assert figure is None or any(figure in text for found, text in drawn if found == heading), heading
+    view.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    assert view.evaluate("document.documentElement.scrollWidth") <= width
     view.close()

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the HTML page shows, for the terminal: report.json enters, the tables of `shrinkfit report` leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from shrinkfit.report import memory_chart, quantization_section
+from shrinkfit.report.advice import advice, heaviest
+from shrinkfit.report.columns import plain_table
+from shrinkfit.report.fitted import fit_report
+from shrinkfit.report.page import costs_of, det_points, rate_text, some_points
+from shrinkfit.report.table import LIMIT_TITLES, Figure, budget_table, number, parts_table
+
+Record = Mapping[str, Any]
+MOST_EPOCHS = 12  # lines of the epochs' table
+
+
+def terminal_report(export: Record) -> Group:
+    """Every section of the page that has figures, as a table.
+
+    Args:
+        export: content of an exported folder's report.json.
+    """
+    parts: list[RenderableType] = []
+    for section in _sections(export):
+        parts += [section, ""]
+    return Group(*parts)
+
+
+def _sections(export: Record) -> Iterator[RenderableType]:
+    results = export.get("results") or {}
+    yield _limits(export)
+    if results.get("accuracy"):
+        yield _rows("accuracy", ("", "right"), [(n, number(v, "%")) for n, v in results["accuracy"].items()])
+    if export.get("epochs"):
+        yield _epochs(export["epochs"])
+    if export.get("fit"):
+        yield fit_report(export["fit"])
+    if export.get("memory"):
+        title = f"memory plan: {export['arena_bytes']:,} bytes, the most alive in {export['peak_layer']}"
+        yield _rows(title, memory_chart.HEADERS, memory_chart.memory_rows(export["memory"]), left=4)
+    yield _layers(export)
+    if export.get("quantization"):
+        yield _quantization(export["quantization"])
+    if results.get("confusion"):
+        yield _confusion(**results["confusion"])
+    if results.get("det"):
+        points = some_points(det_points(results["det"]))
+        rows = [(rate_text(rate), number(share, "%")) for rate, share in points]
+        yield _rows("DET curve", ("false accepts per hour", "false rejects"), rows, left=0)
+    if export.get("parts"):
+        yield parts_table(export["parts"])
+    yield Text("\n".join(["to fit a smaller part:", *(f"  {line}" for line in [*advice(export), *heaviest(export)])]))
+
+
+def _rows(title: str, headers: Sequence[str], rows: Sequence[Sequence[Any]], *, left: int = 1) -> Table:
+    """Cells as text; whole numbers with commas, None as "?"."""
+    table = plain_table(title)
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="left" if place < left else "right", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, str) else number(cell) for cell in row))
+    return table
+
+
+def _limits(export: Record) -> Table:
+    figures = (
+        Figure(LIMIT_TITLES[name][0], cost, export["limits"].get(name), LIMIT_TITLES[name][1])
+        for name, cost in costs_of(export).items()
+    )
+    return budget_table(figures, f"{export['name']} on {export['device']}")
+
+
+def _epochs(epochs: Sequence[Record]) -> Table:
+    """Metrics, then each limited cost with that epoch's limit, of some epochs."""
+    places = {round(n * (len(epochs) - 1) / (MOST_EPOCHS - 1)) for n in range(MOST_EPOCHS)}
+    metrics = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
+    metrics = [name for name in metrics if "acc" in name] or [name for name in metrics if "loss" in name]
+    limited = [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
+    headers = ["epoch", "phase", *metrics]
+    headers += [text for name in limited for text in (LIMIT_TITLES[name][0], "limit")]
+    rows = []
+    for epoch in (epochs[place] for place in sorted(places)):
+        row: list[Any] = [str(epoch["epoch"] + 1), epoch.get("phase") or ""]
+        row += [f"{epoch['metrics'][name]:.4f}" if name in epoch["metrics"] else "" for name in metrics]
+        row += [epoch[key].get(name) for name in limited for key in ("costs", "limits")]
+        rows.append(row)
+    return _rows("epochs of the fit", headers, rows, left=2)
+
+
+def _layers(export: Record) -> Table:
+    layers = export["layers"]
+    whole = sum(layer["cycles"] or 0 for layer in layers)
+    rows = [
+        (
+            layer["name"],
+            layer["kind"],
+            layer["bytes"],
+            layer["macs"],
+            layer["cycles"],
+            "" if not whole or layer["cycles"] is None else f"{100 * layer['cycles'] / whole:.1f} %",
+            layer["arena_live_bytes"],
+        )
+        for layer in layers
+    ]
+    return _rows("layers", ("layer", "kind", "flash", "MACs", "cycles", "share", "alive"), rows, left=2)
+
+
+def _quantization(record: Record) -> RenderableType:
+    if not record["tensors"]:
+        return Text(f"quantization error: not measured: {record['because']}")
+    title = f"quantization error, int8 against float, over {record['inputs']} {record['source']}"
+    return _rows(title, quantization_section.HEADERS, quantization_section.quantization_rows(record), left=2)
+
+
+def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
+    rows = [(label, *(str(count or "·") for count in row)) for label, row in zip(labels, counts, strict=True)]
+    return _rows("confusion matrix; rows: what it was", ("", *labels), rows)

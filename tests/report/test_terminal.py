@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The terminal gets the same figures as the page."""
+
+import json
+import re
+
+import pytest
+from rich.console import Console
+
+from shrinkfit import ShrinkfitError, cli
+from shrinkfit.report.terminal import terminal_report
+from shrinkfit.write.export import write_folder
+from shrinkfit.write.results import add_results
+from tests.report.page_records import EPOCHS, QUANTIZATION, RUN
+from tests.write import nets
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("terminal") / "fw"
+    write_folder(nets.residual(2, (8, 8), 5), place, name="net", training={"quantization": QUANTIZATION})
+    return place
+
+
+def details_of(folder):
+    return json.loads((folder / "report.json").read_text())
+
+
+def said(details, columns=200):
+    console = Console(width=columns, color_system=None)
+    with console.capture() as capture:
+        console.print(terminal_report(details))
+    return capture.get()
+
+
+def test_all_that_the_page_shows_is_there(folder):
+    details = details_of(folder) | {"epochs": EPOCHS, "results": RUN}
+    text = said(details)
+    for figure in ("90.8 %", "0.7500", "34.7 dB", "exact", "0.04 %", "51", "60.0 %", "nrf52840", "what weighs most"):
+        assert figure in text, figure
+    assert all(f"{layer['cycles']:,}" in text for layer in details["layers"])
+    assert all(re.search(rf"^{re.escape(s['name'])} +{s['kind']} ", text, re.M) for s in details["memory"]["stays"])
+
+
+def test_what_was_not_measured_is_left_out(folder):
+    text = said(
+        {key: value for key, value in details_of(folder).items() if key not in ("memory", "parts", "quantization")}
+    )
+    assert not any(word in text for word in ("memory plan", "quantization", "confusion", "DET", "epochs", "nrf52840"))
+
+
+def test_why_nothing_was_measured_is_said(folder):
+    none = QUANTIZATION | {"tensors": [], "because": "no float model"}
+    assert "not measured: no float model" in said(details_of(folder) | {"quantization": none})
+
+
+def test_rows_fit_eighty_columns(folder):
+    assert max(map(len, said(details_of(folder), 80).splitlines())) <= 80
+
+
+def test_the_command_prints_it(folder, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.app(["report", str(folder)])
+    assert left.value.code == 0 and "quantization error" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        cli.app(["report", str(folder), "--json"])
+    assert json.loads(capsys.readouterr().out) == details_of(folder)
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no JSON", "[]"])
+def test_other_folders_are_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    with pytest.raises(ShrinkfitError, match="expected a folder that export wrote"):
+        cli.app(["report", str(tmp_path)])
+
+
+def test_results_join_the_records_and_the_page(folder):
+    details = add_results(folder, RUN)
+    assert details == details_of(folder) and details["results"] == json.loads(json.dumps(RUN))
+    assert "91 of 94 right" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("results", [{"accuracies": {}}, {"accuracy": {}}])
+def test_results_of_nothing_are_refused(tmp_path, results):
+    with pytest.raises(ShrinkfitError, match="expected"):
+        add_results(tmp_path, results)
