@@ -16,6 +16,7 @@ _SHARES = {
     "latency_ms": ("cycles", True),
     "energy_uj": ("cycles", True),
 }
+_LESS = 0.75  # of what it takes now
 _SMALLER = 3  # parts that advice is given for
 
 
@@ -37,10 +38,18 @@ def heaviest(export: Mapping[str, Any]) -> list[str]:
     timed = all(layer["cycles"] is not None for layer in export["layers"])
     names = {"ram_bytes": "RAM", "flash_bytes": "flash", **({"latency_ms": "cycles"} if timed else {"flops": "FLOPs"})}
     found = "; ".join(f"{title}: {_where(export, name)}" for name, title in names.items())
-    rewrites = " or export(..., ram='smallest'), which takes cycles" if not export.get("stripes") else ""
+    ram, flash = (limit_text(int(_LESS * export[name])) for name in ("ram_bytes", "flash_bytes"))
+    stripes = "" if export.get("stripes") else ", or export(..., ram='smallest') for more cycles"
+    # Channels that go take weights with them, and no code.
+    fewer = (
+        [f"FitDevice(..., flash_bytes={flash})"] if export["weight_bytes"] > (1 - _LESS) * export["flash_bytes"] else []
+    )
+    smaller = [] if export["optimize"] == "size" else ["optimize='size' for more cycles"]
+    of_flash = " or ".join([*fewer, *smaller]) or "fewer kinds of layers, each of which has its kernel"
     return [
         f"what weighs most: {found}",
-        f"smaller RAM: FitDevice(..., ram_bytes='50%'){rewrites}; smaller flash: flash_bytes='50%', optimize='size'",
+        f"a quarter less RAM: FitDevice(..., ram_bytes={ram}){stripes}",
+        f"less flash: {of_flash}",
     ]
 
 
@@ -69,7 +78,10 @@ def _where(export: Mapping[str, Any], name: str) -> str:
     key, adds_up = _SHARES[name]
     shares = {layer["name"]: layer[key] or 0 for layer in export["layers"]}
     most = max(shares, key=shares.__getitem__, default="")
-    whole = sum(shares.values())
-    if not adds_up or not whole:
-        return f"its peak is in {most}"
+    if not adds_up:
+        return f"its peak is in {export['peak_layer']}"
+    if name == "flash_bytes":
+        whole, code = export["flash_bytes"], export["code_bytes"]
+        return f"{100 * code / whole:.0f} % of it is code, {100 * shares[most] / whole:.0f} % {most}"
+    whole = sum(shares.values()) or 1
     return f"{100 * shares[most] / whole:.0f} % of it is {most}"

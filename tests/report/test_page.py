@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from shrinkfit.report.advice import advice
+from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.charts import confusion, lines, short, stack, ticks
 from shrinkfit.report.memory_chart import memory, memory_rows
 from shrinkfit.report.page import det_points, page, some_points
@@ -152,6 +152,17 @@ def test_advice_names_the_nearest_parts_first(exported):
     near, far = advice(exported[1] | {"parts": parts})
     assert near.startswith("near wants 100 bytes less RAM (9 %") and "ram_bytes=1_000" in near
     assert far.startswith("far wants 800 less FLOPs (89 %") and exported[1]["layers"][0]["name"] in far
+
+
+def test_advice_says_what_weighs_most(exported):
+    details = exported[1]
+    most, ram, flash = heaviest(details)
+    code = round(100 * details["code_bytes"] / details["flash_bytes"])
+    assert f"its peak is in {details['peak_layer']}" in most and f"{code} % of it is code" in most
+    assert f"ram_bytes={int(0.75 * details['ram_bytes']):_}" in ram and "optimize='size'" in flash
+    assert "optimize" not in heaviest(details | {"optimize": "size"})[2]
+    heavy = heaviest(details | {"weight_bytes": details["flash_bytes"] // 2})[2]
+    assert "flash_bytes=" in heavy and "flash_bytes=" not in flash
 
 
 def test_every_tensor_of_the_plan_is_drawn_and_listed(exported):
