@@ -115,8 +115,8 @@ def _error(tensor: ir.Tensor, layer: str, real: np.ndarray, steps: np.ndarray) -
     low, high = ((end - tensor.zero_point) * scale for end in (-128, 127))
     beyond = (real < low - scale) | (real > high + scale)
     rounded = dequantize(tensor, quantize(tensor, real))
-    sqnr, rounding = (_ratio_db(real, real - one) for one in (dequantize(tensor, steps), rounded))
-    return TensorError(tensor.name, layer, sqnr, rounding, float(beyond.mean()), low, high)
+    reached, best = (_ratio_db(real, real - one) for one in (dequantize(tensor, steps), rounded))
+    return TensorError(tensor.name, layer, reached, best, float(beyond.mean()), low, high)
 
 
 def _ratio_db(signal: np.ndarray, noise: np.ndarray) -> float | None:
