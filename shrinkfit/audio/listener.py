@@ -17,7 +17,7 @@ from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.features_c import feature_sources
 from shrinkfit.audio.listener_c import makefile, render
 from shrinkfit.audio.listener_cost import ListenerCost, price_listener
-from shrinkfit.device import Device, get_device
+from shrinkfit.device import DEFAULT_DEVICE, Device, get_device
 from shrinkfit.errors import ExportError
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
@@ -99,7 +99,7 @@ class Listener:
     def price(
         self,
         model: Any,
-        device: str | Device = "efm32",
+        device: str | Device = DEFAULT_DEVICE,
         *,
         optimize: bool | str = True,
         streaming: bool = False,

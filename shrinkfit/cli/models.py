@@ -10,7 +10,6 @@ import typer
 
 import shrinkfit
 from shrinkfit.cli.options import (
-    PART_HELP,
     AsJson,
     FramesPerCall,
     Goal,
@@ -21,6 +20,7 @@ from shrinkfit.cli.options import (
     complete_part,
 )
 from shrinkfit.cli.show import FAILED, HELD, finish, print_json, print_tables, working
+from shrinkfit.device import DEFAULT_DEVICE
 from shrinkfit.errors import ShrinkfitError, near_files
 
 
@@ -58,7 +58,7 @@ def devices(
 
 def price(
     model: Model,
-    device: PartName = "efm32",
+    device: PartName = None,
     optimize: Goal = "balanced",
     ram: Ram = None,
     all_devices: Annotated[
@@ -70,8 +70,11 @@ def price(
 ) -> None:
     """Count what a model costs, layer by layer.
 
-    Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits.
+    Weights, bytes, MACs and FLOPs, the arena's peak and the layer that makes it, each against the device's limits,
+    efm32's where no device is named.
     """
+    if all_devices and device is not None:
+        raise ShrinkfitError("--device is for one part, and --all-devices prices for every one; leave one of them out")
     if all_devices and ram is not None:
         raise ShrinkfitError(
             "--ram is for one device, and --all-devices prices layers in one piece; leave one of them out"
@@ -80,7 +83,7 @@ def price(
     how["frames_per_call"] = frames_per_call
     if all_devices:
         _price_all(model, how, as_json)
-    part = shrinkfit.get_device(device)
+    part = shrinkfit.get_device(device or DEFAULT_DEVICE)
     budget = part.budget()
     with working():
         cost = shrinkfit.price(model, device=part, ram=ram, **how)
@@ -110,7 +113,7 @@ def export(
     model: Model,
     folder: Annotated[Path, typer.Option("-o", "--output", help="Where the firmware folder goes.", metavar="DIR")],
     name: Annotated[str, typer.Option(help="What the C calls the model; a C identifier.")],
-    device: Annotated[str | None, typer.Option(help=PART_HELP, metavar="PART", autocompletion=complete_part)] = None,
+    device: PartName = None,
     calibration: Annotated[
         Path | None, typer.Option(help=".npy with example inputs, for a model that is not quantized.")
     ] = None,

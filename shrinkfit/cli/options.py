@@ -59,5 +59,5 @@ Ram = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 Wav = Annotated[Path | None, typer.Option(help="A recording for the listener: wav, FLAC and others.", metavar="FILE")]
 Model = Annotated[Path, typer.Argument(help="A .tflite, .keras or .h5 file.", metavar="MODEL")]
-PartName = Annotated[str, typer.Option("--device", help=PART_HELP, metavar="PART", autocompletion=complete_part)]
+PartName = Annotated[str | None, typer.Option("--device", help=PART_HELP, metavar="PART", autocompletion=complete_part)]
 On = Annotated[str, typer.Option(help="host, cortex-m4 or qemu.", metavar="PLACE", autocompletion=_of(_WHERE))]

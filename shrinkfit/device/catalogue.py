@@ -14,6 +14,8 @@ from shrinkfit._shown import Shown
 from shrinkfit.device.device import Device
 from shrinkfit.errors import ShrinkfitError, UnknownDeviceError
 
+DEFAULT_DEVICE = "efm32"  # what models are priced and written for where nobody says
+
 
 class Devices(Shown, tuple[Device, ...], by="report.table.device_table"):
     """Parts, which terminals and notebooks show in one table."""

@@ -18,23 +18,15 @@ from shrinkfit.graph.dense_steps import same_steps
 from shrinkfit.graph.edit import Rewrite, bypassed, producers, readers, rebuilt, same_numbers, value_table
 from shrinkfit.graph.intervals import intervals
 
-# Operators that do nothing but write their outputs. Others (variables, calls) stay even if nobody reads them.
-# fmt: off
-PURE = (
-    "conv2d", "depthwise_conv2d", "transpose_conv2d", "dense", "pool2d", "mean", "add", "softmax", "pad", "reshape",
-    "requantize",
-)
-# fmt: on
-
 Step = tuple[ir.Graph, Rewrite] | None
 Intervals = dict[str, np.ndarray]
 
 
 def drop_unused(graph: ir.Graph) -> Step:
-    """Drop the last operator whose outputs nobody reads."""
+    """Drop the last operator whose outputs nobody reads; one that keeps state stays."""
     users = readers(graph)
     for op in reversed(graph.ops):
-        if op.kind in PURE and not any(users[name] or name in graph.outputs for name in op.outputs):
+        if not op.variables and not any(users[name] or name in graph.outputs for name in op.outputs):
             record = Rewrite("drop_unused", op.name, f"{op.kind} dropped", "nobody reads what it makes")
             return rebuilt(graph, {op.name: None}, op.outputs), record
     return None
@@ -104,7 +96,7 @@ def fuse_requantize(graph: ir.Graph) -> Step:
             continue
         middle = op.inputs[0]
         before = makers.get(middle)
-        if before is None or before.kind not in PURE or users[middle] != (op,):
+        if before is None or before.variables or users[middle] != (op,):
             continue
         fused = _fused(graph, before, op)
         if fused is not None:

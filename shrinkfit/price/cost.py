@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shrinkfit._shown import Shown
-from shrinkfit.device import RESOURCES, Budget, Device, get_device
+from shrinkfit.device import DEFAULT_DEVICE, RESOURCES, Budget, Device, get_device
 from shrinkfit.device.device import SUPPLY_VOLTS
 from shrinkfit.errors import BudgetError
 from shrinkfit.graph import optimize as rewrites
@@ -123,7 +123,7 @@ class Cost(Shown, by="report.views.cost_view"):
 
 def price(
     model: Any,
-    device: str | Device = "efm32",
+    device: str | Device = DEFAULT_DEVICE,
     *,
     optimize: bool | str = True,
     streaming: bool = False,

@@ -17,7 +17,7 @@ from typing import Any
 from shrinkfit._progress import step
 from shrinkfit._runtime import runtime_dir
 from shrinkfit._shown import Shown
-from shrinkfit.device import Budget, Device, get_device
+from shrinkfit.device import DEFAULT_DEVICE, Budget, Device, get_device
 from shrinkfit.errors import ExportError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import Rewrite
@@ -41,7 +41,6 @@ from shrinkfit.write.records import memory_record, model_record, parts_record, t
 from shrinkfit.write.selftest import selftest_files
 from shrinkfit.write.whole import REPORT, check_replaceable, write_whole
 
-DEFAULT_DEVICE = "efm32"
 PAGE = "report.html"
 _SPOKEN = {
     "ram_bytes": "bytes of RAM",

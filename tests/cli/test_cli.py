@@ -117,6 +117,7 @@ def test_price_in_stripes(run, tmp_path):
         (["export", "m.tflite", "-o", "out", "--name", "x", "--device", "emf32"], "unknown device"),
         (["check", "absent"], "'absent' is no folder"),
         (["price", "m.tflite", "--ram", "smallest", "--all-devices"], "--ram is for one device"),
+        (["price", "m.tflite", "--device", "efm32", "--all-devices"], "--device is for one part"),
         (["price", "m.tflite", "--ram", "least"], "ram is 'least'; expected 'smallest'"),
         (["profile", "absent"], "'absent' is no folder"),
         (["export", "m.tflite", "-o", "out", "--name", "x", "--url", "www"], "url is 'www', expected one such as"),
