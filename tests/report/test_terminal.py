@@ -11,6 +11,7 @@ from shrinkfit import ShrinkfitError, cli
 from shrinkfit.report.terminal import terminal_report
 from shrinkfit.write.export import write_folder
 from shrinkfit.write.results import add_results
+from tests.report.listening_records import RECORD
 from tests.report.page_records import EPOCHS, QUANTIZATION, RUN
 from tests.write import nets
 
@@ -40,6 +41,13 @@ def test_all_that_the_page_shows_is_there(folder):
         assert figure in text, figure
     assert all(f"{layer['cycles']:,}" in text for layer in details["layers"])
     assert all(re.search(rf"^{re.escape(s['name'])} +{s['kind']} ", text, re.M) for s in details["memory"]["stays"])
+
+
+def test_what_listens_is_told(folder):
+    text = said(details_of(folder) | {"listener": RECORD})
+    for figure in ("10 runs of the network", "1,200,000", "while listening, 6,500 bytes", "16,600"):
+        assert figure in text, figure
+    assert re.search(r"^detector +\? *$", text, re.M)  # its cycles are not known
 
 
 def test_what_was_not_measured_is_left_out(folder):
