@@ -114,7 +114,7 @@ def test_a_file_of_one_s_own_is_a_device(tmp_path):
     ("text", "message"),
     [
         ("ram_bytes = 1", "device's core is ''"),
-        (BOARD + "clock = 1", "has a field 'clock', which a Device does not; did you mean clock_hz"),
+        (BOARD + "clock = 1", "has a field 'clock', which a Device does not; did you mean 'clock_hz'"),
         (BOARD + "zzz = 1", "has a field 'zzz'.*expected name, core"),
         (BOARD + 'clock_hz = "fast"', "clock_hz is 'fast', expected"),
         ("not toml", "is no TOML"),
