@@ -37,6 +37,8 @@ def terminal_report(export: Record) -> Group:
 def _sections(export: Record) -> Iterator[RenderableType]:
     results = export.get("results") or {}
     yield _limits(export)
+    if results.get("notes"):
+        yield Text("\n".join(results["notes"]))
     if export.get("listener"):
         yield _listening(export["listener"])
     if results.get("accuracy"):
@@ -56,6 +58,8 @@ def _sections(export: Record) -> Iterator[RenderableType]:
     if results.get("det"):
         rows = [(rate_text(rate), number(share, "%")) for rate, share in some_of(det_points(results["det"]))]
         yield _rows("DET curve", ("false accepts per hour", "false rejects"), rows, left=0)
+        if results["det"].get("chosen"):
+            yield Text("\n".join(f"{name}: {value}" for name, value in results["det"]["chosen"].items()))
     if export.get("parts"):
         yield parts_table(export["parts"])
     yield Text("\n".join(["to fit a smaller part:", *(f"  {line}" for line in [*advice(export), *heaviest(export)])]))
