@@ -54,7 +54,7 @@ def _sections(export: Record) -> Iterator[RenderableType]:
     if export.get("quantization"):
         yield _quantization(export["quantization"])
     if results.get("confusion"):
-        yield _confusion(**results["confusion"])
+        yield _confusion(results["confusion"])
     if results.get("det"):
         rows = [(rate_text(rate), number(share, "%")) for rate, share in some_of(det_points(results["det"]))]
         yield _rows("DET curve", ("false accepts per hour", "false rejects"), rows, left=0)
@@ -136,6 +136,7 @@ def _quantization(record: Record) -> RenderableType:
     return _rows(title, quantization_section.HEADERS, quantization_section.quantization_rows(record), left=2)
 
 
-def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
-    rows = [(label, *(str(count or "·") for count in row)) for label, row in zip(labels, counts, strict=True)]
-    return _rows("confusion matrix; rows: what it was", ("", *labels), rows)
+def _confusion(record: Record) -> Table:
+    rows = zip(record["labels"], record["counts"], strict=True)
+    shown = [(label, *(str(count or "·") for count in row)) for label, row in rows]
+    return _rows("confusion matrix; rows: what it was", ("", *record["labels"]), shown)

@@ -76,11 +76,26 @@ def test_the_command_prints_it(folder, capsys):
     assert json.loads(capsys.readouterr().out) == details_of(folder)
 
 
-@pytest.mark.parametrize("content", [None, "{}", "no JSON", "[]"])
-def test_other_folders_are_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "has no report.json"),
+        ("{}", "is not a report that shrinkfit wrote"),
+        ("no JSON", "is not a report that shrinkfit wrote"),
+        ("[]", "is not a report that shrinkfit wrote"),
+        ('{"limits": {}}', "is not a report that shrinkfit wrote"),
+    ],
+)
+def test_other_folders_are_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / "report.json").write_text(content)
-    with pytest.raises(ShrinkfitError, match="expected a folder that export wrote"):
+    with pytest.raises(ShrinkfitError, match=message):
+        cli.app(["report", str(tmp_path)])
+
+
+def test_a_report_of_another_version_is_refused(folder, tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(details_of(folder) | {"shrinkfit_report": 2}))
+    with pytest.raises(ShrinkfitError, match="another version of shrinkfit; export again"):
         cli.app(["report", str(tmp_path)])
 
 
