@@ -54,7 +54,7 @@ class Exported:
             CheckError: shrinkfit did not write it, or another version did.
         """
         if not folder.is_dir():
-            raise CheckError(f"'{folder}' is not a folder; {wanted_folder(folder)}")
+            raise CheckError(f"'{folder}' is no folder; {wanted_folder(folder)}")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
