@@ -10,32 +10,32 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 # What is being done; how much of it is done; how much there is, None where that is not known.
-Listener = Callable[[str, int, int | None], None]
+Hearer = Callable[[str, int, int | None], None]
 
-_listener: ContextVar[Listener | None] = ContextVar("shrinkfit_progress", default=None)
+_hearer: ContextVar[Hearer | None] = ContextVar("shrinkfit_progress", default=None)
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """Have every step in this block told to a listener."""
-    token = _listener.set(listener)
+def heard_by(hearer: Hearer) -> Iterator[None]:
+    """Have every step in this block told to a function."""
+    token = _hearer.set(hearer)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _hearer.reset(token)
 
 
 def step(what: str) -> None:
     """Say what begins now, such as "compiling 'firmware'"."""
-    listener = _listener.get()
-    if listener is not None:
-        listener(what, 0, None)
+    hearer = _hearer.get()
+    if hearer is not None:
+        hearer(what, 0, None)
 
 
 def steps(items: Collection[Item], what: str) -> Iterator[Item]:
     """The items one by one, saying which of them has its turn."""
-    listener = _listener.get()
+    hearer = _hearer.get()
     for done, item in enumerate(items):
-        if listener is not None:
-            listener(what, done, len(items))
+        if hearer is not None:
+            hearer(what, done, len(items))
         yield item

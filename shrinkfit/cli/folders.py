@@ -137,18 +137,14 @@ def report(
 
     Limits, epochs and widths of the fit, memory plan, cycles and quantization error per layer, parts that it fits.
     """
-    from shrinkfit.write.whole import REPORT
+    from shrinkfit.check.exported import Exported
 
     _required(folder)
-    try:
-        details = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        limits = details["limits"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ShrinkfitError(f"'{folder}' has no {REPORT} of an export; expected a folder that export wrote") from error
+    details = Exported.read(folder).report
     if as_json:
         print_json(details)
     else:
         from shrinkfit.report.terminal import terminal_report
 
         print_tables(terminal_report(details))
-    raise typer.Exit(HELD if all(details[name] <= limit for name, limit in limits.items()) else FAILED)
+    raise typer.Exit(HELD if all(details[name] <= limit for name, limit in details["limits"].items()) else FAILED)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -97,7 +97,7 @@ def price(
     raise typer.Exit(HELD if held else FAILED)
 
 
-def _price_all(model: Path, how: dict[str, Any], as_json: bool) -> None:
+def _price_all(model: Path, how: dict[str, Any], as_json: bool) -> NoReturn:
     with working():
         parts = [part.as_dict() for part in shrinkfit.price_all(model, **how)]
     if as_json:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def finish(report: Any, as_json: bool) -> None:
+def finish(report: Any, as_json: bool) -> NoReturn:
     """Print a report and end with its verdict."""
     if as_json:
         print_json(report.as_dict() if hasattr(report, "as_dict") else report)

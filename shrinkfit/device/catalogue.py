@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shrinkfit._shown import Shown
 from shrinkfit.device.device import Device
-from shrinkfit.errors import ShrinkfitError, UnknownDeviceError
+from shrinkfit.errors import ShrinkfitError, UnknownDeviceError, did_you_mean
 
 DEFAULT_DEVICE = "efm32"  # what models are priced and written for where nobody says
 
@@ -88,9 +88,8 @@ def read_device(path: str | Path) -> Device:
     known = [field.name for field in fields(Device)]
     for key in part:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}" if near else f"expected {', '.join(known)}"
-            raise ShrinkfitError(f"the device file '{path}' has a field '{key}', which a Device does not; {hint}")
+            hint = did_you_mean(key, known) or f"; expected {', '.join(known)}"
+            raise ShrinkfitError(f"the device file '{path}' has a field '{key}', which a Device does not{hint}")
     return Device(**{"name": path.stem, "core": ""} | part)
 
 

@@ -27,6 +27,12 @@ _REAL = {
     "flops_per_second": "FLOPs per second",
     "supply_volts": "volts",
 }
+# Fields that are no figures: what they are, and how to say it.
+_FLAG, _TEXT = ((bool, type(None)), "true or false"), (str, "text")
+_NO_FIGURES: dict[str, tuple[Any, str]] = {
+    **{"dsp": _FLAG, "fpu": _FLAG, "title": _TEXT, "notes": _TEXT},
+    **{"sources": (dict, "a table of figure and source"), "aliases": ((tuple, list), "a list of names")},
+}
 # What to choose kernels for: the best trade, the fewest cycles, or the least code.
 OPTIMIZE = ("balanced", "speed", "size")
 # Of a battery-driven board, where the part does not say.
@@ -56,7 +62,7 @@ class Device(Shown, by="report.views.device_view"):
         notes: what is missing or disputed.
 
     Raises:
-        BudgetError: a figure is not positive, or ram_total_bytes is below ram_bytes.
+        BudgetError: a field is of another type, a figure is not positive, or ram_total_bytes is below ram_bytes.
     """
 
     name: str
@@ -80,6 +86,9 @@ class Device(Shown, by="report.views.device_view"):
         for what in ("name", "core"):
             if not isinstance(getattr(self, what), str) or not getattr(self, what).strip():
                 raise BudgetError(f"a device's {what} is {getattr(self, what)!r}, expected text such as 'cortex-m4'")
+        for what, (kind, expected) in _NO_FIGURES.items():
+            if not isinstance(getattr(self, what), kind):
+                raise BudgetError(f"device '{self.name}': {what} is {getattr(self, what)!r}, expected {expected}")
         for names, whole in ((_WHOLE, True), (_REAL, False)):
             for name, unit in names.items():
                 value = getattr(self, name)

@@ -38,10 +38,7 @@ class Views(Shown, by="report.fitted.fit_view"):
         Raises:
             ShrinkfitError: no model was given to fit() yet.
         """
-        # Rooms import only downwards; the package's public names are open to all of them.
-        from shrinkfit import summary
-
-        summary(self, print_fn)
+        drawn_by("report.fitted.summary")(self, print_fn)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw accuracy, costs and limits over the epochs, above each layer's width before and after.
@@ -65,9 +62,7 @@ class Views(Shown, by="report.fitted.fit_view"):
         Raises:
             ShrinkfitError: no model was given to fit() yet.
         """
-        from shrinkfit import plot_fit
-
-        return plot_fit(self, path)
+        return drawn_by("report.fitted.plot_fit")(self, path)
 
     def __repr__(self) -> str:
         ended = [epoch for epoch in self.history if "costs" in epoch]

@@ -18,8 +18,6 @@ from shrinkfit.graph.ir import Padding, same_padding
 # What makes a tensor of a kernel and another tensor.
 WEIGHTED = ("conv", "conv_transpose", "depthwise", "dense")
 CONVOLUTIONS = ("conv", "conv_transpose", "depthwise")
-# What takes two or more tensors.
-MERGING = ("add", "subtract", "multiply", "concat")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.report.columns import Column, Columns, plain_table
+from shrinkfit.report.page import metric_names
 from shrinkfit.report.plots import fit_plot, plot_widths, save
 from shrinkfit.report.table import LIMIT_TITLES, number
 
@@ -85,9 +86,7 @@ def fit_figure(fit: Any, path: str | Path | None = None) -> Figure:
 
 def _metrics(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """Accuracies over the epochs; losses where there are none."""
-    names = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
-    chosen = [name for name in names if "acc" in name] or [name for name in names if "loss" in name]
-    return {name: [epoch["metrics"].get(name, float("nan")) for epoch in epochs] for name in chosen}
+    return {name: [epoch["metrics"].get(name, float("nan")) for epoch in epochs] for name in metric_names(epochs)}
 
 
 def fit_view(fit: Any) -> Group:

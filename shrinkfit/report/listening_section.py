@@ -19,13 +19,12 @@ def listening_section(record: Mapping[str, Any] | None) -> str:
     known = {name: cycles for name, cycles in cost["parts"].items() if cycles is not None}
     most = max(known.values(), default=0)
     bars = (bar(name, cycles, f"{cycles:,}", most) for name, cycles in known.items())
-    rest = {"tables": cost["table_bytes"], "network and code": cost["flash_bytes"] - cost["table_bytes"]}
     return (
-        f"<h2>A second of sound</h2><p>{escape(_summary(record))}</p>{''.join(bars)}"
+        f"<h2>A second of sound</h2><p>{escape(listening_summary(record))}</p>{''.join(bars)}"
         f'<p class="note">cycles of the cycle model; current: {escape(cost["energy_source"])}</p>'
         f'<div class="columns"><div><h3>RAM while listening, {number(cost["ram_bytes"])} bytes</h3>'
         f"{stack(ram_parts(record))}</div>"
-        f"<div><h3>Flash, {number(cost['flash_bytes'])} bytes</h3>{stack(rest)}</div></div>"
+        f"<div><h3>Flash, {number(cost['flash_bytes'])} bytes</h3>{stack(flash_parts(record))}</div></div>"
     )
 
 
@@ -42,7 +41,14 @@ def ram_parts(record: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _summary(record: Mapping[str, Any]) -> str:
+def flash_parts(record: Mapping[str, Any]) -> dict[str, int]:
+    """What lies in the flash of that image -> bytes."""
+    cost = record["cost"]
+    return {"tables": cost["table_bytes"], "network and code": cost["flash_bytes"] - cost["table_bytes"]}
+
+
+def listening_summary(record: Mapping[str, Any]) -> str:
+    """What a second of sound takes, in one line."""
     cost = record["cost"]
     parts = [f"{record['features']['sample_rate_hz']:,} samples, {record['runs_per_second']:.4g} runs of the network"]
     if cost["cycles_per_second"] is not None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from html import escape
 from math import log10
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.charts import bar, confusion, lines, short, stack, table
@@ -18,6 +18,7 @@ from shrinkfit.report.quantization_section import quantization_section
 from shrinkfit.report.table import LIMIT_TITLES, number
 
 Record = Mapping[str, Any]
+Row = TypeVar("Row")
 NONE_SEEN = 1e-2  # false accepts per hour that stand for none, which has no logarithm
 LONGEST_LIST = 60  # layers drawn as bars; all of them are in the table
 
@@ -28,8 +29,8 @@ def page(export: Record, run: Record | None = None) -> str:
     Args:
         export: content of an exported folder's report.json; with "fit" and "epochs" where a FitDevice was exported.
         run: what a training script measured, all optional: accuracy (name -> share), confusion (labels, counts),
-            cycles (per inference, on the emulated core), det (false_accepts_per_hour, false_rejects, chosen),
-            notes (lines of text). None: what `write.results.add_results` put beside the model's own figures.
+            det (false_accepts_per_hour, false_rejects, chosen), notes (lines of text). None: what
+            `write.results.add_results` put beside the model's own figures.
     Returns:
         HTML text; the same records give the same bytes.
     """
@@ -110,14 +111,13 @@ def _epochs(epochs: Sequence[Record]) -> str:
         return ""
     xs = [epoch["epoch"] + 1 for epoch in epochs]
     begins = _begins(epochs)
-    metrics = {name: [epoch["metrics"].get(name) for epoch in epochs] for name in _metrics(epochs)}
+    metrics = {name: [epoch["metrics"].get(name) for epoch in epochs] for name in metric_names(epochs)}
     charts = (
         [("metrics", lines(metrics, xs, title="metrics over the epochs", x_label="epoch", marks_at=begins))]
         if metrics
         else []
     )
-    limited = [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
-    for name in limited:
+    for name in limited(epochs):
         title, unit = LIMIT_TITLES[name]
         curves = {title: [e["costs"].get(name) for e in epochs], "limit": [e["limits"].get(name) for e in epochs]}
         heading = f"{title} in {unit}" if unit else title
@@ -132,11 +132,16 @@ def _begins(epochs: Sequence[Record]) -> dict[float, str]:
     return {numbers[0]: "int8"} if numbers and len(numbers) < len(epochs) else {}
 
 
-def _metrics(epochs: Sequence[Record]) -> list[str]:
+def metric_names(epochs: Sequence[Record]) -> list[str]:
     """Names of accuracies; of losses where there are none."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
     accuracies = [name for name in names if "acc" in name]
     return accuracies or [name for name in names if "loss" in name]
+
+
+def limited(epochs: Sequence[Record]) -> list[str]:
+    """Resources that had a limit in one of the epochs, in the order of their titles."""
+    return [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
 
 
 def _widths(fit: Record | None) -> str:
@@ -228,7 +233,7 @@ def _det(det: Record | None) -> str:
         x_text=lambda x: "none" if 10**x <= NONE_SEEN else short(float(f"{10**x:.2g}")),
     )
     chosen = "".join(f"<p>{escape(name)}: {escape(str(value))}</p>" for name, value in det.get("chosen", {}).items())
-    rows = [(rate_text(rate), number(share, "%")) for rate, share in some_points(det_points(det))]
+    rows = [(rate_text(rate), number(share, "%")) for rate, share in some_of(det_points(det))]
     figures = table(("false accepts per hour", "false rejects"), rows, left=0)
     return (
         f"<h2>Missed words against false alarms</h2>{chart}{chosen}"
@@ -236,10 +241,10 @@ def _det(det: Record | None) -> str:
     )
 
 
-def some_points(points: Sequence[tuple[float, float]], most: int = 12) -> list[tuple[float, float]]:
-    """Both ends and some between."""
-    places = {round(n * (len(points) - 1) / (most - 1)) for n in range(most)}
-    return [points[place] for place in sorted(places)]
+def some_of(rows: Sequence[Row], most: int = 12) -> list[Row]:
+    """Both ends and some between, evenly spread."""
+    places = {round(n * (len(rows) - 1) / (most - 1)) for n in range(most)} if rows else set()
+    return [rows[place] for place in sorted(places)]
 
 
 def rate_text(rate: float) -> str:

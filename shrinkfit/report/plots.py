@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#6b6b6b"
+_CURVES = (BLUE, ORANGE, GREEN, GREY)  # red is for limits
 _DPI, _WIDTH = 150, 7.5  # inches
 _STYLE: dict[RcKeyType, Any] = {
     "font.size": 10.0,
@@ -185,11 +186,13 @@ def _check_lengths(n: int, series: Mapping[str, Sequence[Any]]) -> None:
 
 def _metrics_panel(axes: Axes, epochs: Sequence[int], metrics: Mapping[str, Sequence[float]]) -> None:
     losses = all("loss" in label for label in metrics)
-    for (label, values), colour in zip(metrics.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
-        axes.plot(epochs, np.asarray(values, float) * (1 if losses else 100), color=colour, label=label, linewidth=1.8)
+    for row, (label, values) in enumerate(metrics.items()):
+        colour, style = _CURVES[row % len(_CURVES)], "-" if row < len(_CURVES) else "--"
+        shown = np.asarray(values, float) * (1 if losses else 100)
+        axes.plot(epochs, shown, color=colour, linestyle=style, label=label, linewidth=1.8)
     axes.set_title("Loss" if losses else "Accuracy")
     axes.set_ylabel("" if losses else "%")
-    axes.legend(loc="upper right" if losses else "lower right", ncols=len(metrics))
+    axes.legend(loc="upper right" if losses else "lower right", ncols=min(len(metrics), len(_CURVES)))
     axes.grid(axis="y", color="#e6e6e6")
 
 

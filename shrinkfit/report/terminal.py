@@ -14,11 +14,12 @@ from shrinkfit.report import memory_chart, quantization_section
 from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.columns import plain_table
 from shrinkfit.report.fitted import fit_report
-from shrinkfit.report.page import costs_of, det_points, rate_text, some_points
+from shrinkfit.report.listening_section import flash_parts, listening_summary, ram_parts
+from shrinkfit.report.page import costs_of, det_points, limited, metric_names, rate_text, some_of
 from shrinkfit.report.table import LIMIT_TITLES, Figure, budget_table, number, parts_table
 
 Record = Mapping[str, Any]
-MOST_EPOCHS = 12  # lines of the epochs' table
+_LISTENING_MEMORIES = (("RAM", "ram_bytes"), ("flash", "flash_bytes"))
 
 
 def terminal_report(export: Record) -> Group:
@@ -36,6 +37,10 @@ def terminal_report(export: Record) -> Group:
 def _sections(export: Record) -> Iterator[RenderableType]:
     results = export.get("results") or {}
     yield _limits(export)
+    if results.get("notes"):
+        yield Text("\n".join(results["notes"]))
+    if export.get("listener"):
+        yield _listening(export["listener"])
     if results.get("accuracy"):
         yield _rows("accuracy", ("", "right"), [(n, number(v, "%")) for n, v in results["accuracy"].items()])
     if export.get("epochs"):
@@ -49,11 +54,12 @@ def _sections(export: Record) -> Iterator[RenderableType]:
     if export.get("quantization"):
         yield _quantization(export["quantization"])
     if results.get("confusion"):
-        yield _confusion(**results["confusion"])
+        yield _confusion(results["confusion"])
     if results.get("det"):
-        points = some_points(det_points(results["det"]))
-        rows = [(rate_text(rate), number(share, "%")) for rate, share in points]
+        rows = [(rate_text(rate), number(share, "%")) for rate, share in some_of(det_points(results["det"]))]
         yield _rows("DET curve", ("false accepts per hour", "false rejects"), rows, left=0)
+        if results["det"].get("chosen"):
+            yield Text("\n".join(f"{name}: {value}" for name, value in results["det"]["chosen"].items()))
     if export.get("parts"):
         yield parts_table(export["parts"])
     yield Text("\n".join(["to fit a smaller part:", *(f"  {line}" for line in [*advice(export), *heaviest(export)])]))
@@ -77,19 +83,30 @@ def _limits(export: Record) -> Table:
     return budget_table(figures, f"{export['name']} on {export['device']}")
 
 
+def _listening(record: Record) -> Group:
+    """A second of sound, and the image that listens."""
+    cost = record["cost"]
+    ram, flash = (f"{name} while listening, {number(cost[key])} bytes" for name, key in _LISTENING_MEMORIES)
+    return Group(
+        Text(f"a second of sound: {listening_summary(record)}", style="bold"),
+        _rows("", ("", "cycles"), list(cost["parts"].items())),
+        "",
+        _rows("", (ram, "bytes"), list(ram_parts(record).items())),
+        "",
+        _rows("", (flash, "bytes"), list(flash_parts(record).items())),
+    )
+
+
 def _epochs(epochs: Sequence[Record]) -> Table:
     """Metrics, then each limited cost with that epoch's limit, of some epochs."""
-    places = {round(n * (len(epochs) - 1) / (MOST_EPOCHS - 1)) for n in range(MOST_EPOCHS)}
-    metrics = list(dict.fromkeys(name for epoch in epochs for name in epoch["metrics"]))
-    metrics = [name for name in metrics if "acc" in name] or [name for name in metrics if "loss" in name]
-    limited = [name for name in LIMIT_TITLES if any(name in epoch["limits"] for epoch in epochs)]
+    metrics, resources = metric_names(epochs), limited(epochs)
     headers = ["epoch", "phase", *metrics]
-    headers += [text for name in limited for text in (LIMIT_TITLES[name][0], "limit")]
+    headers += [text for name in resources for text in (LIMIT_TITLES[name][0], "limit")]
     rows = []
-    for epoch in (epochs[place] for place in sorted(places)):
+    for epoch in some_of(epochs):
         row: list[Any] = [str(epoch["epoch"] + 1), epoch.get("phase") or ""]
         row += [f"{epoch['metrics'][name]:.4f}" if name in epoch["metrics"] else "" for name in metrics]
-        row += [epoch[key].get(name) for name in limited for key in ("costs", "limits")]
+        row += [epoch[key].get(name) for name in resources for key in ("costs", "limits")]
         rows.append(row)
     return _rows("epochs of the fit", headers, rows, left=2)
 
@@ -119,6 +136,7 @@ def _quantization(record: Record) -> RenderableType:
     return _rows(title, quantization_section.HEADERS, quantization_section.quantization_rows(record), left=2)
 
 
-def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
-    rows = [(label, *(str(count or "·") for count in row)) for label, row in zip(labels, counts, strict=True)]
-    return _rows("confusion matrix; rows: what it was", ("", *labels), rows)
+def _confusion(record: Record) -> Table:
+    rows = zip(record["labels"], record["counts"], strict=True)
+    shown = [(label, *(str(count or "·") for count in row)) for label, row in rows]
+    return _rows("confusion matrix; rows: what it was", ("", *record["labels"]), shown)

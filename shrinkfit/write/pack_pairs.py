@@ -11,7 +11,6 @@ from shrinkfit.write.packed import Packed, Tensors
 from shrinkfit.write.stages import fold_zero_point, packed_conv2d
 
 GROUP = 4
-RECORD_WORDS = 9
 
 
 def pack_conv2d(op: ir.Conv2D, sources: Tensors, target: ir.Tensor) -> Packed:

@@ -14,7 +14,7 @@ from shrinkfit.report.page import page
 from shrinkfit.write.export import PAGE
 from shrinkfit.write.whole import REPORT
 
-KNOWN = ("accuracy", "confusion", "cycles", "det", "notes")
+KNOWN = ("accuracy", "confusion", "det", "notes")
 
 
 def add_results(folder: str | os.PathLike, results: Mapping[str, Any]) -> dict[str, Any]:

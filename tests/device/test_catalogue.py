@@ -114,9 +114,12 @@ def test_a_file_of_one_s_own_is_a_device(tmp_path):
     ("text", "message"),
     [
         ("ram_bytes = 1", "device's core is ''"),
-        (BOARD + "clock = 1", "has a field 'clock', which a Device does not; did you mean clock_hz"),
+        (BOARD + "clock = 1", "has a field 'clock', which a Device does not; did you mean 'clock_hz'"),
         (BOARD + "zzz = 1", "has a field 'zzz'.*expected name, core"),
         (BOARD + 'clock_hz = "fast"', "clock_hz is 'fast', expected"),
+        (BOARD + 'fpu = "no"', "fpu is 'no', expected true or false"),
+        (BOARD + 'aliases = "b"', "aliases is 'b', expected a list"),
+        (BOARD + "sources = 3", "sources is 3, expected a table"),
         ("not toml", "is no TOML"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.charts import confusion, lines, short, stack, ticks
 from shrinkfit.report.memory_chart import memory, memory_rows
-from shrinkfit.report.page import det_points, page, some_points
+from shrinkfit.report.page import det_points, page, some_of
 from shrinkfit.report.quantization_section import clipped
 from shrinkfit.write.export import write_folder
 from tests.report.page_records import EPOCHS, FIT, QUANTIZATION, RUN
@@ -196,7 +196,8 @@ def test_the_phase_in_which_int8_begins_is_marked(exported):
 def test_the_points_of_a_det_curve_are_those_that_no_other_beats():
     det = {"false_accepts_per_hour": [0, 2, 1, 8], "false_rejects": [0.5, 0.3, 0.4, 0.35]}
     assert det_points(det) == [(0, 0.5), (1, 0.4), (2, 0.3)]
-    assert some_points(det_points(det)) == det_points(det) and len(some_points([(n, n) for n in range(99)])) == 12
+    assert some_of(det_points(det)) == det_points(det) and some_of([]) == []
+    assert len(some_of(range(99))) == 12 and {0, 98} < set(some_of(range(99)))
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.0, "none"), (0.0004, "0.04 %"), (0.0127, "1.3 %")])

@@ -11,6 +11,7 @@ from shrinkfit import ShrinkfitError, cli
 from shrinkfit.report.terminal import terminal_report
 from shrinkfit.write.export import write_folder
 from shrinkfit.write.results import add_results
+from tests.report.listening_records import RECORD
 from tests.report.page_records import EPOCHS, QUANTIZATION, RUN
 from tests.write import nets
 
@@ -36,10 +37,18 @@ def said(details, columns=200):
 def test_all_that_the_page_shows_is_there(folder):
     details = details_of(folder) | {"epochs": EPOCHS, "results": RUN}
     text = said(details)
-    for figure in ("90.8 %", "0.7500", "34.7 dB", "exact", "0.04 %", "51", "60.0 %", "nrf52840", "what weighs most"):
+    for figure in ("90.8 %", "0.7500", "34.7 dB", "exact", "0.04 %", "51", "60.0 %", "nrf52840"):
         assert figure in text, figure
+    assert all(words in text for words in ("demo quality", "threshold: 0.83", "what weighs most"))
     assert all(f"{layer['cycles']:,}" in text for layer in details["layers"])
     assert all(re.search(rf"^{re.escape(s['name'])} +{s['kind']} ", text, re.M) for s in details["memory"]["stays"])
+
+
+def test_what_listens_is_told(folder):
+    text = said(details_of(folder) | {"listener": RECORD})
+    for figure in ("10 runs of the network", "1,200,000", "while listening, 6,500 bytes", "16,600"):
+        assert figure in text, figure
+    assert re.search(r"^detector +\? *$", text, re.M)  # its cycles are not known
 
 
 def test_what_was_not_measured_is_left_out(folder):
@@ -67,11 +76,26 @@ def test_the_command_prints_it(folder, capsys):
     assert json.loads(capsys.readouterr().out) == details_of(folder)
 
 
-@pytest.mark.parametrize("content", [None, "{}", "no JSON", "[]"])
-def test_other_folders_are_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "has no report.json"),
+        ("{}", "is not a report that shrinkfit wrote"),
+        ("no JSON", "is not a report that shrinkfit wrote"),
+        ("[]", "is not a report that shrinkfit wrote"),
+        ('{"limits": {}}', "is not a report that shrinkfit wrote"),
+    ],
+)
+def test_other_folders_are_refused(tmp_path, content, message):
     if content is not None:
         (tmp_path / "report.json").write_text(content)
-    with pytest.raises(ShrinkfitError, match="expected a folder that export wrote"):
+    with pytest.raises(ShrinkfitError, match=message):
+        cli.app(["report", str(tmp_path)])
+
+
+def test_a_report_of_another_version_is_refused(folder, tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(details_of(folder) | {"shrinkfit_report": 2}))
+    with pytest.raises(ShrinkfitError, match="another version of shrinkfit; export again"):
         cli.app(["report", str(tmp_path)])
 
 
