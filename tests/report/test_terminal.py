@@ -109,3 +109,21 @@ def test_results_join_the_records_and_the_page(folder):
 def test_results_of_nothing_are_refused(tmp_path, results):
     with pytest.raises(ShrinkfitError, match="expected"):
         add_results(tmp_path, results)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("no JSON", "expected a folder"), ("[]", "expected a folder"), ('{"shrinkfit_report": 1}', "export again")],
+)
+def test_results_of_other_reports_are_refused(tmp_path, content, says):
+    (tmp_path / "report.json").write_text(content)
+    with pytest.raises(ShrinkfitError, match=says):
+        add_results(tmp_path, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_results_that_json_cannot_hold_are_refused(folder):
+    before = details_of(folder)
+    with pytest.raises(ShrinkfitError, match="takes numbers"):
+        add_results(folder, {"accuracy": {"float": object()}})
+    assert details_of(folder) == before
