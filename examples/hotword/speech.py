@@ -27,9 +27,6 @@ FRAMES = CONFIG.frames(CONFIG.sample_rate_hz)
 COPIES = {"synthetic": 3, "recorded": 8, "clips": 30}
 RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
 RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
-# Scenes with a hotword in them: share of each, and of all at most. Of one word alone, 0.1 instead of 0.4 took what was
-# missed of recordings at 0.5 % false accepts from 21.0 to 17.6 % (marvin), 41.5 to 39.0 (zero), 14.7 to 16.2 (happy).
-HOTWORD_SHARE, MOST_HOTWORDS = 0.1, 0.4
 VALIDATION_SCENES, TEST_SCENES = 6_000, 600
 
 
@@ -91,7 +88,7 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
         rendered = render(part, times, seed=seed, progress=title, config=CONFIG)
         number = np.array([words.index(word) if word else -1 for word in part.words])
         parts.append(Voices(rendered, part.labels, number, np.ones(len(part))))
-    scenes = scenes_of([parts[0]], noise, len(hotwords))
+    scenes = Scenes([parts[0]], noise, len(hotwords), FRAMES, config=CONFIG)
     judge = Scenes([parts[1]], noise, len(hotwords), FRAMES, config=CONFIG, mix=SceneMix(hotwords=0.3))
     judged = [judge.draw(n, np.random.default_rng([seed, n]))[:2] for n in (VALIDATION_SCENES, TEST_SCENES)]
     sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(noise)} stretches of noise"
@@ -103,12 +100,6 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
     return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
-
-
-def scenes_of(sets, noise, hotwords):
-    """What is trained on."""
-    mix = SceneMix(hotwords=min(MOST_HOTWORDS, HOTWORD_SHARE * hotwords))
-    return Scenes(sets, noise, hotwords, FRAMES, config=CONFIG, mix=mix)
 
 
 def parts_of(clips, hotwords, noise):
@@ -131,7 +122,7 @@ def with_recordings(speech, spoken, noise, positives, negatives, seed):
         weights = np.full(len(said), RECORDED_WEIGHT[kind] * same / len(said))
         sets.append(Voices(rendered, said.labels, np.full(len(said), -1), weights))
         told.append(f"{len(said):,} recordings of {'the hotword' if kind == 'hotword' else 'other sounds'}")
-    scenes = scenes_of(sets, noise, len(hotwords))
+    scenes = Scenes(sets, noise, len(hotwords), FRAMES, config=CONFIG)
     sources = "; ".join([speech.sources, *told])
     return replace(speech, scenes=scenes, recorded=bool(positives), sources=sources)
 
