@@ -260,7 +260,7 @@ def show(report, fit, out, heard):
         Figure("float accuracy", reached["float"], unit="%"),
         Figure("fitted accuracy", reached["fitted"], reached["float"] - LOST_AT_MOST, "%", at_least=True),
         Figure("device accuracy", reached["device"], reached["float"] - LOST_AT_MOST, "%", at_least=True),
-        *limit_figures(fit.cost, fit.budget),
+        *limit_figures(fit.cost, fit.budget.limits()),
         Figure("image with sound buffers: RAM", report["linked"]["ram_bytes"], device.ram_bytes, "bytes"),
         Figure("image with sound buffers: flash", report["linked"]["flash_bytes"], device.flash_bytes, "bytes"),
         Figure("cycles per second of sound", second["cycles"], device.clock_hz),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,7 +120,9 @@ def _draw(plot: Path, result: Any) -> None:
 
 def _listening_profile(folder: Path, samples: Any) -> tuple[Any, Any]:
     """(what was heard, what report.json says of the listener); both None for a folder without one."""
-    record = json.loads((folder / "report.json").read_text(encoding="utf-8")).get("listener")
+    from shrinkfit.check.exported import Exported
+
+    record = Exported.read(folder).report.get("listener")
     if record is None and samples is None:
         return None, None
     from shrinkfit.audio.listen import profile_sound

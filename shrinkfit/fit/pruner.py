@@ -177,7 +177,7 @@ class Pruner:
             )
             raise BudgetError(
                 f"training ended before model '{self._model.name}' fits {self._device.name}: {got} after "
-                f"{epochs} epochs; the limits hold from epoch {prune_end + 1} on: "
+                f"{epochs} epoch{'s' if epochs != 1 else ''}; the limits hold from epoch {prune_end + 1} on: "
                 "train longer, end the pruning earlier (prune_epochs) or let no other callback stop training before"
             )
 

@@ -26,10 +26,6 @@ class Views(Shown, by="report.fitted.fit_view"):
     budget: Budget
     history: list[dict[str, Any]]
 
-    def records(self) -> dict[str, Any]:
-        """See FitDevice."""
-        raise NotImplementedError
-
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
         """Print a table of what became of each layer and why; see `shrinkfit.summary`.
 
@@ -71,5 +67,5 @@ class Views(Shown, by="report.fitted.fit_view"):
             f"{name} {shown(costs[name])} of {shown(limit)}" if name in costs else f"{name} at most {shown(limit)}"
             for name, limit in self.budget.limits().items()
         )
-        what = f"{len(ended)} epochs" if ended else "not fitted yet"
+        what = f"{len(ended)} epoch{'s' if len(ended) > 1 else ''}" if ended else "not fitted yet"
         return f"<FitDevice {self.device.name}: {what}; {', '.join(limits) or 'no limits'}>"

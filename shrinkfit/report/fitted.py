@@ -13,7 +13,7 @@ from rich.text import Text
 
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.report.columns import Column, Columns, plain_table
-from shrinkfit.report.page import metric_names
+from shrinkfit.report.page import limited, metric_names
 from shrinkfit.report.plots import fit_plot, plot_widths, save
 from shrinkfit.report.table import LIMIT_TITLES, number
 
@@ -70,8 +70,7 @@ def fit_figure(fit: Any, path: str | Path | None = None) -> Figure:
     ended = [epoch for epoch in fit.history if "costs" in epoch]
     if not ended:
         raise ShrinkfitError("there is nothing to plot yet: no epoch of this fit has ended")
-    limited = [name for name in ended[-1]["costs"] if any(name in epoch["limits"] for epoch in ended)]
-    shown = limited or list(ended[-1]["costs"])
+    shown = limited(ended) or list(ended[-1]["costs"])
     figure = fit_plot(
         [epoch["epoch"] + 1 for epoch in ended],
         {name: [epoch["costs"][name] for epoch in ended] for name in shown},

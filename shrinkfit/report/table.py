@@ -75,10 +75,10 @@ def _share(figure: Figure) -> str:
     return f"{100 * figure.value / figure.limit:.1f} %"
 
 
-def limit_figures(cost: Any, budget: Budget) -> tuple[Figure, ...]:
-    """One Figure per kind of limit, from any record that has a field for each."""
+def limit_figures(cost: Any, limits: Mapping[str, float]) -> tuple[Figure, ...]:
+    """One Figure per kind of limit, from any record that has a field for each; limits as `Budget.limits` gives them."""
     return tuple(
-        Figure(title, getattr(cost, name), getattr(budget, name), unit) for name, (title, unit) in LIMIT_TITLES.items()
+        Figure(title, getattr(cost, name), limits.get(name), unit) for name, (title, unit) in LIMIT_TITLES.items()
     )
 
 
@@ -187,7 +187,7 @@ def priced(cost: Cost, budget: Budget, title: str) -> Group:
         f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
         style="dim",
     )
-    return Group(layer_table(cost), "", budget_table(limit_figures(cost, budget), title), "", made_of)
+    return Group(layer_table(cost), "", budget_table(limit_figures(cost, budget.limits()), title), "", made_of)
 
 
 def parts_table(parts: Iterable[Mapping[str, Any]]) -> Columns:

@@ -64,7 +64,7 @@ def parts_view(parts: PartCosts) -> Columns:
 
 def export_view(report: ExportReport) -> Group:
     """What was written, and its costs against the limits."""
-    figures = limit_figures(report.cost, Budget(**report.limits))  # type: ignore[arg-type]
+    figures = limit_figures(report.cost, report.limits)
     more = [report.streaming, *report.cost.stripes, *report.more]
     lines = [Text(str(line)) for line in more if line is not None]
     return Group(budget_table(figures, f"{report.name} for {report.device}: {report.folder}"), *lines)

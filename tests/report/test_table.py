@@ -77,7 +77,7 @@ def test_held(value, limit, at_least, held):
 
 
 def test_budget_table_says_which_limit_is_broken():
-    text = text_of(table.budget_table(table.limit_figures(COST, Budget(ram_bytes=8192, flash_bytes=40_000))))
+    text = text_of(table.budget_table(table.limit_figures(COST, Budget(ram_bytes=8192, flash_bytes=40_000).limits())))
     assert "119.6 %" in row(text, "RAM") and row(text, "RAM").rstrip().endswith("over")
     assert "95.0 %" in row(text, "flash") and row(text, "flash").rstrip().endswith("held")
     assert row(text, "FLOPs").rstrip().endswith("no limit")
@@ -98,7 +98,7 @@ def test_layers_sum_up_and_the_peak_is_marked():
 
 
 def test_latency_and_energy_stand_beside_their_limits():
-    text = text_of(table.budget_table(table.limit_figures(COST, Budget(latency_ms=3.0))))
+    text = text_of(table.budget_table(table.limit_figures(COST, Budget(latency_ms=3.0).limits())))
     assert "3.1 ms" in row(text, "latency") and row(text, "latency").rstrip().endswith("over")
     assert row(text, "energy").split() == ["energy", "?", "no", "limit"]
 
