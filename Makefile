@@ -37,7 +37,7 @@ hotword: system-hotword $(STAMP)
 	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
 	    $(if $(NOISE),--noise "$(NOISE)") $(if $(QUICK),--quick)
 
-# A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes 1 to 2 GB in each.
+# A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes about 1 GB in each.
 test: system-test $(STAMP)
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -43,7 +43,7 @@ def _by_name() -> dict[str, Device]:
     return {name: device for device in devices() for name in (device.name, *device.aliases)}
 
 
-def get_device(name: str | Device) -> Device:
+def get_device(name: str | Path | Device) -> Device:
     """Look a part up.
 
     Args:
