@@ -17,11 +17,11 @@ import numpy as np
 from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER, class_labels, write_wav
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import background_noise, silence_clips
+from shrinkfit.audio.people import people
 from shrinkfit.audio.voices import (
     Utterance,
     draw_utterance,
     espeak_voices,
-    flite_voices,
     random_voice_names,
     random_voices,
     require_tools,
@@ -29,7 +29,7 @@ from shrinkfit.audio.voices import (
 )
 from shrinkfit.audio.words import WORDS
 
-FORMAT = 2  # part of the cache's key: raise it when the same arguments shall give other clips
+FORMAT = 3  # part of the cache's key: raise it when the same arguments shall give other clips
 HOTWORD_SHARE, SILENCE_SHARE, PHRASE_SHARE = 0.35, 0.05, 0.1
 FEWEST_CLIPS = 200
 FEWEST_SILENCES = 60  # so that each split gets some
@@ -65,7 +65,7 @@ def synthesize(
     if clips < FEWEST_CLIPS:
         raise AudioError(f"{clips} clips are too few for three splits of speakers; expected at least {FEWEST_CLIPS}")
     require_tools()
-    key = json.dumps([FORMAT, sorted(hotwords), clips, seed, flite_voices()])
+    key = json.dumps([FORMAT, sorted(hotwords), clips, seed, people()])
     folder = Path(cache) / f"{'_'.join(sorted(hotwords))[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
@@ -91,8 +91,8 @@ def plan_utterances(hotwords: list[str], clips: int, seed: int) -> list[Utteranc
     # Round and round, so that every word is said before one is said once more.
     texts += [(UNKNOWN_FOLDER, text) for text in _rounds(far, other - few, rng)]
     texts += [(UNKNOWN_FOLDER, " ".join(rng.choice(far, rng.integers(2, 5)))) for _ in range(phrases)]
-    voices, flite = [*espeak_voices(), *random_voice_names()], flite_voices()
-    return [draw_utterance(folder, text, voices, flite, rng) for folder, text in texts]
+    voices, recorded = [*espeak_voices(), *random_voice_names()], people()
+    return [draw_utterance(folder, text, voices, recorded, rng) for folder, text in texts]
 
 
 def _silences(clips: int) -> int:

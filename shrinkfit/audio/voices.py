@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An utterance goes in, sound comes out: espeak-ng's voices, random ones made for it, and flite's where it is there."""
+"""An utterance goes in, sound comes out: espeak-ng's voices, random ones made for it, and recorded people's."""
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from shrinkfit.audio.features import AudioError
+from shrinkfit.audio.people import Manner, is_foreign, is_person, speak_command
 from shrinkfit.audio.sound import SAMPLE_RATE_HZ
 from shrinkfit.errors import ToolMissingError
 
@@ -25,7 +25,8 @@ ACCENTS = (
     *("en-us",) * 4,
     *("en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
 )
-FLITE_SHARE = 0.4  # a few people's voices only, but of another kind than espeak-ng's formants
+SAME_AS_PEOPLE = 6  # recorded people say the more, the more of them there are: four 40 % of it, thirty 83 %
+FOREIGN_SHARE = 0.35  # of what recorded people say, by those whose own language is another
 RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
 ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
@@ -39,10 +40,10 @@ class Utterance:
     Args:
         folder: word folder it goes to.
         text: words, or `[[phonemes]]`, which only espeak-ng understands.
-        voice: an espeak-ng variant, or `flite:NAME`.
+        voice: an espeak-ng variant, or one of `people`.
         accent: espeak-ng language.
-        words_per_minute, pitch: espeak-ng's -s and -p (0..99); flite gets the same in its own units.
-        tract: how far flite's formants are moved up; espeak-ng's voices bring their own.
+        words_per_minute, pitch: espeak-ng's -s and -p (0..99); others get the same in their own units.
+        tract: how far a recorded person's formants are moved up; espeak-ng's voices bring their own.
         liveliness_hz: how far flite's pitch moves.
     """
 
@@ -62,17 +63,9 @@ class Utterance:
 
 
 def require_tools() -> None:
-    """Raise ToolMissingError without espeak-ng; flite is a help, no need."""
+    """Raise ToolMissingError without espeak-ng; recorded people are a help, no need."""
     if shutil.which("espeak-ng") is None:
         raise ToolMissingError("espeak-ng is not installed, and hotwords are spoken with it: apt install espeak-ng")
-
-
-def flite_voices() -> tuple[str, ...]:
-    """Names of flite's voices of 16 kHz; none where flite is not installed."""
-    if shutil.which("flite") is None:
-        return ()
-    listing = subprocess.run(["flite", "-lv"], capture_output=True, text=True, check=False).stdout
-    return tuple(sorted(set(listing.partition(":")[2].split()) - {"kal", "awb_time"}))
 
 
 def espeak_voices() -> list[str]:
@@ -83,16 +76,20 @@ def espeak_voices() -> list[str]:
 
 
 def draw_utterance(
-    folder: str, text: str, voices: list[str], flite: tuple[str, ...], rng: np.random.Generator
+    folder: str, text: str, voices: list[str], people: tuple[str, ...], rng: np.random.Generator
 ) -> Utterance:
     """Choose who says it, and how."""
     speed, pitch = int(rng.integers(105, 221)), int(rng.integers(10, 90))
-    if not text.startswith("[[") and flite and rng.random() < FLITE_SHARE:
+    if not text.startswith("[[") and rng.random() < len(people) / (len(people) + SAME_AS_PEOPLE):
         tract = float(rng.uniform(SHORTEST_TRACT, LONGEST_TRACT))
         # Who has a short vocal tract speaks high, mostly.
         pitch = int(np.clip((tract - SHORTEST_TRACT) * 225 + rng.normal(0, 20), 0, 110))
-        name = f"flite:{rng.choice(flite)}"
-        return Utterance(folder, text, name, "", speed, pitch, round(tract, 2), int(rng.integers(8, 40)))
+        foreign = [name for name in people if is_foreign(name)]
+        natives = [name for name in people if name not in foreign]
+        group = foreign if not natives or (foreign and rng.random() < FOREIGN_SHARE) else natives
+        return Utterance(
+            folder, text, str(rng.choice(group)), "", speed, pitch, round(tract, 2), int(rng.integers(8, 40))
+        )
     return Utterance(folder, text, str(rng.choice(voices)), str(rng.choice(ACCENTS)), speed, pitch)
 
 
@@ -163,16 +160,18 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
     Raises:
         AudioError: the synthesizer failed or said nothing.
     """
-    command = _command(utterance, home)
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode != 0 or len(done.stdout) < 100:
-        raise AudioError(
-            f"{' '.join(command)} failed (exit status {done.returncode}): "
-            f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"
-        )
-    with wave.open(io.BytesIO(done.stdout)) as file:
-        rate = file.getframerate()
-        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
+    with tempfile.TemporaryDirectory(prefix="shrinkfit-said-") as work:
+        path = Path(work) / "said.wav"
+        command = _command(utterance, path, home)
+        done = subprocess.run(command, input=utterance.text.encode(), capture_output=True, check=False)
+        if done.returncode != 0 or not path.is_file():
+            raise AudioError(
+                f"{' '.join(command)} failed (exit status {done.returncode}): "
+                f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"
+            )
+        with wave.open(str(path)) as file:
+            rate = file.getframerate()
+            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
     # A voice that is played faster has its formants higher; its pitch and pace were asked for with that in mind.
     sound = resample(sound, round(rate * utterance.tract), SAMPLE_RATE_HZ)
     peak = np.abs(sound).max(initial=0)
@@ -183,19 +182,12 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
     return np.rint(said * (PEAK / peak)).astype(np.int16)
 
 
-def _command(u: Utterance, home: Path | None) -> list[str]:
-    if u.voice.startswith("flite:"):
-        # espeak-ng's speeds around 165 words a minute are flite's natural pace; its pitch is in Hz.
-        options = [
-            f"duration_stretch={u.tract * 165 / u.words_per_minute:.3f}",
-            f"int_f0_target_mean={(80 + 1.6 * u.pitch) / u.tract:.0f}",
-            f"int_f0_target_stddev={u.liveliness_hz}",
-        ]
-        settings = [part for option in options for part in ("--setf", option)]
-        return ["flite", "-voice", u.voice.removeprefix("flite:"), *settings, "-t", u.text, "-o", "/dev/stdout"]
-    path = [f"--path={_folder_of(u.voice, home)}"] if home is not None and u.voice.startswith(RANDOM) else []
+def _command(u: Utterance, path: Path, home: Path | None) -> list[str]:
+    if is_person(u.voice):
+        return speak_command(u.voice, u.text, Manner(u.words_per_minute, u.pitch, u.tract, u.liveliness_hz), path)
+    data = [f"--path={_folder_of(u.voice, home)}"] if home is not None and u.voice.startswith(RANDOM) else []
     settings = ["-v", f"{u.accent}+{u.voice}", "-s", str(u.words_per_minute), "-p", str(u.pitch)]
-    return ["espeak-ng", *path, *settings, "--stdout", u.text]
+    return ["espeak-ng", *data, *settings, "-w", str(path), u.text]
 
 
 def resample(sound: np.ndarray, rate_hz: int, target_hz: int) -> np.ndarray:

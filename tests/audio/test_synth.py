@@ -10,6 +10,7 @@ from shrinkfit.audio import synth, voices
 from shrinkfit.audio.dataset import SPLITS, load
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import RMS, background_noise, silence_clips
+from shrinkfit.audio.people import is_foreign, is_person
 from shrinkfit.audio.spoken import NOT_A_WORD, read_synthesized
 from shrinkfit.audio.voices import PEAK, Utterance, random_voices, speak
 from shrinkfit.audio.words import WORDS
@@ -76,10 +77,22 @@ def test_plan_is_reproducible_and_varied():
 
 
 @needs_speech
-def test_flite_is_no_need(monkeypatch):
-    which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == "flite" else which(name))
-    assert not any(u.voice.startswith("flite:") for u in synth.plan_utterances(["computer"], 400, seed=3))
+def test_recorded_people_are_no_need(monkeypatch):
+    monkeypatch.setattr(synth, "people", lambda: ())
+    assert not any(is_person(u.voice) for u in synth.plan_utterances(["computer"], 400, seed=3))
+
+
+@needs_speech
+def test_the_more_people_there_are_the_more_do_they_say(monkeypatch):
+    four = [f"flite:{name}" for name in "abcd"]
+    foreign = [f"mbrola:{name}-en" for name in "abcdefgh"]
+    for there, share, foreigners in ((four, 0.4, 0), (four + foreign, 0.67, 0.35), (foreign, 0.57, 1)):
+        monkeypatch.setattr(synth, "people", lambda there=there: tuple(there))
+        plan = [u for u in synth.plan_utterances(["computer"], 2_000, seed=3) if not u.text.startswith("[[")]
+        said = [u.voice for u in plan if is_person(u.voice)]
+        assert len(said) == pytest.approx(share * len(plan), rel=0.1)
+        assert sum(map(is_foreign, said)) == pytest.approx(foreigners * len(said), rel=0.15)
+        assert set(said) == set(there)
 
 
 @needs_speech
@@ -131,7 +144,7 @@ def test_a_text_without_sound_is_refused():
 
 
 def test_a_failing_synthesizer_is_named(monkeypatch):
-    monkeypatch.setattr(voices, "_command", lambda utterance, home: ["false"])
+    monkeypatch.setattr(voices, "_command", lambda utterance, path, home: ["false"])
     with pytest.raises(AudioError, match="false failed .exit status 1.: no sound came"):
         speak(Utterance("x", "hello", "f1", "en-us", 160, 50))
 
