@@ -13,7 +13,7 @@ export SHRINKFIT_SHARED ?= $(abspath ../shared)
 endif
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help hotword test fuzz check format clean
+.PHONY: help hotword voices test fuzz check format clean
 # The system packages have to be there before .venv is made.
 .NOTPARALLEL:
 
@@ -24,6 +24,7 @@ help:
 	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
 	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
 	@echo "               QUICK=1        little of everything, to see that it works"
+	@echo "make voices    install 28 more voices to speak hotwords with, from Debian's contrib and non-free"
 	@echo "make test      run all tests on all cores; ARGS='-k device' goes to pytest, ARGS='-n 0' runs one at a time"
 	@echo "make fuzz      50,000 random graphs and 100,000 hostile files; ARGS='--graphs 1000 --start 7' for others"
 	@echo "make check     lint, check types and formatting, Python and C"
@@ -36,6 +37,9 @@ hotword: system-hotword $(STAMP)
 	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") \
 	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
 	    $(if $(NOISE),--noise "$(NOISE)") $(if $(QUICK),--quick)
+
+# Their licences are the user's to accept, so no other target installs them.
+voices: system-voices
 
 # A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes about 1 GB in each.
 test: system-test $(STAMP)
@@ -58,8 +62,8 @@ format: system-check $(STAMP)
 clean:
 	rm -rf build
 
-.PHONY: system-hotword system-test system-check
-system-hotword system-test system-check: system-%:
+.PHONY: system-hotword system-voices system-test system-check
+system-hotword system-voices system-test system-check: system-%:
 	@.ci/system-packages $* $(PYTHON)
 
 $(STAMP): setup.cfg pyproject.toml

@@ -115,7 +115,7 @@ def test_every_source_file_names_its_licence():
     assert not bare
 
 
-@pytest.mark.parametrize("target", ["hotword", "test", "check", "format", "help"])
+@pytest.mark.parametrize("target", ["hotword", "voices", "test", "check", "format", "help"])
 def test_make_knows_the_target(target):
     result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -160,6 +160,24 @@ def test_failing_apt_is_shown(tmp_path):
         (tmp_path / name).symlink_to(shutil.which(name))
     result = system_packages("check", sys.executable, env=env)
     assert result.returncode == 1 and "E: no mirror\napt-get update failed\n" in result.stderr
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_voices_that_apt_does_not_know_are_said_to_be_elsewhere(tmp_path, known):
+    log = tmp_path / "apt.log"
+    tools = {"id": "echo 0", "apt-get": f'echo "$@" >>{log}', "apt-cache": f"exit {0 if known else 100}"}
+    env = only_tools(tmp_path, tools)
+    for name in ("mktemp", "rm", "env", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    result = system_packages("voices", sys.executable, env=env)
+    update, *install = log.read_text().splitlines()
+    assert update.endswith(" update")
+    if known:
+        assert result.returncode == 0
+        assert "install -y --no-install-recommends libttspico-utils rhvoice " in install[0] and " mbrola" in install[0]
+    else:
+        assert (result.returncode, install) == (1, [])
+        assert "apt does not know libttspico-utils: these voices are in Debian's contrib and non-free" in result.stderr
 
 
 def test_nothing_is_said_when_nothing_is_missing(tmp_path):

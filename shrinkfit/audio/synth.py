@@ -27,13 +27,14 @@ from shrinkfit.audio.voices import (
     require_tools,
     speak,
 )
-from shrinkfit.audio.words import WORDS
+from shrinkfit.audio.words import COMMANDS, WORDS
 
 FORMAT = 3  # part of the cache's key: raise it when the same arguments shall give other clips
-HOTWORD_SHARE, SILENCE_SHARE, PHRASE_SHARE = 0.35, 0.05, 0.1
+SILENCE_SHARE, PHRASE_SHARE = 0.05, 0.1
+HOTWORD_SHARES = (0.2, 0.25, 0.3, 0.35)  # of one hotword, of two, three and more, all together
 FEWEST_CLIPS = 200
 FEWEST_SILENCES = 60  # so that each split gets some
-NEAR_SHARE = 0.35  # of the single words that are no hotword
+NEAR_SHARE, COMMAND_SHARE = 0.12, 0.25  # of the single words that are no hotword
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
@@ -45,9 +46,9 @@ def synthesize(
 ) -> Path:
     """Speak a data set, unless the cache holds it already.
 
-    A third of the clips are hotwords, the rest near misses, other words, phrases, parts of the hotwords, and noise. A
-    file's name begins with what is said (`+` between the words of a phrase, `part` for a part of a hotword); what is
-    said fills the file, whatever its length.
+    A fifth of the clips are hotwords (of four and more a third), the rest what is said to devices, near misses, other
+    words, phrases, parts of the hotwords, and noise. A file's name begins with what is said (`+` between the words of a
+    phrase, `part` for a part of a hotword); what is said fills the file, whatever its length.
 
     Args:
         hotwords: words to be spoken.
@@ -82,14 +83,16 @@ def synthesize(
 def plan_utterances(hotwords: list[str], clips: int, seed: int) -> list[Utterance]:
     """What to say, with which voices; the same arguments and synthesizers give the same list."""
     rng = np.random.default_rng(seed)
-    spoken, phrases = round(clips * HOTWORD_SHARE), round(clips * PHRASE_SHARE)
+    spoken = round(clips * HOTWORD_SHARES[min(len(hotwords), len(HOTWORD_SHARES)) - 1])
+    phrases = round(clips * PHRASE_SHARE)
     other = max(0, clips - spoken - phrases - _silences(clips))
     texts = [(word, word) for word in hotwords for _ in range(-(-spoken // len(hotwords)))][:clips]
     near, far = negative_texts(hotwords)
-    few = round(other * NEAR_SHARE)
+    few, told = round(other * NEAR_SHARE), round(other * COMMAND_SHARE)
+    commands = [word for word in COMMANDS if word in near or word in far]
     texts += [(UNKNOWN_FOLDER, str(rng.choice(near))) for _ in range(few)]
     # Round and round, so that every word is said before one is said once more.
-    texts += [(UNKNOWN_FOLDER, text) for text in _rounds(far, other - few, rng)]
+    texts += [(UNKNOWN_FOLDER, text) for text in _rounds(commands, told, rng) + _rounds(far, other - few - told, rng)]
     texts += [(UNKNOWN_FOLDER, " ".join(rng.choice(far, rng.integers(2, 5)))) for _ in range(phrases)]
     voices, recorded = [*espeak_voices(), *random_voice_names()], people()
     return [draw_utterance(folder, text, voices, recorded, rng) for folder, text in texts]

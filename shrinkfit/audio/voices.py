@@ -26,7 +26,7 @@ ACCENTS = (
     *("en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
 )
 SAME_AS_PEOPLE = 6  # recorded people say the more, the more of them there are: four 40 % of it, thirty 83 %
-FOREIGN_SHARE = 0.35  # of what recorded people say, by those whose own language is another
+FOREIGN_SHARE = 0.25  # of what recorded people say, by those whose own language is another
 RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
 ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everyday English words: what is said around a microphone that waits for something else."""
+"""English words that are said around a microphone which waits for another one."""
 
-_TEXT = """
+_EVERYDAY = """
 about above across action active actually africa after again against air alarm album alexa alexander almost alone
 along already always am amanda america amuse an and andrew animal anna answer anthony anyone apple april are around
 artist as ask asked asleep assistant at august australia autumn away baby back backward bad bag balcony ball banana
@@ -76,4 +76,12 @@ went were west wet whale what wheat wheel when where whip white who why wide wif
 wine wing winter wipe wire wisdom wise wish with wolf woman wonder wonderful wood wool word work world worry would
 wound wow wrap wrist write wrong yard yawn yeah year yellow yes yesterday yet you young your zebra zero zone
 """
-WORDS = tuple(_TEXT.split())
+# What people say to devices, and what other devices are called: it is said most often, so it is mistaken most often.
+COMMANDS = tuple(
+    """
+zero one two three four five six seven eight nine ten yes no okay up down left right on off stop go start play pause
+next back open close light lights music volume louder timer alarm weather news call cancel help home mute door window
+hello hey please thanks wake sleep computer alexa siri google jarvis cortana assistant robot
+""".split()
+)
+WORDS = tuple(dict.fromkeys([*_EVERYDAY.split(), *COMMANDS]))

@@ -2,6 +2,7 @@
 """Spoken data sets: what is planned, what is cached, what is said when a tool is missing."""
 
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from shrinkfit.audio.noise import RMS, background_noise, silence_clips
 from shrinkfit.audio.people import is_foreign, is_person
 from shrinkfit.audio.spoken import NOT_A_WORD, read_synthesized
 from shrinkfit.audio.voices import PEAK, Utterance, random_voices, speak
-from shrinkfit.audio.words import WORDS
+from shrinkfit.audio.words import COMMANDS, WORDS
 from shrinkfit.errors import ToolMissingError
 
 needs_speech = pytest.mark.skipif(
@@ -40,14 +41,14 @@ def test_synthesized_folder_loads_and_is_cached(tmp_path, monkeypatch):
     folder = synth.synthesize(["yes", "no"], tmp_path, clips=200, progress=False)
     data = load(folder, ["yes", "no"])
     counts = sum(np.bincount(getattr(data, name).labels, minlength=4) for name in SPLITS)
-    assert counts.tolist() == [35, 35, 70, 60]
+    assert counts.tolist() == [25, 25, 90, 60]
     assert all(np.abs(clip.astype(int)).max() > 1000 for clip in data.train.samples[data.train.labels < 3])
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")}
     assert synth.synthesize(["no", "yes"], tmp_path, clips=200, progress=False) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.wav")} == before
     assert [path for path in tmp_path.iterdir() if path != folder] == []
     said = read_synthesized(folder, ["yes", "no"])
-    assert np.bincount(said.labels).tolist() == [35, 35, 70]
+    assert np.bincount(said.labels).tolist() == [25, 25, 90]
     assert {said.words[i] for i in np.flatnonzero(said.labels == 1)} == {"no"}
     assert set(said.words) - {"yes", "no", NOT_A_WORD} <= set(WORDS)
 
@@ -69,11 +70,27 @@ def test_plan_is_reproducible_and_varied():
     assert plan == synth.plan_utterances(["computer"], 400, seed=3)
     assert plan != synth.plan_utterances(["computer"], 400, seed=4)
     said = [u for u in plan if u.folder == "computer"]
-    assert len(said) == 140
+    assert len(said) == 80
     assert all(u.text == "computer" for u in said)
     assert len({u.speaker for u in plan}) > 150
     assert any(u.voice.startswith("flite:") for u in said)
     assert any(" " in u.text for u in plan)
+
+
+@needs_speech
+def test_what_is_told_to_devices_is_said_most():
+    said = Counter(u.text for u in synth.plan_utterances(["computer"], 2_000, seed=3) if u.folder != "computer")
+    assert "computer" not in said
+    assert min(said[word] for word in COMMANDS if word != "computer") >= 4
+    assert len([word for word in WORDS if 0 < said[word] < 4]) > 500
+
+
+@pytest.mark.parametrize(("hotwords", "clips"), [(1, 200), (2, 250), (4, 350), (10, 350)])
+@needs_speech
+def test_several_hotwords_are_said_more_often_than_one(hotwords, clips):
+    wanted = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"][:hotwords]
+    plan = synth.plan_utterances(wanted, 1_000, seed=3)
+    assert sum(u.folder in wanted for u in plan) == pytest.approx(clips, abs=hotwords)
 
 
 @needs_speech
@@ -86,7 +103,7 @@ def test_recorded_people_are_no_need(monkeypatch):
 def test_the_more_people_there_are_the_more_do_they_say(monkeypatch):
     four = [f"flite:{name}" for name in "abcd"]
     foreign = [f"mbrola:{name}-en" for name in "abcdefgh"]
-    for there, share, foreigners in ((four, 0.4, 0), (four + foreign, 0.67, 0.35), (foreign, 0.57, 1)):
+    for there, share, foreigners in ((four, 0.4, 0), (four + foreign, 0.67, 0.25), (foreign, 0.57, 1)):
         monkeypatch.setattr(synth, "people", lambda there=there: tuple(there))
         plan = [u for u in synth.plan_utterances(["computer"], 2_000, seed=3) if not u.text.startswith("[[")]
         said = [u.voice for u in plan if is_person(u.voice)]
