@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 NATURAL_WORDS_PER_MINUTE = 165  # of a voice that is asked for no pace
 FLITE_OF_8_KHZ = {"kal", "awb_time"}
@@ -121,7 +122,7 @@ def _mbrola_command(name: str, text: str, manner: Manner, path: str) -> list[str
 
 def _pico_command(name: str, text: str, manner: Manner, path: str) -> list[str]:
     pace, pitch = (f"{min(200, max(50, 100 * share)):.0f}" for share in (1 / manner.stretch, manner.pitch_share))
-    said = f'<speed level="{pace}"><pitch level="{pitch}">{text}</pitch></speed>'
+    said = f'<speed level="{pace}"><pitch level="{pitch}">{escape(text)}</pitch></speed>'
     return ["pico2wave", "-l", name, "-w", path, said]
 
 

@@ -31,6 +31,7 @@ RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
 ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
 PEAK = 20_000
+WAV_HEADER_BYTES = 44
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
         path = Path(work) / "said.wav"
         command = _command(utterance, path, home)
         done = subprocess.run(command, input=utterance.text.encode(), capture_output=True, check=False)
-        if done.returncode != 0 or not path.is_file():
+        if done.returncode != 0 or not path.is_file() or path.stat().st_size < WAV_HEADER_BYTES:
             raise AudioError(
                 f"{' '.join(command)} failed (exit status {done.returncode}): "
                 f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"

@@ -84,6 +84,10 @@ def test_what_each_is_told(voice, manner, command):
     assert " ".join(speak_command(voice, "hi", manner, Path("a.wav"))) == command
 
 
+def test_pico_takes_marks_as_text():
+    assert speak_command("pico:en-US", "a<b", NATURAL, Path("a.wav"))[-1].count("a&lt;b") == 1
+
+
 @pytest.mark.skipif(not INSTALLED, reason="no voice of flite, MBROLA, Pico or RHVoice is installed")
 @pytest.mark.parametrize("voice", INSTALLED)
 def test_each_installed_voice_obeys(voice):

@@ -166,6 +166,12 @@ def test_a_failing_synthesizer_is_named(monkeypatch):
         speak(Utterance("x", "hello", "f1", "en-us", 160, 50))
 
 
+def test_a_synthesizer_that_writes_an_empty_file_is_named(monkeypatch):
+    monkeypatch.setattr(voices, "_command", lambda utterance, path, home: ["touch", str(path)])
+    with pytest.raises(AudioError, match="touch .*said.wav failed .exit status 0.: no sound came"):
+        speak(Utterance("x", "hello", "f1", "en-us", 160, 50))
+
+
 @pytest.mark.parametrize(("rate", "target"), [(22_050, 16_000), (8_000, 16_000), (16_000, 16_000)])
 def test_resampling_keeps_pitch_and_level(rate, target):
     tone = np.sin(2 * np.pi * 1000 * np.arange(rate) / rate).astype(np.float32)
