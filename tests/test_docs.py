@@ -28,6 +28,7 @@ GUIDES = {
     "fitting.md": {"sh", "python"},
     "c-api.md": {"sh", "python", "c"},
     "numbers.md": {"sh", "python"},
+    "speech.md": {"sh", "python"},
 }
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 TOOLS = ("gcc", "arm-none-eabi-gcc", "qemu-system-arm")

@@ -10,54 +10,24 @@ import math
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-NATURAL_WORDS_PER_MINUTE = 165  # of a voice that is asked for no pace
+from shrinkfit.audio.utterance import NATURAL_WORDS_PER_MINUTE, Utterance
+
 FLITE_OF_8_KHZ = {"kal", "awb_time"}
 PICO_ACCENTS = ("en-US", "en-GB")
 MBROLA_OCTAVE = 55  # of espeak-ng's -p; measured on us2
-MBROLA_HOMES = (
-    "/usr/share/mbrola",
-    "/usr/share/mbrola/voices",
-)  # where espeak-ng looks for <voice> and <voice>/<voice>
+# Where espeak-ng looks for a voice's file, and for a folder of its name with the file in it.
+MBROLA_HOMES = ("/usr/share/mbrola", "/usr/share/mbrola/voices")
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How something is said.
-
-    Args:
-        words_per_minute: pace.
-        pitch: 0..99; 50 is the voice's own, 99 about a quarter above it.
-        tract: how much faster the sound is going to be played, which moves the formants up.
-        liveliness_hz: how far the pitch moves; flite alone can be told.
-    """
-
-    words_per_minute: int
-    pitch: int
-    tract: float = 1.0
-    liveliness_hz: int = 15
-
-    @property
-    def stretch(self) -> float:
-        """How long the sound has to last, against a voice's own pace, before it is played faster."""
-        return self.tract * NATURAL_WORDS_PER_MINUTE / self.words_per_minute
-
-    @property
-    def pitch_share(self) -> float:
-        """Pitch against the voice's own, before it is played faster: half of that shall not be heard as pitch."""
-        return 2 ** ((self.pitch - 50) / 150) / self.tract**0.5
-
-
-def people(which: Callable[[str], str | None] = shutil.which) -> tuple[str, ...]:
+def people() -> tuple[str, ...]:
     """Names of all that are installed, as `speak_command` takes them: `flite:slt`, `mbrola:us1`, `pico:en-GB`, ..."""
-    names = [f"flite:{name}" for name in _flite(which)]
-    names += [f"mbrola:{name}" for name in _mbrola(which)]
-    names += [f"pico:{name}" for name in PICO_ACCENTS if which("pico2wave")]
-    names += [f"rhvoice:{name}" for name in _rhvoice(which)]
+    names = [f"flite:{name}" for name in _flite()]
+    names += [f"mbrola:{name}" for name in _mbrola()]
+    names += [f"pico:{name}" for name in PICO_ACCENTS if shutil.which("pico2wave")]
+    names += [f"rhvoice:{name}" for name in _rhvoice()]
     return tuple(names)
 
 
@@ -71,16 +41,16 @@ def is_foreign(voice: str) -> bool:
     return voice.startswith("mbrola:") and voice.endswith("-en")
 
 
-def _flite(which: Callable[[str], str | None]) -> list[str]:
-    if not which("flite"):
+def _flite() -> list[str]:
+    if not shutil.which("flite"):
         return []
     listing = subprocess.run(["flite", "-lv"], capture_output=True, text=True, check=False).stdout
     return sorted(set(listing.partition(":")[2].split()) - FLITE_OF_8_KHZ)
 
 
-def _mbrola(which: Callable[[str], str | None]) -> list[str]:
+def _mbrola() -> list[str]:
     """MBROLA's voices that espeak-ng can have speak English: it lists all that it knows, installed or not."""
-    if not which("mbrola"):
+    if not shutil.which("mbrola"):
         return []
     listing = subprocess.run(["espeak-ng", "--voices=en"], capture_output=True, text=True, check=False).stdout
     known = re.findall(r"\bmb/mb-(\S+)", listing)
@@ -91,43 +61,43 @@ def _has_database(name: str) -> bool:
     return any((Path(home) / name / name).is_file() or (Path(home) / name).is_file() for home in MBROLA_HOMES)
 
 
-def _rhvoice(which: Callable[[str], str | None]) -> list[str]:
-    tool = which("RHVoice-test")
+def _rhvoice() -> list[str]:
+    tool = shutil.which("RHVoice-test")
     home = Path(tool).parent.parent / "share" / "RHVoice" / "voices" if tool else None
     infos = sorted(home.glob("*/voice.info")) if home else []
     return [info.parent.name for info in infos if "language=English" in info.read_text().split()]
 
 
-def speak_command(voice: str, text: str, manner: Manner, path: Path) -> list[str]:
-    """The command that has a voice of `people` say a text, into a wav file; RHVoice reads the text from stdin."""
-    engine, _, name = voice.partition(":")
-    return _COMMANDS[engine](name, text, manner, str(path))
+def speak_command(utterance: Utterance, path: Path) -> list[str]:
+    """The command that has a voice of `people` speak into a wav file; RHVoice reads the text from stdin."""
+    engine, _, name = utterance.voice.partition(":")
+    return _COMMANDS[engine](name, utterance, str(path))
 
 
-def _flite_command(name: str, text: str, manner: Manner, path: str) -> list[str]:
+def _flite_command(name: str, u: Utterance, path: str) -> list[str]:
     options = [
-        f"duration_stretch={manner.stretch:.3f}",
-        f"int_f0_target_mean={(80 + 1.6 * manner.pitch) / manner.tract:.0f}",
-        f"int_f0_target_stddev={manner.liveliness_hz}",
+        f"duration_stretch={u.stretch:.3f}",
+        f"int_f0_target_mean={(80 + 1.6 * u.pitch) / u.tract:.0f}",
+        f"int_f0_target_stddev={u.liveliness_hz}",
     ]
     settings = [part for option in options for part in ("--setf", option)]
-    return ["flite", "-voice", name, *settings, "-t", text, "-o", path]
+    return ["flite", "-voice", name, *settings, "-t", u.text, "-o", path]
 
 
-def _mbrola_command(name: str, text: str, manner: Manner, path: str) -> list[str]:
-    pace, pitch = NATURAL_WORDS_PER_MINUTE / manner.stretch, 50 + MBROLA_OCTAVE * math.log2(manner.pitch_share)
+def _mbrola_command(name: str, u: Utterance, path: str) -> list[str]:
+    pace, pitch = NATURAL_WORDS_PER_MINUTE / u.stretch, 50 + MBROLA_OCTAVE * math.log2(u.pitch_share)
     settings = ["-s", f"{max(80, pace):.0f}", "-p", f"{min(99, max(0, pitch)):.0f}"]
-    return ["espeak-ng", "-v", f"mb-{name}", *settings, "-w", path, text]
+    return ["espeak-ng", "-v", f"mb-{name}", *settings, "-w", path, u.text]
 
 
-def _pico_command(name: str, text: str, manner: Manner, path: str) -> list[str]:
-    pace, pitch = (f"{min(200, max(50, 100 * share)):.0f}" for share in (1 / manner.stretch, manner.pitch_share))
-    said = f'<speed level="{pace}"><pitch level="{pitch}">{escape(text)}</pitch></speed>'
+def _pico_command(name: str, u: Utterance, path: str) -> list[str]:
+    pace, pitch = (f"{min(200, max(50, 100 * share)):.0f}" for share in (1 / u.stretch, u.pitch_share))
+    said = f'<speed level="{pace}"><pitch level="{pitch}">{escape(u.text)}</pitch></speed>'
     return ["pico2wave", "-l", name, "-w", path, said]
 
 
-def _rhvoice_command(name: str, text: str, manner: Manner, path: str) -> list[str]:
-    pace, pitch = (f"{100 * share:.0f}" for share in (1 / manner.stretch, manner.pitch_share))
+def _rhvoice_command(name: str, u: Utterance, path: str) -> list[str]:
+    pace, pitch = (f"{100 * share:.0f}" for share in (1 / u.stretch, u.pitch_share))
     return ["RHVoice-test", "-p", name, "-r", pace, "-t", pitch, "-o", path]
 
 

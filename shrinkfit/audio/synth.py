@@ -18,8 +18,8 @@ from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import background_noise, silence_clips
 from shrinkfit.audio.people import people
+from shrinkfit.audio.utterance import Utterance
 from shrinkfit.audio.voices import (
-    Utterance,
     draw_utterance,
     espeak_voices,
     random_voice_names,

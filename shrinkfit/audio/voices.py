@@ -10,14 +10,14 @@ import tempfile
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from shrinkfit.audio.features import AudioError
-from shrinkfit.audio.people import Manner, is_foreign, is_person, speak_command
+from shrinkfit.audio.people import is_foreign, is_person, speak_command
 from shrinkfit.audio.sound import SAMPLE_RATE_HZ
+from shrinkfit.audio.utterance import Utterance
 from shrinkfit.errors import ToolMissingError
 
 # Some twice, so that half of what is said sounds American.
@@ -32,35 +32,6 @@ ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
 PEAK = 20_000
 WAV_HEADER_BYTES = 44
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One clip to be spoken.
-
-    Args:
-        folder: word folder it goes to.
-        text: words, or `[[phonemes]]`, which only espeak-ng understands.
-        voice: an espeak-ng variant, or one of `people`.
-        accent: espeak-ng language.
-        words_per_minute, pitch: espeak-ng's -s and -p (0..99); others get the same in their own units.
-        tract: how far a recorded person's formants are moved up; espeak-ng's voices bring their own.
-        liveliness_hz: how far flite's pitch moves.
-    """
-
-    folder: str
-    text: str
-    voice: str
-    accent: str
-    words_per_minute: int
-    pitch: int
-    tract: float = 1.0
-    liveliness_hz: int = 15
-
-    @property
-    def speaker(self) -> str:
-        """Who it sounds like."""
-        return f"{self.voice}:{self.tract:.2f}"
 
 
 def require_tools() -> None:
@@ -185,7 +156,7 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
 
 def _command(u: Utterance, path: Path, home: Path | None) -> list[str]:
     if is_person(u.voice):
-        return speak_command(u.voice, u.text, Manner(u.words_per_minute, u.pitch, u.tract, u.liveliness_hz), path)
+        return speak_command(u, path)
     data = [f"--path={_folder_of(u.voice, home)}"] if home is not None and u.voice.startswith(RANDOM) else []
     settings = ["-v", f"{u.accent}+{u.voice}", "-s", str(u.words_per_minute), "-p", str(u.pitch)]
     return ["espeak-ng", *data, *settings, "-w", str(path), u.text]

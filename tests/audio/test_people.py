@@ -8,55 +8,62 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shrinkfit.audio import people as rooms
-from shrinkfit.audio.people import Manner, is_foreign, is_person, people, speak_command
-from shrinkfit.audio.voices import PEAK, Utterance, speak
+from shrinkfit.audio.people import is_foreign, is_person, people, speak_command
+from shrinkfit.audio.utterance import Utterance
+from shrinkfit.audio.voices import PEAK, speak
 
 INSTALLED = people()
-EVERY_TOOL = {"flite", "mbrola", "pico2wave", "RHVoice-test"}
 
 
-def without(*tools):
-    return lambda name: None if name in tools else f"/usr/bin/{name}"
+@pytest.fixture
+def only(monkeypatch):
+    """Has one tool alone be installed, at some path, and say something."""
+
+    def install(tool, path="/usr/bin/tool", says=""):
+        monkeypatch.setattr(shutil, "which", lambda name: path if name == tool else None)
+        monkeypatch.setattr(subprocess, "run", lambda *args, **options: subprocess.CompletedProcess([], 0, says))
+
+    return install
 
 
-def test_nothing_is_found_where_nothing_is_installed():
-    assert people(lambda name: None) == ()
+def test_nothing_is_found_where_nothing_is_installed(only):
+    only(None)
+    assert people() == ()
 
 
-def test_flite_has_the_voices_that_it_lists_but_for_those_of_8_khz(monkeypatch):
-    listing = subprocess.CompletedProcess([], 0, "Voices available: kal awb_time kal16 awb rms slt \n")
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: listing)
-    assert people(without(*EVERY_TOOL - {"flite"})) == ("flite:awb", "flite:kal16", "flite:rms", "flite:slt")
+def test_flite_has_the_voices_that_it_lists_but_for_those_of_8_khz(only):
+    only("flite", says="Voices available: kal awb_time kal16 awb rms slt \n")
+    assert people() == ("flite:awb", "flite:kal16", "flite:rms", "flite:slt")
 
 
 @pytest.mark.parametrize("place", ["us1/us1", "us1"])
-def test_mbrola_has_those_voices_that_espeak_knows_and_whose_recordings_are_there(monkeypatch, tmp_path, place):
+def test_mbrola_has_those_voices_that_espeak_knows_and_whose_recordings_are_there(only, monkeypatch, tmp_path, place):
     listing = """\
  5  en-us           --/F      us-mbrola-1        mb/mb-us1            (en 8)
  9  en              --/F      en-german-1        mb/mb-de1-en
  9  en              --/M      en-greek           mb/mb-gr2-en
  2  en-us           --/M      English_(America)  gmw/en-US            (en 3)
 """
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: subprocess.CompletedProcess([], 0, listing))
-    monkeypatch.setattr(rooms, "MBROLA_HOMES", (str(tmp_path / "none"), str(tmp_path)))
+    only("mbrola", says=listing)
+    monkeypatch.setattr("shrinkfit.audio.people.MBROLA_HOMES", (str(tmp_path / "none"), str(tmp_path)))
     for path in (place, place.replace("us1", "de1")):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(b"")
-    assert people(without(*EVERY_TOOL - {"mbrola"})) == ("mbrola:de1-en", "mbrola:us1")
+    assert people() == ("mbrola:de1-en", "mbrola:us1")
 
 
-def test_pico_speaks_as_an_american_and_as_an_english_person():
-    assert people(without(*EVERY_TOOL - {"pico2wave"})) == ("pico:en-US", "pico:en-GB")
+def test_pico_speaks_as_an_american_and_as_an_english_person(only):
+    only("pico2wave")
+    assert people() == ("pico:en-US", "pico:en-GB")
 
 
-def test_rhvoice_has_the_english_voices_beside_its_tool(tmp_path):
+def test_rhvoice_has_the_english_voices_beside_its_tool(only, tmp_path):
     for name, language in (("alan", "English"), ("anna", "Russian")):
         folder = tmp_path / "share" / "RHVoice" / "voices" / name
         folder.mkdir(parents=True)
         (folder / "voice.info").write_text(f"name={name.title()}\nlanguage={language}\ngender=male\n")
-    tool = str(tmp_path / "bin" / "RHVoice-test")
-    assert people(lambda name: tool if name == "RHVoice-test" else None) == ("rhvoice:alan",)
+    only("RHVoice-test", str(tmp_path / "bin" / "RHVoice-test"))
+    assert people() == ("rhvoice:alan",)
 
 
 def test_who_is_a_person_and_who_is_foreign():
@@ -64,7 +71,7 @@ def test_who_is_a_person_and_who_is_foreign():
     assert [is_foreign(voice) for voice in ("mbrola:de1-en", "mbrola:en1", "pico:en-GB")] == [True, False, False]
 
 
-NATURAL, HURRIED = Manner(165, 50), Manner(330, 80, 1.21)
+NATURAL, HURRIED = (165, 50), (330, 80, 1.21)
 COMMANDS = [
     ("flite:slt", NATURAL, "flite -voice slt --setf duration_stretch=1.000 --setf int_f0_target_mean=160 "
      "--setf int_f0_target_stddev=15 -t hi -o a.wav"),
@@ -81,11 +88,13 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("voice", "manner", "command"), COMMANDS)
 def test_what_each_is_told(voice, manner, command):
-    assert " ".join(speak_command(voice, "hi", manner, Path("a.wav"))) == command
+    said = Utterance("x", "hi", voice, "", *manner)
+    assert " ".join(speak_command(said, Path("a.wav"))) == command
 
 
 def test_pico_takes_marks_as_text():
-    assert speak_command("pico:en-US", "a<b", NATURAL, Path("a.wav"))[-1].count("a&lt;b") == 1
+    said = Utterance("x", "a<b", "pico:en-US", "", *NATURAL)
+    assert "a&lt;b" in speak_command(said, Path("a.wav"))[-1]
 
 
 @pytest.mark.skipif(not INSTALLED, reason="no voice of flite, MBROLA, Pico or RHVoice is installed")

@@ -13,7 +13,8 @@ from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import RMS, background_noise, silence_clips
 from shrinkfit.audio.people import is_foreign, is_person
 from shrinkfit.audio.spoken import NOT_A_WORD, read_synthesized
-from shrinkfit.audio.voices import PEAK, Utterance, random_voices, speak
+from shrinkfit.audio.utterance import Utterance
+from shrinkfit.audio.voices import PEAK, random_voices, speak
 from shrinkfit.audio.words import COMMANDS, WORDS
 from shrinkfit.errors import ToolMissingError
 
