@@ -43,11 +43,11 @@ HERE = Path(__file__).parent
 DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
-BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 120, 12, 40
+BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 80, 12, 36
 CLIP_EPOCHS = 60  # with --data, where an epoch is each clip once: of the baseline, and of the fit
 QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": 600}
 STREAM_SECONDS = 3_600
-SYNTHETIC_CLIPS = 10_000
+SYNTHETIC_CLIPS = 8_000
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only, and misses many real \
 voices, more in noise. What helps most, in this order:

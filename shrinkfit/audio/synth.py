@@ -17,19 +17,11 @@ import numpy as np
 from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER, class_labels, write_wav
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import background_noise, silence_clips
-from shrinkfit.audio.people import people
 from shrinkfit.audio.utterance import Utterance
-from shrinkfit.audio.voices import (
-    draw_utterance,
-    espeak_voices,
-    random_voice_names,
-    random_voices,
-    require_tools,
-    speak,
-)
+from shrinkfit.audio.voices import Cast, random_voices, require_tools, speak
 from shrinkfit.audio.words import COMMANDS, WORDS
 
-FORMAT = 3  # part of the cache's key: raise it when the same arguments shall give other clips
+FORMAT = 4  # part of the cache's key: raise it when the same arguments shall give other clips
 SILENCE_SHARE, PHRASE_SHARE = 0.05, 0.1
 HOTWORD_SHARES = (0.2, 0.25, 0.3, 0.35)  # of one hotword, of two, three and more, all together
 FEWEST_CLIPS = 200
@@ -66,13 +58,14 @@ def synthesize(
     if clips < FEWEST_CLIPS:
         raise AudioError(f"{clips} clips are too few for three splits of speakers; expected at least {FEWEST_CLIPS}")
     require_tools()
-    key = json.dumps([FORMAT, sorted(hotwords), clips, seed, people()])
+    cast = Cast.here()
+    key = json.dumps([FORMAT, sorted(hotwords), clips, seed, cast.people, cast.made_up])
     folder = Path(cache) / f"{'_'.join(sorted(hotwords))[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        words = _write_speech(plan_utterances(hotwords, clips, seed), part, progress)
+        words = _write_speech(plan_utterances(hotwords, clips, seed, cast), part, progress)
         _write_noise(part, _silences(clips), words, seed, progress)
         part.rename(folder)
     finally:
@@ -80,8 +73,8 @@ def synthesize(
     return folder
 
 
-def plan_utterances(hotwords: list[str], clips: int, seed: int) -> list[Utterance]:
-    """What to say, with which voices; the same arguments and synthesizers give the same list."""
+def plan_utterances(hotwords: list[str], clips: int, seed: int, cast: Cast) -> list[Utterance]:
+    """What to say, with which voices; the same arguments give the same list."""
     rng = np.random.default_rng(seed)
     spoken = round(clips * HOTWORD_SHARES[min(len(hotwords), len(HOTWORD_SHARES)) - 1])
     phrases = round(clips * PHRASE_SHARE)
@@ -94,8 +87,7 @@ def plan_utterances(hotwords: list[str], clips: int, seed: int) -> list[Utteranc
     # Round and round, so that every word is said before one is said once more.
     texts += [(UNKNOWN_FOLDER, text) for text in _rounds(commands, told, rng) + _rounds(far, other - few - told, rng)]
     texts += [(UNKNOWN_FOLDER, " ".join(rng.choice(far, rng.integers(2, 5)))) for _ in range(phrases)]
-    voices, recorded = [*espeak_voices(), *random_voice_names()], people()
-    return [draw_utterance(folder, text, voices, recorded, rng) for folder, text in texts]
+    return [cast.draw(folder, text, rng) for folder, text in texts]
 
 
 def _silences(clips: int) -> int:

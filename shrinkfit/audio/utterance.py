@@ -15,12 +15,13 @@ class Utterance:
     Args:
         folder: word folder it goes to.
         text: words, or `[[phonemes]]`, which only espeak-ng understands.
-        voice: an espeak-ng variant, or one of `people`.
+        voice: an espeak-ng variant, or one of `people` or `made_up_people`.
         accent: espeak-ng language.
         words_per_minute, pitch: espeak-ng's -s and -p (0..99; 50 is a voice's own); others get it in their own units.
         tract: how much faster a recorded person is played, which moves the formants up; espeak-ng's voices bring
             their own.
         liveliness_hz: how far flite's pitch moves.
+        ending: punctuation behind the text, which Kokoro gives another melody.
     """
 
     folder: str
@@ -31,6 +32,7 @@ class Utterance:
     pitch: int
     tract: float = 1.0
     liveliness_hz: int = 15
+    ending: str = ""
 
     @property
     def speaker(self) -> str:

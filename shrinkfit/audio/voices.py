@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An utterance goes in, sound comes out: espeak-ng's voices, random ones made for it, and recorded people's."""
+"""An utterance goes in, sound comes out: espeak-ng's voices, random ones made for it, recorded and made-up people's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import tempfile
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from shrinkfit.audio import neural
+from shrinkfit.audio.dataset import UNKNOWN_FOLDER
 from shrinkfit.audio.features import AudioError
-from shrinkfit.audio.people import is_foreign, is_person, speak_command
+from shrinkfit.audio.people import is_foreign, is_person, people, speak_command
 from shrinkfit.audio.sound import SAMPLE_RATE_HZ
 from shrinkfit.audio.utterance import Utterance
 from shrinkfit.errors import ToolMissingError
@@ -26,11 +29,13 @@ ACCENTS = (
     *("en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029", "en-us-nyc"),
 )
 SAME_AS_PEOPLE = 6  # recorded people say the more, the more of them there are: four 40 % of it, thirty 83 %
+MADE_UP_SHARES = (0.45, 0.08)  # of the hotwords, and of all else: each takes nearly half a second to make
 FOREIGN_SHARE = 0.25  # of what recorded people say, by those whose own language is another
 RANDOM, RANDOM_VOICES, VOICES_A_FOLDER = "random", 400, 20
 ENGLISH_DATA = ("phondata", "phonindex", "phontab", "intonations", "en_dict")
 SHORTEST_TRACT, LONGEST_TRACT = 0.85, 1.25  # scale of the formants: a tall man, a child
 PEAK = 20_000
+QUIETEST = 1.0  # of 2**15
 WAV_HEADER_BYTES = 44
 
 
@@ -47,22 +52,49 @@ def espeak_voices() -> list[str]:
     return sorted({name.strip() for name in names if "whisper" not in name})
 
 
-def draw_utterance(
-    folder: str, text: str, voices: list[str], people: tuple[str, ...], rng: np.random.Generator
-) -> Utterance:
-    """Choose who says it, and how."""
-    speed, pitch = int(rng.integers(105, 221)), int(rng.integers(10, 90))
-    if not text.startswith("[[") and rng.random() < len(people) / (len(people) + SAME_AS_PEOPLE):
+@dataclass(frozen=True)
+class Cast:
+    """Who can speak.
+
+    Args:
+        voices: espeak-ng's variants, and random ones.
+        people: recorded people.
+        made_up: people who do not exist.
+    """
+
+    voices: tuple[str, ...]
+    people: tuple[str, ...]
+    made_up: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> Cast:
+        """Everybody who is installed."""
+        return cls((*espeak_voices(), *random_voice_names()), people(), neural.made_up_people())
+
+    def draw(self, folder: str, text: str, rng: np.random.Generator) -> Utterance:
+        """Choose who says it, and how; `[[phonemes]]` are left to espeak-ng."""
+        pace, words = int(rng.integers(105, 221)), not text.startswith("[[")
+        if words and self.made_up and rng.random() < MADE_UP_SHARES[folder == UNKNOWN_FOLDER]:
+            return self._made_up(folder, text, pace, rng)
+        if words and rng.random() < len(self.people) / (len(self.people) + SAME_AS_PEOPLE):
+            return self._recorded(folder, text, pace, rng)
+        voice, accent = str(rng.choice(self.voices)), str(rng.choice(ACCENTS))
+        return Utterance(folder, text, voice, accent, pace, int(rng.integers(10, 90)))
+
+    def _recorded(self, folder: str, text: str, pace: int, rng: np.random.Generator) -> Utterance:
         tract = float(rng.uniform(SHORTEST_TRACT, LONGEST_TRACT))
         # Who has a short vocal tract speaks high, mostly.
         pitch = int(np.clip((tract - SHORTEST_TRACT) * 225 + rng.normal(0, 20), 0, 110))
-        foreign = [name for name in people if is_foreign(name)]
-        natives = [name for name in people if name not in foreign]
+        foreign = [name for name in self.people if is_foreign(name)]
+        natives = [name for name in self.people if name not in foreign]
         group = foreign if not natives or (foreign and rng.random() < FOREIGN_SHARE) else natives
-        return Utterance(
-            folder, text, str(rng.choice(group)), "", speed, pitch, round(tract, 2), int(rng.integers(8, 40))
-        )
-    return Utterance(folder, text, str(rng.choice(voices)), str(rng.choice(ACCENTS)), speed, pitch)
+        lively = int(rng.integers(8, 40))
+        return Utterance(folder, text, str(rng.choice(group)), "", pace, pitch, round(tract, 2), lively)
+
+    def _made_up(self, folder: str, text: str, pace: int, rng: np.random.Generator) -> Utterance:
+        voice, accent = str(rng.choice(self.made_up)), str(rng.choice(neural.ACCENTS))
+        ending = str(rng.choice(neural.ENDINGS))
+        return Utterance(folder, text, voice, accent, pace, 50, neural.tract(voice), ending=ending)
 
 
 def random_voice_names() -> list[str]:
@@ -132,6 +164,23 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
     Raises:
         AudioError: the synthesizer failed or said nothing.
     """
+    sound, rate = _made_up(utterance) if neural.is_made_up(utterance.voice) else _synthesized(utterance, home)
+    # A voice that is played faster has its formants higher; its pitch and pace were asked for with that in mind.
+    sound = resample(sound, round(rate * utterance.tract), SAMPLE_RATE_HZ)
+    peak = np.abs(sound).max(initial=0)
+    if peak < QUIETEST:
+        raise AudioError(f"{utterance.voice} gave silence for {utterance.text!r}")
+    loud = np.flatnonzero(np.abs(sound) > peak / 50)
+    said = sound[max(0, loud[0] - SAMPLE_RATE_HZ // 100) : loud[-1] + SAMPLE_RATE_HZ // 40]
+    return np.rint(said * (PEAK / peak)).astype(np.int16)
+
+
+def _made_up(utterance: Utterance) -> tuple[np.ndarray, int]:
+    return neural.say(utterance) * np.float32(2**15), neural.SAMPLE_RATE_HZ
+
+
+def _synthesized(utterance: Utterance, home: Path | None) -> tuple[np.ndarray, int]:
+    """What a command says, and its sample rate; float32, full scale is 2**15."""
     with tempfile.TemporaryDirectory(prefix="shrinkfit-said-") as work:
         path = Path(work) / "said.wav"
         command = _command(utterance, path, home)
@@ -142,16 +191,7 @@ def speak(utterance: Utterance, home: Path | None = None) -> np.ndarray:
                 f"{done.stderr.decode(errors='replace').strip() or 'no sound came'}"
             )
         with wave.open(str(path)) as file:
-            rate = file.getframerate()
-            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32)
-    # A voice that is played faster has its formants higher; its pitch and pace were asked for with that in mind.
-    sound = resample(sound, round(rate * utterance.tract), SAMPLE_RATE_HZ)
-    peak = np.abs(sound).max(initial=0)
-    if peak < 1:
-        raise AudioError(f"{' '.join(command)} gave silence for {utterance.text!r}")
-    loud = np.flatnonzero(np.abs(sound) > peak / 50)
-    said = sound[max(0, loud[0] - SAMPLE_RATE_HZ // 100) : loud[-1] + SAMPLE_RATE_HZ // 40]
-    return np.rint(said * (PEAK / peak)).astype(np.int16)
+            return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32), file.getframerate()
 
 
 def _command(u: Utterance, path: Path, home: Path | None) -> list[str]:

@@ -3,24 +3,31 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from shrinkfit.audio import synth, voices
-from shrinkfit.audio.dataset import SPLITS, load
+from shrinkfit.audio.dataset import SPLITS, UNKNOWN_FOLDER, load
 from shrinkfit.audio.features import AudioError
+from shrinkfit.audio.neural import is_made_up
 from shrinkfit.audio.noise import RMS, background_noise, silence_clips
 from shrinkfit.audio.people import is_foreign, is_person
 from shrinkfit.audio.spoken import NOT_A_WORD, read_synthesized
 from shrinkfit.audio.utterance import Utterance
-from shrinkfit.audio.voices import PEAK, random_voices, speak
+from shrinkfit.audio.voices import PEAK, Cast, random_voices, speak
 from shrinkfit.audio.words import COMMANDS, WORDS
 from shrinkfit.errors import ToolMissingError
 
 needs_speech = pytest.mark.skipif(
     not (shutil.which("espeak-ng") and shutil.which("flite")), reason="espeak-ng and flite are not installed"
 )
+
+
+def plan(hotwords, clips, seed=3, **changed):
+    """What is planned with everybody here, or others instead."""
+    return synth.plan_utterances(hotwords, clips, seed, replace(Cast.here(), **changed))
 
 
 def test_missing_espeak_is_named_and_nothing_written(tmp_path, monkeypatch):
@@ -67,20 +74,20 @@ def test_a_broken_off_synthesis_leaves_nothing(tmp_path, monkeypatch):
 
 @needs_speech
 def test_plan_is_reproducible_and_varied():
-    plan = synth.plan_utterances(["computer"], 400, seed=3)
-    assert plan == synth.plan_utterances(["computer"], 400, seed=3)
-    assert plan != synth.plan_utterances(["computer"], 400, seed=4)
-    said = [u for u in plan if u.folder == "computer"]
+    planned = plan(["computer"], 400)
+    assert planned == plan(["computer"], 400)
+    assert planned != plan(["computer"], 400, seed=4)
+    said = [u for u in planned if u.folder == "computer"]
     assert len(said) == 80
     assert all(u.text == "computer" for u in said)
-    assert len({u.speaker for u in plan}) > 150
+    assert len({u.speaker for u in planned}) > 150
     assert any(u.voice.startswith("flite:") for u in said)
-    assert any(" " in u.text for u in plan)
+    assert any(" " in u.text for u in planned)
 
 
 @needs_speech
 def test_what_is_told_to_devices_is_said_most():
-    said = Counter(u.text for u in synth.plan_utterances(["computer"], 2_000, seed=3) if u.folder != "computer")
+    said = Counter(u.text for u in plan(["computer"], 2_000) if u.folder != "computer")
     assert "computer" not in said
     assert min(said[word] for word in COMMANDS if word != "computer") >= 4
     assert len([word for word in WORDS if 0 < said[word] < 4]) > 500
@@ -90,27 +97,36 @@ def test_what_is_told_to_devices_is_said_most():
 @needs_speech
 def test_several_hotwords_are_said_more_often_than_one(hotwords, clips):
     wanted = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"][:hotwords]
-    plan = synth.plan_utterances(wanted, 1_000, seed=3)
-    assert sum(u.folder in wanted for u in plan) == pytest.approx(clips, abs=hotwords)
+    assert sum(u.folder in wanted for u in plan(wanted, 1_000)) == pytest.approx(clips, abs=hotwords)
 
 
 @needs_speech
-def test_recorded_people_are_no_need(monkeypatch):
-    monkeypatch.setattr(synth, "people", lambda: ())
-    assert not any(is_person(u.voice) for u in synth.plan_utterances(["computer"], 400, seed=3))
+def test_people_are_no_need():
+    assert {u.accent[:2] for u in plan(["computer"], 400, people=(), made_up=())} == {"en"}
 
 
 @needs_speech
-def test_the_more_people_there_are_the_more_do_they_say(monkeypatch):
-    four = [f"flite:{name}" for name in "abcd"]
-    foreign = [f"mbrola:{name}-en" for name in "abcdefgh"]
+def test_the_more_people_there_are_the_more_do_they_say():
+    four = tuple(f"flite:{name}" for name in "abcd")
+    foreign = tuple(f"mbrola:{name}-en" for name in "abcdefgh")
     for there, share, foreigners in ((four, 0.4, 0), (four + foreign, 0.67, 0.25), (foreign, 0.57, 1)):
-        monkeypatch.setattr(synth, "people", lambda there=there: tuple(there))
-        plan = [u for u in synth.plan_utterances(["computer"], 2_000, seed=3) if not u.text.startswith("[[")]
-        said = [u.voice for u in plan if is_person(u.voice)]
-        assert len(said) == pytest.approx(share * len(plan), rel=0.1)
+        planned = plan(["computer"], 2_000, people=there, made_up=())
+        planned = [u for u in planned if not u.text.startswith("[[")]
+        said = [u.voice for u in planned if is_person(u.voice)]
+        assert len(said) == pytest.approx(share * len(planned), rel=0.1)
         assert sum(map(is_foreign, said)) == pytest.approx(foreigners * len(said), rel=0.15)
         assert set(said) == set(there)
+
+
+@needs_speech
+def test_made_up_people_say_half_of_the_hotwords_and_some_of_all_else():
+    planned = plan(["computer"], 4_000, made_up=("kokoro:0", "kokoro:7"))
+    for folder, share in (("computer", 0.45), (UNKNOWN_FOLDER, 0.08)):
+        texts = [u for u in planned if u.folder == folder]
+        said = [u for u in texts if is_made_up(u.voice)]
+        assert len(said) == pytest.approx(share * len(texts), rel=0.2)
+        assert len({u.speaker for u in said}) == 2
+        assert not any(u.text.startswith("[[") for u in said)
 
 
 @needs_speech
