@@ -45,8 +45,8 @@ TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 80, 12, 36
 CLIP_EPOCHS = 60  # with --data, where an epoch is each clip once: of the baseline, and of the fit
-QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": 600}
-STREAM_SECONDS = 3_600
+QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": {"validation": 600, "test": 600}}
+STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
 SYNTHETIC_CLIPS = 8_000
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only, and misses many real \
@@ -79,7 +79,8 @@ def main(argv=None):
     fit.model.save(out / "hotword.keras")
     console.rule("Choosing thresholds")
     seconds = QUICK["stream_seconds"] if args.quick else STREAM_SECONDS
-    console.print(f"two streams of {seconds / 60:.0f} minutes, by voices that were not trained on ...")
+    minutes = " and ".join(f"{length / 60:.0f}" for length in seconds.values())
+    console.print(f"two streams of {minutes} minutes, by voices that were not trained on ...")
     chosen, heard = deploy(fit, out / "firmware", speech, seconds, args.max_false_accepts_per_hour, args.seed)
 
     report = check_firmware(fit, out, speech) | chosen

@@ -27,7 +27,7 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
 
     Args:
         folder: for the firmware; the plot goes beside it.
-        seconds: of each stream.
+        seconds: of each stream, by the name of its sounds.
         per_hour: false accepts that are allowed.
     Returns:
         what report.json says of it.
@@ -44,7 +44,7 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
     listening = export(0.5)
     heard = {}
     for number, (name, sounds) in enumerate(sorted(speech.sounds.items())):
-        stream = build_stream(*sounds, seconds=seconds, seed=seed + number)
+        stream = build_stream(*sounds, seconds=seconds[name], seed=seed + number)
         scores = listen_python(folder, stream.samples).scores
         heard[name] = stream, Outputs(scores, positions(listening, len(scores)))
     detector = listening.detector

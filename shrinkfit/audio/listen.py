@@ -18,10 +18,11 @@ from shrinkfit.check import sound
 from shrinkfit.check.exported import Exported
 from shrinkfit.check.profile import device_of
 from shrinkfit.graph.ir import Graph
-from shrinkfit.graph.simulate import Session, run
+from shrinkfit.graph.simulate import run, run_stream
 from shrinkfit.price.cost import energy_uj
 
 RUNS_AT_ONCE = 1024  # an hour of sound is a few GB of overlapping windows
+MEMORY_RUNS = 32  # most streams forget sooner
 _PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
 
 
@@ -126,12 +127,18 @@ def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndar
     table, shape = listening.table(), graph.tensors[graph.inputs[0]].shape[1:]
     frames = frames if table is None else table[frames.astype(np.int16) + 128]
     starts = range(0, len(frames) - listening.frames + 1, listening.hop_frames)
-    session, outputs = Session(graph), [np.zeros((0, len(listening.detector.labels)), np.int8)]
-    for block in range(0, len(starts), RUNS_AT_ONCE):
-        windows = [frames[start : start + listening.frames] for start in starts[block : block + RUNS_AT_ONCE]]
-        inputs = np.stack(windows).reshape(-1, *shape)
-        made = session.run(inputs) if graph.variables else run(graph, inputs)
-        outputs.append(made.reshape(len(inputs), -1))
+
+    def inputs(first: int, last: int) -> np.ndarray:
+        windows = [frames[start : start + listening.frames] for start in starts[first:last]]
+        return np.stack(windows).reshape(-1, *shape)
+
+    outputs = [np.zeros((0, len(listening.detector.labels)), np.int8)]
+    if graph.variables and starts:
+        made = run_stream(graph, inputs(0, len(starts)), max(listening.settle, MEMORY_RUNS))
+        outputs.append(made.reshape(len(made), -1))
+    for block in range(0, 0 if graph.variables else len(starts), RUNS_AT_ONCE):
+        made = run(graph, inputs(block, block + RUNS_AT_ONCE))
+        outputs.append(made.reshape(len(made), -1))
     return np.concatenate(outputs)[listening.settle :]
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators with state, in NumPy, one step at a time; state is a dictionary of arrays by variable name."""
+"""Operators with state, in NumPy, one step at a time.
+
+State is a dictionary of arrays by variable name, [lanes, *shape of the variable]: streams that know nothing of each
+other run side by side. The cells (SVDF, LSTM) take one lane.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +30,11 @@ def _saturate16(x: np.ndarray) -> np.ndarray:
 
 
 def _read_variable(op: ir.ReadVariable, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
-    return state[op.variable][None].copy()
+    return state[op.variable].copy()
 
 
 def _assign_variable(op: ir.AssignVariable, graph: ir.Graph, values: Arrays, state: State) -> list[np.ndarray]:
-    state[op.variable] = values[0][0].copy()
+    state[op.variable] = values[0].copy()
     return []
 
 
@@ -41,7 +45,7 @@ def _svdf(op: ir.Svdf, graph: ir.Graph, values: Arrays, state: State) -> np.ndar
     sums = exact_dot(values[0].reshape(-1).astype(np.int16) - source.zero_point, op.feature_kernel.T)
     memory = np.roll(state[op.state].reshape(-1, op.memory), -1, axis=1)
     memory[:, -1] = _saturate16(requantize(sums, *feature, "double"))
-    state[op.state] = memory.reshape(1, -1)
+    state[op.state] = memory.reshape(1, 1, -1)
     filtered = (op.time_kernel.astype(np.int64) * memory).sum(axis=1)
     total = filtered.reshape(-1, op.rank).sum(axis=1) + op.bias
     return clamp(requantize(total, *out, "double"), op, target.zero_point).reshape(1, *target.shape)
@@ -51,12 +55,12 @@ def _lstm(op: ir.UnidirectionalLstm, graph: ir.Graph, values: Arrays, state: Sta
     (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
     hidden_tensor, cell_tensor = (graph.variables[name].tensor for name in op.variables)
     steps = _LstmSteps(op, source, hidden_tensor, cell_tensor)
-    hidden, cell = state[op.hidden][0].astype(np.int64), state[op.cell][0].astype(np.int64)
+    hidden, cell = (state[name][0, 0].astype(np.int64) for name in (op.hidden, op.cell))
     outputs = []
     for x in values[0][0, 0].astype(np.int64):
         hidden, cell = steps.step(x, hidden, cell)
         outputs.append(hidden)
-    state[op.hidden], state[op.cell] = hidden.astype(np.int8)[None], cell.astype(np.int16)[None]
+    state[op.hidden], state[op.cell] = hidden.astype(np.int8)[None, None], cell.astype(np.int16)[None, None]
     return np.array(outputs, np.int8).reshape(1, *target.shape)
 
 
@@ -90,27 +94,29 @@ class _LstmSteps:
 
 
 def _time_window(op: ir.TimeWindow, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
-    rows = np.concatenate([state[op.past][None], values[0]], axis=op.axis + 1)
-    state[op.past] = np.take(rows[0], range(rows.shape[op.axis + 1] - op.rows, rows.shape[op.axis + 1]), axis=op.axis)
+    axis = op.axis + 1
+    rows = np.concatenate([state[op.past], values[0]], axis=axis)
+    state[op.past] = np.take(rows, range(rows.shape[axis] - op.rows, rows.shape[axis]), axis=axis)
     return rows
 
 
 def _time_mean(op: ir.TimeMean, graph: ir.Graph, values: Arrays, state: State) -> np.ndarray:
-    (source,), (target,) = graph.op_inputs(op), graph.op_outputs(op)
+    (source,), (target,), lanes = graph.op_inputs(op), graph.op_outputs(op), len(values[0])
     blocks, inner = source.shape[op.axis] // op.block, op.inner(source.shape)
-    new = (values[0].astype(np.int64) - source.zero_point).reshape(blocks, -1, inner).sum(axis=1)
-    sums = np.concatenate([state[op.sums][0], new])[blocks:]
-    state[op.sums] = sums.astype(np.int16)[None]
+    new = (values[0].astype(np.int64) - source.zero_point).reshape(lanes, blocks, -1, inner).sum(axis=2)
+    sums = np.concatenate([state[op.sums][:, 0], new], axis=1)[:, blocks:]
+    state[op.sums] = sums.astype(np.int16)[:, None]
     count = op.length * op.columns(source.shape)
-    total = sums.sum(axis=0)
+    total = sums.sum(axis=1)
     if op.average:
         result = clamp(divide_half_away(total + count * source.zero_point, count), op, 0)
     else:
         result = requantize(total, *mean_multiplier(source.scale, target.scale, count), "double")
         result = clamp(result, op, target.zero_point)
-    return result.reshape(1, *target.shape)
+    return result.reshape(lanes, *target.shape)
 
 
+CELLS = ("svdf", "lstm")
 KERNELS: dict[str, Callable[[OpOfKind, ir.Graph, Arrays, State], np.ndarray | list[np.ndarray]]] = {
     "time_window": _time_window,
     "time_mean": _time_mean,

@@ -106,6 +106,34 @@ def test_same_padding_computes_what_the_model_gives_inside_a_long_stretch():
     np.testing.assert_array_equal(got[50 + late : 150 + late], expected[50:150])
 
 
+def counted_steps(monkeypatch):
+    """A list that grows with every step of a Session."""
+    steps, step = [], simulate.Session.step
+    monkeypatch.setattr(simulate.Session, "step", lambda *args, **options: steps.append(1) or step(*args, **options))
+    return steps
+
+
+@pytest.mark.parametrize("calls", [1, 33, 34, 35, 100, 500])
+@pytest.mark.parametrize(
+    "models, name", [(VALID, "ds_cnn"), (VALID, "tc_resnet"), (CAUSAL, "ds_cnn"), (CAUSAL, "tc_resnet")]
+)
+def test_stretches_side_by_side_give_what_one_stream_gives(models, name, calls, monkeypatch):
+    made = to_streaming(graph(models, name), 2)
+    frames = streams.frames_for(made.graph, 2 * calls)
+    inputs = frames.reshape(calls, *made.graph.tensors[made.graph.inputs[0]].shape[1:])
+    expected, steps = simulate.Session(made.graph).run(inputs), counted_steps(monkeypatch)
+    np.testing.assert_array_equal(simulate.run_stream(made.graph, inputs, 32), expected)
+    assert len(steps) == (calls if calls <= 33 else 0)
+
+
+def test_what_remembers_longer_than_was_thought_is_run_one_by_one(monkeypatch):
+    made = to_streaming(graph(VALID, "tc_resnet"), 2)
+    inputs = streams.frames_for(made.graph, 400).reshape(200, *made.graph.tensors[made.graph.inputs[0]].shape[1:])
+    expected, steps = simulate.Session(made.graph).run(inputs), counted_steps(monkeypatch)
+    np.testing.assert_array_equal(simulate.run_stream(made.graph, inputs, 3), expected)
+    assert len(steps) == 200
+
+
 @pytest.mark.parametrize("name", ["ds_cnn", "flat window"])
 def test_written_out_in_liteRT_operators_it_is_the_same(name):
     made = to_streaming(graph(VALID, name))
