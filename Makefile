@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 VENV := .venv
-STAMP := $(VENV)/.shrinkfit-installed
+# What .venv holds: for the example alone, or for all that follows.
+FOR_USE := $(VENV)/.shrinkfit-voices
+FOR_WORK := $(VENV)/.shrinkfit-voices,dev
 RUN := $(VENV)/bin/python
 C_FILES = $(shell find runtime_c examples -name '*.[ch]' | sort)
 
@@ -32,7 +34,7 @@ help:
 	@echo "make clean     remove build/"
 	@echo "PYTHON=python3.12 picks the interpreter for .venv (3.11 or newer)."
 
-hotword: system-hotword $(STAMP)
+hotword: system-hotword $(FOR_USE)
 	$(RUN) examples/hotword/hotword.py --output build/hotword $(if $(DATA),--data "$(DATA)") \
 	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") \
 	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
@@ -42,19 +44,19 @@ hotword: system-hotword $(STAMP)
 voices: system-voices
 
 # A file's tests stay in one process, where they share what they build. At most 8: TensorFlow takes about 1 GB in each.
-test: system-test $(STAMP)
+test: system-test $(FOR_WORK)
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-fuzz: system-test $(STAMP)
+fuzz: system-test $(FOR_WORK)
 	$(RUN) -m tests.fuzz $(ARGS)
 
-check: system-check $(STAMP)
+check: system-check $(FOR_WORK)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy shrinkfit
 	$(if $(C_FILES),clang-format --dry-run -Werror $(C_FILES))
 
-format: system-check $(STAMP)
+format: system-check $(FOR_WORK)
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 	$(if $(C_FILES),clang-format -i $(C_FILES))
@@ -66,9 +68,9 @@ clean:
 system-hotword system-voices system-test system-check: system-%:
 	@.ci/system-packages $* $(PYTHON)
 
-$(STAMP): setup.cfg pyproject.toml
+$(VENV)/.shrinkfit-%: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"shrinkfit needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12")'
 	@echo "installing shrinkfit and what it needs into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,voices]'
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
