@@ -132,14 +132,14 @@ def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndar
         windows = [frames[start : start + listening.frames] for start in starts[first:last]]
         return np.stack(windows).reshape(-1, *shape)
 
-    outputs = [np.zeros((0, len(listening.detector.labels)), np.int8)]
-    if graph.variables and starts:
-        made = run_stream(graph, inputs(0, len(starts)), max(listening.settle, MEMORY_RUNS))
-        outputs.append(made.reshape(len(made), -1))
-    for block in range(0, 0 if graph.variables else len(starts), RUNS_AT_ONCE):
-        made = run(graph, inputs(block, block + RUNS_AT_ONCE))
-        outputs.append(made.reshape(len(made), -1))
-    return np.concatenate(outputs)[listening.settle :]
+    if graph.variables:
+        memory = max(listening.settle, MEMORY_RUNS)
+        made = [run_stream(graph, inputs(0, len(starts)), memory)] if starts else []
+    else:
+        blocks = range(0, len(starts), RUNS_AT_ONCE)
+        made = [run(graph, inputs(block, block + RUNS_AT_ONCE)) for block in blocks]
+    none = np.zeros((0, len(listening.detector.labels)), np.int8)
+    return np.concatenate([none, *(scores.reshape(len(scores), -1) for scores in made)])[listening.settle :]
 
 
 def check_sound(

