@@ -44,7 +44,7 @@ DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 80, 12, 36
-CLIP_EPOCHS = 60  # with --data, where an epoch is each clip once: of the baseline, and of the fit
+CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each clip once
 QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": {"validation": 600, "test": 600}}
 STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
 SYNTHETIC_CLIPS = 8_000
@@ -116,14 +116,14 @@ def parse_arguments(argv):
     add("--cache", default="build/speech", help="where synthetic speech is kept, and what was learned from it alone")
     add("--clips", type=int, default=SYNTHETIC_CLIPS, help="how many to synthesize (%(default)s)")
     add("--max-false-accepts-per-hour", type=float, default=0.5, help="for which thresholds are chosen (%(default)s)")
-    add("--epochs", type=int, help=f"of the fit ({FIT_EPOCHS}; with --data {CLIP_EPOCHS})")
+    add("--epochs", type=int, help=f"of the fit ({FIT_EPOCHS}; with --data {CLIP_FIT_EPOCHS})")
     add("--steps", type=int, default=STEPS, help="batches of an epoch (%(default)s)")
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
     args.hotwords = [word.strip() for word in args.hotwords.split(",") if word.strip()]
     args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else BASELINE_EPOCHS, TUNING_EPOCHS
-    args.epochs = args.epochs or (CLIP_EPOCHS if args.data else FIT_EPOCHS)
+    args.epochs = args.epochs or (CLIP_FIT_EPOCHS if args.data else FIT_EPOCHS)
     if args.quick:
         args.baseline_epochs, args.tuning_epochs = QUICK["baseline"], QUICK["tuning"]
         args.epochs, args.clips = min(args.epochs, QUICK["fit"]), min(args.clips, QUICK["clips"])
