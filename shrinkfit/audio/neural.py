@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
+import time
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +57,15 @@ def tract(voice: str) -> float:
     """How much faster somebody is played than Kokoro speaks, for higher formants: a child 1.25, 1 for most adults."""
     rng = np.random.default_rng([int(voice.removeprefix(ENGINE)), 1])
     return round(float(rng.uniform(*TRACTS)), 2) if rng.random() < OTHER_TRACT_SHARE else 1.0
+
+
+def seconds_a_clip() -> float:
+    """How long somebody takes to say a word here, on one core."""
+    word = Utterance("", "computer", f"{ENGINE}0", "en-us", 165, 50)
+    say(word)  # loads the network
+    start = time.thread_time()
+    say(word)
+    return time.thread_time() - start
 
 
 def say(utterance: Utterance) -> np.ndarray:

@@ -10,10 +10,12 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from shrinkfit.audio import neural
 from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER, class_labels, write_wav
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.noise import background_noise, silence_clips
@@ -30,6 +32,7 @@ NEAR_SHARE, COMMAND_SHARE = 0.12, 0.25  # of the single words that are no hotwor
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
+MADE_UP_SECONDS = 300  # by the clock; on a fast processor they are done with 8,000 clips before that
 CROWD_WORDS = 500
 
 
@@ -40,7 +43,8 @@ def synthesize(
 
     A fifth of the clips are hotwords (of four and more a third), the rest what is said to devices, near misses, other
     words, phrases, parts of the hotwords, and noise. A file's name begins with what is said (`+` between the words of a
-    phrase, `part` for a part of a hotword); what is said fills the file, whatever its length.
+    phrase, `part` for a part of a hotword); what is said fills the file, whatever its length. Made-up people get
+    MADE_UP_SECONDS; on a machine on which they need longer, others say what is left.
 
     Args:
         hotwords: words to be spoken.
@@ -65,7 +69,7 @@ def synthesize(
         return folder
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        words = _write_speech(plan_utterances(hotwords, clips, seed, cast), part, progress)
+        words = _write_speech(_plan_in_time(hotwords, clips, seed, cast, progress), part, progress)
         _write_noise(part, _silences(clips), words, seed, progress)
         part.rename(folder)
     finally:
@@ -88,6 +92,22 @@ def plan_utterances(hotwords: list[str], clips: int, seed: int, cast: Cast) -> l
     texts += [(UNKNOWN_FOLDER, text) for text in _rounds(commands, told, rng) + _rounds(far, other - few - told, rng)]
     texts += [(UNKNOWN_FOLDER, " ".join(rng.choice(far, rng.integers(2, 5)))) for _ in range(phrases)]
     return [cast.draw(folder, text, rng) for folder, text in texts]
+
+
+def _plan_in_time(hotwords: list[str], clips: int, seed: int, cast: Cast, progress: bool) -> list[Utterance]:
+    """A plan whose made-up people are done in MADE_UP_SECONDS here; on a slow machine others say the rest."""
+    planned = plan_utterances(hotwords, clips, seed, cast)
+    made_up = sum(neural.is_made_up(utterance.voice) for utterance in planned)
+    if not made_up:
+        return planned
+    a_clip = neural.seconds_a_clip()
+    affordable = MADE_UP_SECONDS * (os.cpu_count() or 1) / a_clip
+    if made_up <= affordable:
+        return planned
+    if progress:
+        some = f"about {affordable:,.0f} clips instead of {made_up:,}"
+        print(f"Kokoro takes {a_clip:.1f} s a clip here, so it speaks {some}, and others the rest")
+    return plan_utterances(hotwords, clips, seed, replace(cast, made_up_part=affordable / made_up))
 
 
 def _silences(clips: int) -> int:

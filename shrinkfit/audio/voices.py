@@ -60,11 +60,13 @@ class Cast:
         voices: espeak-ng's variants, and random ones.
         people: recorded people.
         made_up: people who do not exist.
+        made_up_part: how much of what these say at most (MADE_UP_SHARES) they do say, 0 to 1.
     """
 
     voices: tuple[str, ...]
     people: tuple[str, ...]
     made_up: tuple[str, ...]
+    made_up_part: float = 1.0
 
     @classmethod
     def here(cls) -> Cast:
@@ -74,7 +76,8 @@ class Cast:
     def draw(self, folder: str, text: str, rng: np.random.Generator) -> Utterance:
         """Choose who says it, and how; `[[phonemes]]` are left to espeak-ng."""
         pace, words = int(rng.integers(105, 221)), not text.startswith("[[")
-        if words and self.made_up and rng.random() < MADE_UP_SHARES[folder == UNKNOWN_FOLDER]:
+        share = self.made_up_part * MADE_UP_SHARES[folder == UNKNOWN_FOLDER]
+        if words and self.made_up and rng.random() < share:
             return self._made_up(folder, text, pace, rng)
         if words and rng.random() < len(self.people) / (len(self.people) + SAME_AS_PEOPLE):
             return self._recorded(folder, text, pace, rng)

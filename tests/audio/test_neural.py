@@ -96,6 +96,12 @@ def test_they_speak_alike_each_time_and_unlike_each_other():
 
 @needs_espeak
 @needs_kokoro
+def test_a_clip_takes_its_time():
+    assert 0.05 < neural.seconds_a_clip() < 30
+
+
+@needs_espeak
+@needs_kokoro
 def test_pace_and_tract_are_what_was_asked_for():
     slow, fast = (len(speak(utterance(pace=pace))) for pace in (110, 220))
     assert 1.5 < slow / fast < 2.5

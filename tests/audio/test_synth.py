@@ -130,6 +130,19 @@ def test_made_up_people_say_half_of_the_hotwords_and_some_of_all_else():
 
 
 @needs_speech
+@pytest.mark.parametrize(("seconds", "left"), [(0.001, 1.0), (10.0, 0.25)])
+def test_where_made_up_people_are_slow_others_say_more(monkeypatch, seconds, left):
+    cast = replace(Cast.here(), made_up=("kokoro:0", "kokoro:7"))
+    everything = sum(is_made_up(u.voice) for u in synth.plan_utterances(["computer"], 4_000, 3, cast))
+    monkeypatch.setattr(synth.neural, "seconds_a_clip", lambda: seconds)
+    monkeypatch.setattr(synth.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 0.25 * everything * 10.0 / 2)
+    planned = synth._plan_in_time(["computer"], 4_000, 3, cast, progress=False)
+    assert sum(is_made_up(u.voice) for u in planned) == pytest.approx(left * everything, rel=0.25)
+    assert len(planned) == 3_800
+
+
+@needs_speech
 def test_near_misses_sound_alike_but_are_others():
     near, far = synth.negative_texts(["computer", "no"])
     assert {"commuter", "compute", "note"} <= set(near)
