@@ -216,6 +216,20 @@ def grouped() -> keras.Model:
     return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
 
 
+def smooth() -> keras.Model:
+    """Activations by table, one of which is not 0 at 0, as arguments and layers; clamps of other heights than 6."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same", activation="gelu")(x)
+    x = layers.Conv2D(12, 3, padding="same", use_bias=False)(x)
+    x = layers.ELU(0.5)(layers.BatchNormalization()(x))
+    x = layers.ReLU(max_value=2.0)(layers.DepthwiseConv2D(3)(x))
+    x = layers.Conv2D(10, 1, activation="softplus", name="leaking")(x)
+    x = layers.Conv2D(10, 1, activation="mish")(layers.BatchNormalization()(x))
+    x = layers.Activation("selu")(layers.Conv2D(12, 1)(x))
+    x = layers.Dense(8, activation=layers.LeakyReLU(0.1))(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
 MODELS = {build.__name__: build for build in (plain_2d, ds_cnn, residual_1d, loose_ends)}
 MORE_MODELS = {
     build.__name__: build
@@ -230,6 +244,7 @@ MORE_MODELS = {
         unet,
         shared_layers,
         grouped,
+        smooth,
     )
 }
 

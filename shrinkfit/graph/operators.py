@@ -142,9 +142,15 @@ class Softmax(Op):
         )
 
 
-# LiteRT's own, and those that LiteRT has no int8 kernel for: these have tables by the same arithmetic, and no .tflite.
+# Those that LiteRT has an int8 kernel for; the others by the same arithmetic, and "lookup", which is any table at all.
+# Tables that LiteRT would not make are written to .tflite as a GATHER out of a constant.
 LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu")
-TABLE_FUNCTIONS = (*LITERT_FUNCTIONS, "hard_sigmoid", "silu", "gelu", "elu", "selu", "softplus", "softsign")
+TABLE_FUNCTIONS = (
+    *(*LITERT_FUNCTIONS, "lookup"),
+    *("hard_sigmoid", "silu", "gelu", "gelu_tanh", "elu", "celu", "selu", "softplus", "softsign", "exponential"),
+    *("mish", "log_sigmoid", "hard_tanh", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
+    *("hard_shrink", "soft_shrink"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,7 +159,7 @@ class Table(Op):
 
     Args:
         function: one of TABLE_FUNCTIONS; with alpha what a .tflite file says instead of the table.
-        alpha: the slope of leaky_relu below zero, or elu's lowest value with its sign changed.
+        alpha: the function's own number, such as leaky_relu's slope below zero (see `tables.function_table`).
         table: int8 [256], from `tables.function_table` by LiteRT's arithmetic.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph.ir import Padding
-from shrinkfit.read.activations import table_node, with_activation
+from shrinkfit.read.activations import FUNCTIONS, function_nodes, with_activation
 from shrinkfit.read.calls import Call
 from shrinkfit.read.nodes import Node
 
@@ -26,7 +26,7 @@ def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     Raises:
         UnsupportedLayerError: the layer, or one of its settings, cannot be handled.
     """
-    reader = READERS.get(call.kind)
+    reader = READERS.get(call.kind) or (function_nodes if call.kind in FUNCTIONS else None)
     if reader is None:
         raise UnsupportedLayerError(
             f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(READERS))}"
@@ -167,28 +167,6 @@ def _normalization(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return [_node(call, "affine", inputs, {"factor": factor, "shift": -mean * factor})]
 
 
-def _relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
-    layer = call.layer
-    max_value, slope = getattr(layer, "max_value", None), float(getattr(layer, "negative_slope", 0) or 0)
-    threshold = getattr(layer, "threshold", 0)
-    if threshold or max_value not in (None, 6, 6.0) or (slope and max_value is not None):
-        raise UnsupportedLayerError(
-            f"layer '{call.name}': only ReLU, ReLU with max_value=6 and ReLU with a negative_slope are supported, got "
-            f"max_value={max_value}, negative_slope={slope}, threshold={threshold}"
-        )
-    names = tuple(node.name for node in inputs)
-    return [
-        table_node(call, names, "leaky_relu", slope) if slope else _node(call, "relu", inputs, {"max_value": max_value})
-    ]
-
-
-def _leaky_relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
-    layer = call.layer
-    # tf_keras calls it alpha.
-    slope = layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha
-    return [table_node(call, tuple(node.name for node in inputs), "leaky_relu", float(slope))]
-
-
 def _activation(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return with_activation(_node(call, "identity", inputs), call.layer.activation)
 
@@ -277,8 +255,9 @@ READERS: dict[str, Reader] = {
     "BatchNormalization": _batch_norm,
     "Rescaling": _rescaling,
     "Normalization": _normalization,
-    "ReLU": _relu,
-    "LeakyReLU": _leaky_relu,
+    "ReLU": function_nodes,
+    "LeakyReLU": function_nodes,
+    "ELU": function_nodes,
     "Activation": _activation,
     "Softmax": _softmax,
     "MaxPooling1D": _pool("max_pool"),

@@ -14,7 +14,7 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range, is_computed
 from shrinkfit.graph.tables import function_table
-from shrinkfit.read import tflite_fold, tflite_layout, tflite_state
+from shrinkfit.read import tflite_fold, tflite_layout, tflite_lookup, tflite_state
 from shrinkfit.read.tflite import ACTIVATION_TYPES, OperatorReader
 
 _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if isinstance(v, int)}
@@ -178,6 +178,8 @@ def _reduce(at: OperatorReader, kind: type[ir.Reduction]) -> None:
 
 
 def _add(at: OperatorReader, kind: type[ir.Elementwise]) -> None:
+    if kind is ir.Add and tflite_lookup.moved(at):
+        return
     sources, target = _operands(at), at.target()
     if max(s.scale for s in sources) >= target.scale * 2.0**19:
         raise at.refuse(f"has inputs with scales 2**19 times its output's {target.scale:g}, which LiteRT refuses too")

@@ -179,7 +179,7 @@ def prelu(net: Net) -> None:
 
 
 def table(net: Net) -> None:
-    source, function = net.source(), net.choice(ir.LITERT_FUNCTIONS)
+    source, function = net.source(), net.choice((*ir.LITERT_FUNCTIONS, "lookup"))
     if function == "logistic":
         target = net.tensor(source.shape, 1 / 256, -128)
     elif function == "tanh":
@@ -190,7 +190,9 @@ def table(net: Net) -> None:
     else:
         target = net.near(source)
     alpha = float(np.float32(net.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0]))) if function == "leaky_relu" else 0.0
-    values = function_table(function, source, target, alpha)
+    values = net.array(256, -128, 127, "int8")
+    if function != "lookup":
+        values = function_table(function, source, target, alpha)
     net.add(ir.Table, (source,), (target,), function=function, alpha=alpha, table=values)
 
 

@@ -66,8 +66,11 @@ def table(draw: Draw, function: str) -> ir.Graph:
         target = ir.Tensor("y", source.shape, 1 / 256, -128)
     if function == "tanh":
         target = draw.tensor("y", source.shape, draw.power(-9, -5))
-    alpha = float(np.float32(draw.rng.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0]))) if "leaky" in function else 0.0
-    values = function_table(function, source, target, alpha)
+    values, alpha = draw.rng.integers(-128, 128, 256).astype(np.int8), 0.0
+    if function == "leaky_relu":
+        alpha = float(np.float32(draw.rng.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0])))
+    if function != "lookup":
+        values = function_table(function, source, target, alpha)
     return one_op(ir.Table(**WIRE, function=function, alpha=alpha, table=values), (source,), target)
 
 
@@ -238,7 +241,7 @@ MORE_FAMILIES = {
     "sub": lambda draw: elementwise(draw, ir.Sub),
     "mul": lambda draw: elementwise(draw, ir.Mul),
     "prelu": prelu,
-    **{name: (lambda draw, name=name: table(draw, name)) for name in ir.LITERT_FUNCTIONS},
+    **{name: (lambda draw, name=name: table(draw, name)) for name in (*ir.LITERT_FUNCTIONS, "lookup")},
     "relu over the whole range": relu_over_the_whole_range,
     **{f"quantize to {t}": _conversion(ir.Quantize, "float32", t) for t in ("int8", "uint8", "int16")},
     **{f"dequantize {t}": _conversion(ir.Dequantize, t, "float32") for t in ("int8", "uint8", "int16")},

@@ -88,10 +88,10 @@ def nested_subclass():
         (Subclassed, "'mine' is a subclassed Subclassed"),
         (with_layer(lambda: layers.PReLU(name="p")), r"layer 'p' \(PReLU\) is not supported"),
         (
-            with_layer(lambda: layers.Conv2D(4, 3, activation="exponential", name="c")),
-            "layer 'c': activation 'exponential'.*use one of",
+            with_layer(lambda: layers.Conv2D(4, 3, activation="log_softmax", name="c")),
+            "layer 'c': activation 'log_softmax'.*use one of",
         ),
-        (with_layer(lambda: layers.ReLU(max_value=3, name="r")), "layer 'r': only ReLU"),
+        (with_layer(lambda: layers.ReLU(threshold=1, name="r")), "layer 'r': ReLU has either"),
         (
             with_layer(lambda: layers.Reshape((8, 18)), lambda: layers.GRU(3, name="g")),
             r"layer 'g' \(GRU\) is not supported",
