@@ -230,6 +230,20 @@ def smooth() -> keras.Model:
     return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
 
 
+def learned_slopes() -> keras.Model:
+    """PReLU with slopes per channel, per value, one for all, and of a vector; means of two tensors and of three."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+    x = layers.PReLU(shared_axes=[1, 2])(layers.BatchNormalization()(x))
+    y = layers.PReLU()(layers.Conv2D(8, 3, padding="same")(x))
+    z = layers.PReLU(shared_axes=[1, 2, 3])(layers.Conv2D(8, 1)(x))
+    x = layers.ReLU()(layers.Average()([x, y, z]))
+    x = layers.Conv2D(10, 3, strides=2)(x)
+    x = layers.Average()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    x = layers.PReLU()(layers.Dense(12)(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
 MODELS = {build.__name__: build for build in (plain_2d, ds_cnn, residual_1d, loose_ends)}
 MORE_MODELS = {
     build.__name__: build
@@ -245,6 +259,7 @@ MORE_MODELS = {
         shared_layers,
         grouped,
         smooth,
+        learned_slopes,
     )
 }
 

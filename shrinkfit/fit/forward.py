@@ -139,10 +139,14 @@ class Forward:
             return self._weighted(node, xs[0])
         if node.kind == "batch_norm":
             return self._normalized(node, xs[0], original)
+        if node.kind == "prelu":
+            return self._sloped(node, xs[0])
         if node.name in self._clamped_at:
             return xs[0]
         if alone:
             return original(xs)
+        if node.kind == "average":  # the end of a chain
+            return (xs[0] + xs[1]) / node.attributes["count"]
         if node.kind in ("add", "multiply"):  # a link of a chain
             return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
         if node.kind == "identity":
@@ -239,6 +243,19 @@ class Forward:
             return None
         step = self._accumulator_step(stage, _affine(stage)[0])
         return -_exponent(tf.where(step > 0, step / self._scale(stage.key), 1.0))
+
+    def _sloped(self, node: Node, x: Any) -> Any:
+        """PReLU with its slopes masked, so that they round on the scale of those that stay, and on the int8 grid."""
+        import tensorflow as tf
+
+        alpha = tf.cast(tensor_of(node.variables["alpha"]), tf.float32)
+        if alpha.shape[-1] == node.shape[-1]:
+            alpha = alpha * self._variables.masks[node.name]
+        if self.phase != FLOAT and self._observes:
+            largest = tf.reduce_max(tf.abs(alpha))
+            step = tf.where(largest > 0, largest, 1.0) / 127
+            alpha = alpha + tf.stop_gradient(tf.round(alpha / step) * step - alpha)
+        return tf.nn.relu(x) - _cast(alpha, x) * tf.nn.relu(-x)
 
     # --- normalization ---
 

@@ -171,6 +171,10 @@ def _activation(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return with_activation(_node(call, "identity", inputs), call.layer.activation)
 
 
+def _prelu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
+    return [_node(call, "prelu", inputs, {}, _variables(call.layer, alpha="alpha"))]
+
+
 def _softmax(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     if call.layer.axis not in (-1, len(call.shape)):
         raise UnsupportedLayerError(f"layer '{call.name}': softmax over axis {call.layer.axis}, expected the last one")
@@ -215,7 +219,9 @@ def _needs_tensors(call: Call, inputs: tuple[Node, ...], least: int = 2) -> None
         )
 
 
-def _merge(kind: str) -> Reader:
+def _merge(kind: str, link: str | None = None) -> Reader:
+    """A layer that merges tensors; of more than two it is a chain of links and the kind itself at its end."""
+
     def read(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
         """Of more than two tensors a chain, from left to right, as Keras computes them."""
         _needs_tensors(call, inputs)
@@ -224,8 +230,10 @@ def _merge(kind: str) -> Reader:
             raise UnsupportedLayerError(f"layer '{call.name}': {call.kind} of {shapes}, expected equal shapes")
         nodes, left = [], inputs[0]
         for index, right in enumerate(inputs[1:], 1):
-            name = call.name if index == len(inputs) - 1 else f"{call.name}/{kind}_{index}"
-            left = Node(name, kind, (left.name, right.name), call.fixed_shape, call.layer)
+            own, name = link or kind, f"{call.name}/{link or kind}_{index}"
+            if index == len(inputs) - 1:
+                own, name = kind, call.name
+            left = Node(name, own, (left.name, right.name), call.fixed_shape, call.layer, {"count": len(inputs)})
             nodes.append(left)
         return nodes
 
@@ -258,6 +266,7 @@ READERS: dict[str, Reader] = {
     "ReLU": function_nodes,
     "LeakyReLU": function_nodes,
     "ELU": function_nodes,
+    "PReLU": _prelu,
     "Activation": _activation,
     "Softmax": _softmax,
     "MaxPooling1D": _pool("max_pool"),
@@ -280,6 +289,7 @@ READERS: dict[str, Reader] = {
     "Add": _merge("add"),
     "Subtract": _merge("subtract"),
     "Multiply": _merge("multiply"),
+    "Average": _merge("average", link="add"),
     "Concatenate": _concat,
     "Dropout": _plain("identity"),
     "SpatialDropout1D": _plain("identity"),

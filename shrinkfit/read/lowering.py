@@ -49,7 +49,8 @@ def lower(
     for stage in stages:
         lowering.add(stage)
     outputs = [lowering.finish_output(stage_of_output(topology, stages, n)) for n in topology.outputs]
-    return ir.Graph(name, lowering.tensors, tuple(lowering.ops), topology.inputs, tuple(outputs))
+    ops, constants = tuple(lowering.ops), lowering.constants
+    return ir.Graph(name, lowering.tensors, ops, topology.inputs, tuple(outputs), constants)
 
 
 def activation_quantization(low: float, high: float) -> tuple[float, int]:
@@ -92,6 +93,7 @@ class _Lowering:
         self.stages = {stage.key: stage for stage in stages}
         self.tensors: dict[str, ir.Tensor] = {}
         self.ops: list[ir.Op] = []
+        self.constants: dict[str, np.ndarray] = {}
         self.tensor_of: dict[str, str] = {}  # stage key -> tensor, past the reshape behind a model input
         self.keras_rank: dict[str, int] = {}
 
@@ -108,10 +110,13 @@ class _Lowering:
         if key not in self.known:
             tensors, ops = len(self.tensors), len(self.ops)
             result = getattr(self, f"_{stage.kind}")(stage, *sources)
-            self.known[key] = result, list(self.tensors.items())[tensors:], self.ops[ops:], own
+            made = list(self.tensors.items())[tensors:]
+            constants = {name: self.constants[name] for name, _ in made if name in self.constants}
+            self.known[key] = result, made, self.ops[ops:], constants, own
         else:
-            _, made, ops, _ = self.known[key]
+            _, made, ops, constants, _ = self.known[key]
             self.tensors.update(made)
+            self.constants.update(constants)
             self.ops += ops
         self.tensor_of[stage.key] = self.known[key][0]
 
@@ -266,14 +271,23 @@ class _Lowering:
         op = ir.Table(**self._common(stage, source), function=function, alpha=alpha, table=table)
         return self._emit(op, scale, zero_point)
 
+    def _prelu(self, stage: Stage, source: ir.Tensor) -> str:
+        scale, zero_point = self._quantization(stage)
+        steps, step = quantize_slopes(self.weights[stage.head.name]["alpha"])
+        alpha = ir.Tensor(f"{stage.key}/alpha", steps.shape, step, 0)
+        self.tensors[alpha.name], self.constants[alpha.name] = alpha, steps
+        return self._emit(ir.Prelu(**self._common(stage, source, alpha)), scale, zero_point)
+
     def _merged(self, stage: Stage, op_class: type[ir.Elementwise], *sources: ir.Tensor) -> str:
+        scale, zero_point = self._quantization(stage)
+        op = op_class(**self._common(stage, *self._of_one_rank(sources)), **self._clamp(stage, scale, zero_point))
+        return self._emit(op, scale, zero_point)
+
+    def _of_one_rank(self, sources: tuple[ir.Tensor, ...]) -> list[ir.Tensor]:
         """Keras gives a tensor of fewer axes new ones behind the batch."""
         rank = max(len(source.shape) for source in sources)
         shapes = ((*(1,) * (rank - len(s.shape)), *s.shape) for s in sources)
-        equal = (self.tensors[self._reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True))
-        scale, zero_point = self._quantization(stage)
-        op = op_class(**self._common(stage, *equal), **self._clamp(stage, scale, zero_point))
-        return self._emit(op, scale, zero_point)
+        return [self.tensors[self._reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True)]
 
     def _add(self, stage: Stage, *sources: ir.Tensor) -> str:
         return self._merged(stage, ir.Add, *sources)
@@ -283,6 +297,16 @@ class _Lowering:
 
     def _multiply(self, stage: Stage, *sources: ir.Tensor) -> str:
         return self._merged(stage, ir.Mul, *sources)
+
+    def _average(self, stage: Stage, *sources: ir.Tensor) -> str:
+        """A sum on a scale as many times as coarse has the mean's bytes; a reshape gives them their own scale."""
+        scale, zero_point = self._quantization(stage)
+        common = self._common(stage, *self._of_one_rank(sources)) | {"outputs": (f"{stage.key}/sum",)}
+        op = ir.Add(**common, **self._clamp(stage, scale, zero_point))
+        total = self._emit(op, float(np.float32(scale * stage.head.attributes["count"])), zero_point)
+        shape = self.tensors[total].shape
+        mean = ir.Reshape(name=f"{op.name}/mean", inputs=(total,), outputs=(stage.key,), shape=shape)
+        return self._emit(mean, scale, zero_point)
 
     def _concat(self, stage: Stage, *sources: ir.Tensor) -> str:
         scale, zero_point = self._quantization(stage)
@@ -359,6 +383,12 @@ class _Lowering:
         shape[-1] = prod(source.shape) // prod(shape[:-1])  # fewer channels came in where some were sliced away
         op = ir.Reshape(**self._common(stage, source), shape=tuple(shape))
         return self._emit(op, source.scale, source.zero_point)
+
+
+def quantize_slopes(alpha: np.ndarray) -> tuple[np.ndarray, float]:
+    """PReLU's slopes as int8 steps in [-127, 127] with one scale for all, and that scale."""
+    scale = float(np.float32((np.abs(alpha).max() or 1.0) / 127))
+    return np.clip(np.rint(alpha / scale), -127, 127).astype(np.int8), scale
 
 
 def batch_norm_line(own: Mapping[str, np.ndarray], epsilon: float) -> tuple[np.ndarray, np.ndarray]:

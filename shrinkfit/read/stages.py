@@ -17,12 +17,12 @@ __all__ = ["WEIGHTED", "Stage", "fuse", "stage_of_output"]
 
 # Stages whose output has a range of its own (a table's may be fixed); the others pass their input's scale on.
 RANGED = (
-    *("input", *WEIGHTED, "batch_norm", "affine", "relu", "table"),
-    *("add", "subtract", "multiply", "concat", "global_average"),
+    *("input", *WEIGHTED, "batch_norm", "affine", "relu", "table", "prelu"),
+    *("add", "subtract", "multiply", "average", "concat", "global_average"),
 )
 # LiteRT's own scales: what these give always lies between known ends.
 FIXED = {"softmax": (1 / 256, -128), "logistic": (1 / 256, -128), "hard_sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
-CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "max_pool", "average_pool")
+CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "average", "max_pool", "average_pool")
 # These move values or choose among them, so that rounding before them is rounding behind them.
 MOVING = ("reshape", "permute", "zero_pad", "crop", "max_pool", "global_max")
 

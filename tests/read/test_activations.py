@@ -63,6 +63,15 @@ def test_layers_operations_and_layers_in_layers(way):
     assert_computed(behind_a_convolution(OTHER_WAYS[way]()))
 
 
+@pytest.mark.parametrize("package", [keras, tf_keras], ids=lambda package: package.__name__)
+def test_learned_slopes_and_means_in_either_keras(package):
+    slopes = package.initializers.RandomUniform(-0.5, 0.5, seed=2)
+    assert_computed(behind_a_convolution(package.layers.PReLU(slopes, shared_axes=[1, 2]), package))
+    assert_computed(behind_a_convolution(package.layers.PReLU(slopes), package))
+    doubled = package.layers.Conv2D(6, 1)
+    assert_computed(behind_a_convolution(lambda x: package.layers.Average()([x, doubled(x)]), package))
+
+
 @pytest.mark.parametrize("name", IN_TF_KERAS)
 def test_every_activation_in_tf_keras(name):
     assert_computed(behind_a_convolution(tf_keras.layers.Activation(name), tf_keras))
