@@ -244,6 +244,33 @@ def learned_slopes() -> keras.Model:
     return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
 
 
+def larger_and_smaller() -> keras.Model:
+    """Maxout of what nothing else reads; the smaller of three; of a scale of its own, a fixed one, and per channel."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Maximum()([layers.Conv2D(8, 3, padding="same")(x) for _ in range(2)])
+    y = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(x))
+    z = layers.Conv2D(8, 1, activation="tanh")(x)
+    x = layers.Minimum()([x, y, layers.DepthwiseConv2D(3, padding="same")(z)])
+    x = layers.ReLU()(layers.Maximum()([layers.Conv2D(8, 1)(x), z]))
+    x = layers.Maximum()([x, layers.GlobalAveragePooling2D(keepdims=True)(x)])
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(12, 3, activation="relu")(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def written_out() -> keras.Model:
+    """Activations and a gate written with numbers, as MobileNetV3 is."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same")(x)
+    x = x * (layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0))
+    x = layers.Conv2D(12, 3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    gate = layers.Conv2D(4, 1, activation="relu")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = x * (1.0 - layers.Conv2D(12, 1, activation="sigmoid")(gate))
+    x = layers.Conv2D(10, 3, activation="relu")((x - 0.5) / 2)
+    x = keras.ops.gelu(layers.GlobalAveragePooling2D()(2 * x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
 MODELS = {build.__name__: build for build in (plain_2d, ds_cnn, residual_1d, loose_ends)}
 MORE_MODELS = {
     build.__name__: build
@@ -260,6 +287,8 @@ MORE_MODELS = {
         grouped,
         smooth,
         learned_slopes,
+        larger_and_smaller,
+        written_out,
     )
 }
 

@@ -4,7 +4,7 @@
 A unit is a set of channel positions that live and die as one. A convolution's or dense layer's output channels are new
 units; depthwise, pooling, normalization and activation hand their input's units on; a depthwise multiplier repeats
 them, a flatten tiles them (and what makes a plane of a flat tensor joins them), a concatenation strings them together,
-an Add, an Average or a Multiply joins two, a grouped convolution joins the k-th channels of its groups, and the calls
+an Add, a Maximum or a Multiply joins two, a grouped convolution joins the k-th channels of its groups, and the calls
 of a shared layer join all theirs. Units that reach a model input or output are fixed.
 
 A dead unit is 0 wherever it is seen. Behind an activation like sigmoid it is not: it *leaks*. A kernel that would see
@@ -180,7 +180,7 @@ class _Coupling:
         self.union.fix(narrow)  # all the others read it
         return wide
 
-    _subtract = _multiply = _average = _add
+    _subtract = _multiply = _average = _maximum = _minimum = _add
 
     def _concat(self, node: Node, *parts: np.ndarray) -> np.ndarray:
         if node.attributes["axis"] == len(node.shape) - 1:
@@ -224,7 +224,7 @@ def _leaks(node: Node, inputs: list[np.ndarray], width: int) -> np.ndarray:
         return np.resize(inputs[0] | (node.attributes["shift"] != 0), width)
     if node.kind == "concat" and node.attributes["axis"] == len(node.shape) - 1:
         return np.concatenate(inputs)
-    if node.kind in ("add", "subtract", "average", "concat"):
+    if node.kind in ("add", "subtract", "average", "maximum", "minimum", "concat"):
         return np.logical_or.reduce([one if len(one) == width else ~none for one in inputs])
     if node.kind == "multiply":
         return np.logical_and.reduce([one for one in inputs if len(one) == width])

@@ -27,6 +27,8 @@ FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
 TAP_EVERY = 4
 # What makes new values of old ones without a scale of its own.
 ROUNDING = ("average_pool", "upsample")
+# What a chain over more than two tensors is made of, each a function of TensorFlow's too.
+LINKS = ("add", "multiply", "maximum", "minimum")
 
 
 class Forward:
@@ -93,6 +95,8 @@ class Forward:
         def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             chain = chains[self._turn(layer, len(chains))]
             own = {node.name for node in chain}
+            if isinstance(inputs, (int, float)):  # of an operation such as 1 - x
+                inputs, args = args[0], (inputs, *args[1:])
             outside = [name for node in chain for name in node.inputs if name not in own]
             # A merging layer gets a list; an operation such as a + b gets one argument each.
             listed = isinstance(inputs, (list, tuple))
@@ -143,12 +147,15 @@ class Forward:
             return self._sloped(node, xs[0])
         if node.name in self._clamped_at:
             return xs[0]
+        if node.attributes.get("function") == "line":
+            factor, shift = (float(node.attributes[key][0]) for key in ("factor", "shift"))
+            return xs[0] * factor + shift
         if alone:
             return original(xs)
         if node.kind == "average":  # the end of a chain
             return (xs[0] + xs[1]) / node.attributes["count"]
-        if node.kind in ("add", "multiply"):  # a link of a chain
-            return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
+        if node.kind in LINKS:
+            return getattr(tf, node.kind)(*xs)
         if node.kind == "identity":
             return xs[0]
         if node.kind == "table" and node.part:  # silu's gate

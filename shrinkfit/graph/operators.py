@@ -73,17 +73,42 @@ class ReduceMax(Reduction):
     kind: ClassVar[str] = "reduce_max"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Elementwise(Activated):
-    """Two tensors, each with its own scale, broadcast against each other as NumPy does; either may be constant."""
+class Broadcasting:
+    """Two tensors, broadcast against each other as NumPy does; either may be constant."""
 
     pointwise: ClassVar[bool] = True
+    where: str
 
     def output_shape(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the output for these of the inputs."""
         try:
             return tuple(int(n) for n in np.broadcast_shapes(a, b))
         except ValueError:
             raise GraphError(f"{self.where}: input shapes {a} and {b} do not broadcast") from None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Elementwise(Broadcasting, Activated):
+    """Arithmetic of two tensors, each with its own scale."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Extremum(Broadcasting, Op):
+    """One of two values, of the bytes as they are: scales are not looked at."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Maximum(Extremum):
+    """The larger of two values. LiteRT MAXIMUM."""
+
+    kind: ClassVar[str] = "maximum"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Minimum(Extremum):
+    """The smaller of two values. LiteRT MINIMUM."""
+
+    kind: ClassVar[str] = "minimum"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

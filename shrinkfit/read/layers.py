@@ -219,11 +219,43 @@ def _needs_tensors(call: Call, inputs: tuple[Node, ...], least: int = 2) -> None
         )
 
 
+def _line(call: Call) -> dict[str, Any] | None:
+    """Factor and shift of an operation of a tensor and a number, such as x + 3.0; None where it is none."""
+    if sorted(argument is None for argument in call.arguments) != [False, True]:
+        return None
+    number = next(argument for argument in call.arguments if argument is not None)
+    line = _line_of(call.kind, float(number), call.arguments[0] is None) if isinstance(number, (int, float)) else None
+    if line is None:
+        return None
+    values = zip(("factor", "shift"), line, strict=True)
+    return {key: np.full(call.fixed_shape[-1], value) for key, value in values} | {"function": "line"}
+
+
+def _line_of(kind: str, number: float, tensor_first: bool) -> tuple[float, float] | None:
+    if kind == "Add":
+        return 1.0, number
+    if kind == "Multiply":
+        return number, 0.0
+    if kind == "Subtract":
+        return (1.0, -number) if tensor_first else (-1.0, number)
+    return (1 / number, 0.0) if "Divide" in kind and tensor_first and number else None
+
+
+def _divide(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
+    line = _line(call)
+    if line is None:
+        raise UnsupportedLayerError(f"layer '{call.name}': only a tensor divided by a number other than 0 is supported")
+    return [_node(call, "affine", inputs, line)]
+
+
 def _merge(kind: str, link: str | None = None) -> Reader:
     """A layer that merges tensors; of more than two it is a chain of links and the kind itself at its end."""
 
     def read(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
         """Of more than two tensors a chain, from left to right, as Keras computes them."""
+        line = _line(call)
+        if line is not None:
+            return [_node(call, "affine", inputs, line)]
         _needs_tensors(call, inputs)
         if len(inputs) > 2 and len({node.shape for node in inputs}) != 1:
             shapes = ", ".join(str(node.shape) for node in inputs)
@@ -289,7 +321,11 @@ READERS: dict[str, Reader] = {
     "Add": _merge("add"),
     "Subtract": _merge("subtract"),
     "Multiply": _merge("multiply"),
+    "Divide": _divide,
+    "TrueDivide": _divide,
     "Average": _merge("average", link="add"),
+    "Maximum": _merge("maximum"),
+    "Minimum": _merge("minimum"),
     "Concatenate": _concat,
     "Dropout": _plain("identity"),
     "SpatialDropout1D": _plain("identity"),

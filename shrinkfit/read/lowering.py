@@ -308,15 +308,28 @@ class _Lowering:
         mean = ir.Reshape(name=f"{op.name}/mean", inputs=(total,), outputs=(stage.key,), shape=shape)
         return self._emit(mean, scale, zero_point)
 
+    def _maximum(self, stage: Stage, *sources: ir.Tensor) -> str:
+        return self._extremum(stage, ir.Maximum, *sources)
+
+    def _minimum(self, stage: Stage, *sources: ir.Tensor) -> str:
+        return self._extremum(stage, ir.Minimum, *sources)
+
+    def _extremum(self, stage: Stage, op_class: type[ir.Extremum], *sources: ir.Tensor) -> str:
+        pieces = self._of_one_rank(tuple(self._on_its_scale(stage, sources)))
+        return self._emit(op_class(**self._common(stage, *pieces)), *self._quantization(stage))
+
     def _concat(self, stage: Stage, *sources: ir.Tensor) -> str:
-        scale, zero_point = self._quantization(stage)
-        wanted = ir.Tensor(stage.key, (1,), scale, zero_point).quantization
-        pieces = [
+        pieces = self._on_its_scale(stage, sources)
+        axis = stage.head.attributes["axis"] + len(sources[0].shape) - len(stage.head.shape)
+        return self._emit(ir.Concat(**self._common(stage, *pieces), axis=axis), *self._quantization(stage))
+
+    def _on_its_scale(self, stage: Stage, sources: tuple[ir.Tensor, ...]) -> list[ir.Tensor]:
+        """What a stage reads, requantized where it has another scale than the stage's output."""
+        wanted = ir.Tensor(stage.key, (1,), *self._quantization(stage)).quantization
+        return [
             source if source.quantization == wanted else self.tensors[self._requantized(stage, source, index)]
             for index, source in enumerate(sources)
         ]
-        axis = stage.head.attributes["axis"] + len(sources[0].shape) - len(stage.head.shape)
-        return self._emit(ir.Concat(**self._common(stage, *pieces), axis=axis), scale, zero_point)
 
     def _requantized(self, stage: Stage, source: ir.Tensor, index: int) -> str:
         name = f"{stage.key}/input_{index}"

@@ -3,7 +3,7 @@
 
 The vocabulary: input, conv, conv_transpose, depthwise, dense, batch_norm, affine, relu, table, softmax, max_pool,
 average_pool, global_average, global_max, reshape, permute, zero_pad, crop, upsample, identity, add, subtract, multiply,
-average, concat, prelu.
+average, maximum, minimum, concat, prelu.
 """
 
 from __future__ import annotations

@@ -206,6 +206,10 @@ def _prelu(at: OperatorReader) -> None:
     at.add(ir.Prelu, sources, at.target())
 
 
+def _extremum(at: OperatorReader, kind: type[ir.Extremum]) -> None:
+    at.add(kind, _operands(at), at.target())
+
+
 def _softmax(at: OperatorReader) -> None:
     source, beta = at.source(), float(at.option("beta", 1.0))
     # The difference of two logits becomes Q5.26; LiteRT demands a multiplier above 1 for that.
@@ -262,6 +266,8 @@ READERS: dict[str, Callable[[OperatorReader], None]] = (
         "SUB": lambda at: _add(at, ir.Sub),
         "MUL": _mul,
         "PRELU": _prelu,
+        "MAXIMUM": lambda at: _extremum(at, ir.Maximum),
+        "MINIMUM": lambda at: _extremum(at, ir.Minimum),
         "SOFTMAX": _softmax,
         "LOGISTIC": lambda at: _table(at, "logistic"),
         "TANH": lambda at: _table(at, "tanh"),

@@ -188,6 +188,10 @@ def _elementwise(place: Place[ir.Elementwise]) -> None:
     place.add(code, 2, (), options(fusedActivationFunction=place.activation_code()))
 
 
+def _extremum(place: Place[ir.Extremum]) -> None:
+    place.add(place.op.kind.upper(), 2, (), place.schema.MaximumMinimumOptionsT())
+
+
 def _table(place: Place[ir.Table]) -> None:
     op, s = place.op, place.schema
     from shrinkfit.graph.tables import function_table
@@ -243,6 +247,8 @@ _WRITERS: dict[str, Callable[[Place[Any]], None]] = {
     "sub": _elementwise,
     "mul": _elementwise,
     "prelu": lambda place: place.add("PRELU", 1),
+    "maximum": _extremum,
+    "minimum": _extremum,
     "table": _table,
     "softmax": _softmax,
     "requantize": _requantize,

@@ -11,7 +11,7 @@ from tests.keras_models import CLASSES, MORE_MODELS, as_list, inputs_for
 
 EPOCHS, COUNT = 5, 192
 # The others are built and run on the host only: a core takes its time.
-ON_THE_CORE = ("inverted_residual", "unet", "shared_layers", "smooth")
+ON_THE_CORE = ("inverted_residual", "unet", "shared_layers", "smooth", "larger_and_smaller")
 
 
 def task(model):

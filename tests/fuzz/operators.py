@@ -178,6 +178,12 @@ def prelu(net: Net) -> None:
     net.add(ir.Prelu, (source, alpha), (net.near(source),))
 
 
+def _extremum(net: Net, kind: type[ir.Extremum]) -> None:
+    a, b = _operands(net)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    net.add(kind, (a, b) if net.chance(0.5) else (b, a), (net.like(a, shape),))
+
+
 def table(net: Net) -> None:
     source, function = net.source(), net.choice((*ir.LITERT_FUNCTIONS, "lookup"))
     if function == "logistic":
@@ -259,6 +265,8 @@ OPERATORS = {
     "sub": lambda net: _elementwise(net, ir.Sub),
     "mul": lambda net: _elementwise(net, ir.Mul),
     "prelu": prelu,
+    "maximum": lambda net: _extremum(net, ir.Maximum),
+    "minimum": lambda net: _extremum(net, ir.Minimum),
     "table": table,
     "softmax": softmax,
     "requantize": requantize,

@@ -64,12 +64,14 @@ def test_layers_operations_and_layers_in_layers(way):
 
 
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=lambda package: package.__name__)
-def test_learned_slopes_and_means_in_either_keras(package):
+def test_learned_slopes_means_and_extrema_in_either_keras(package):
     slopes = package.initializers.RandomUniform(-0.5, 0.5, seed=2)
     assert_computed(behind_a_convolution(package.layers.PReLU(slopes, shared_axes=[1, 2]), package))
     assert_computed(behind_a_convolution(package.layers.PReLU(slopes), package))
     doubled = package.layers.Conv2D(6, 1)
-    assert_computed(behind_a_convolution(lambda x: package.layers.Average()([x, doubled(x)]), package))
+    for kind in ("Average", "Maximum", "Minimum"):
+        merge = getattr(package.layers, kind)()
+        assert_computed(behind_a_convolution(lambda x, merge=merge: merge([x, doubled(x)]), package))
 
 
 @pytest.mark.parametrize("name", IN_TF_KERAS)
@@ -112,6 +114,8 @@ def test_units_behind_an_activation_that_is_not_zero_at_zero_stay(name, groups):
         (lambda: layers.ReLU(max_value=0, name="r"), "layer 'r': ReLU has either a max_value above 0"),
         (lambda: layers.Dense(3, activation=layers.ReLU(threshold=1), name="d"), "layer 'd': ReLU has either"),
         (lambda: lambda x: ops.celu(x, alpha=-1.0), "celu with alpha -1.0, expected one above 0"),
+        (lambda: lambda x: 2 / x, "only a tensor divided by a number other than 0"),
+        (lambda: lambda x: ops.maximum(x, 0.5), "Maximum of 1 tensors, expected 2 or more"),
         (lambda: layers.Activation("sparsemax", name="s"), "layer 's.*': activation 'sparsemax' is not supported"),
         (lambda: layers.Activation(lambda x: x * 2, name="l"), "layer 'l.*': activation '<lambda>' is not supported"),
     ],
