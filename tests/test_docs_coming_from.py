@@ -38,7 +38,7 @@ def test_figures_are_those_of_the_readme():
 @pytest.mark.parametrize(
     ("bullet", "known", "least"),
     [
-        (".tflite operators", tflite_operators.READERS, 25),
+        (".tflite operators", tflite_operators.READERS, 20),
         ("Keras layers", layers.READERS, 10),
         ("Activations", activations.SUPPORTED, 4),
     ],

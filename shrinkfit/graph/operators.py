@@ -169,10 +169,10 @@ class Softmax(Op):
 
 # Those that LiteRT has an int8 kernel for; the others by the same arithmetic, and "lookup", which is any table at all.
 # Tables that LiteRT would not make are written to .tflite as a GATHER out of a constant.
-LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu")
+LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu", "gelu", "gelu_tanh", "exponential", "abs")
 TABLE_FUNCTIONS = (
     *(*LITERT_FUNCTIONS, "lookup"),
-    *("hard_sigmoid", "silu", "gelu", "gelu_tanh", "elu", "celu", "selu", "softplus", "softsign", "exponential"),
+    *("hard_sigmoid", "silu", "elu", "celu", "selu", "softplus", "softsign"),
     *("mish", "log_sigmoid", "hard_tanh", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
     *("hard_shrink", "soft_shrink"),
 )

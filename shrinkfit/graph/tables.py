@@ -34,6 +34,8 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
     with np.errstate(over="ignore", invalid="ignore"):
         if function == "leaky_relu":
             steps = _leaky_relu(values, source.scale, target.scale, alpha)
+        elif function == "abs":
+            steps = _abs(values, source.scale, target.scale)
         elif function == "hard_swish":
             steps = _hard_swish(values, source.scale, target.scale)
         else:
@@ -71,27 +73,35 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _gelu(x: float) -> float:
+    """float32 at every step, as LiteRT computes x / 2 * erfc(-x / sqrt(2)); erfc itself rounded correctly."""
+    wide = np.float32(x)
+    return float(np.float32(0.5) * wide * np.float32(math.erfc(wide * np.float32(-math.sqrt(0.5)))))
+
+
 def _gelu_tanh(x: float) -> float:
-    """Hendrycks and Gimpel, Gaussian Error Linear Units, 2016: the approximation by tanh."""
-    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    """The same by tanh: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016."""
+    wide = np.float32(x)
+    inner = np.float32(math.sqrt(2 / math.pi)) * (wide + np.float32(0.044715) * wide * wide * wide)
+    return float(np.float32(0.5) * wide * (np.float32(1) + np.float32(math.tanh(inner))))
 
 
 def _sparse_plus(x: float) -> float:
     return max(x, 0.0) if abs(x) >= 1 else (x + 1) ** 2 / 4
 
 
-# All but the first two by the real function in double precision.
+# LiteRT's own first, the others by the real function in double precision.
 _FLOATS: dict[str, Callable[[float], float]] = {
     "logistic": _logistic,
     "tanh": math.tanh,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "exponential": _exp,
     "hard_sigmoid": lambda x: min(max(x + 3, 0.0), 6.0) / 6,
     "silu": lambda x: x / (1 + _exp(-x)),
-    "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
-    "gelu_tanh": _gelu_tanh,
     "selu": _selu,
     "softplus": _softplus,
     "softsign": lambda x: x / (1 + abs(x)),
-    "exponential": _exp,
     "mish": lambda x: x * math.tanh(_softplus(x)),
     "log_sigmoid": lambda x: -_softplus(-x),
     "hard_tanh": lambda x: min(max(x, -1.0), 1.0),
@@ -144,6 +154,15 @@ def _split_signed(scale: float) -> tuple[int, int]:
 def _leaky_relu(values: np.ndarray, source_scale: float, target_scale: float, alpha: float) -> np.ndarray:
     above, below = leaky_relu_multipliers(source_scale, target_scale, alpha)
     return np.where(values >= 0, requantize(values, *above, "double"), requantize(values, *below, "double"))
+
+
+def abs_scale(source_scale: float, target_scale: float) -> float:
+    """What LiteRT's ABS multiplies by."""
+    return float(np.float32(source_scale) / np.float32(target_scale))
+
+
+def _abs(values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:
+    return requantize(np.abs(values), *split_scale(abs_scale(source_scale, target_scale)), "double")
 
 
 def _short_multiplier(scale: float) -> tuple[int, int]:

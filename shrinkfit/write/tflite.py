@@ -206,6 +206,10 @@ def _table(place: Place[ir.Table]) -> None:
         "tanh": ("TANH", 2, None),
         "hard_swish": ("HARD_SWISH", 1, s.HardSwishOptionsT()),
         "leaky_relu": ("LEAKY_RELU", 2, s.LeakyReluOptionsT(alpha=op.alpha)),
+        "gelu": ("GELU", 2, s.GeluOptionsT()),
+        "gelu_tanh": ("GELU", 2, s.GeluOptionsT(approximate=True)),
+        "exponential": ("EXP", 2, s.ExpOptionsT()),
+        "abs": ("ABS", 2, s.AbsOptionsT()),
     }[op.function]
     place.add(code, version, (), options)
 
