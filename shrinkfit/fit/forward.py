@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from shrinkfit.fit.keras_versions import tensor_of
@@ -95,7 +96,7 @@ class Forward:
         def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             chain = chains[self._turn(layer, len(chains))]
             own = {node.name for node in chain}
-            if isinstance(inputs, (int, float)):  # of an operation such as 1 - x
+            if isinstance(inputs, Real):  # of an operation such as 1 - x
                 inputs, args = args[0], (inputs, *args[1:])
             outside = [name for node in chain for name in node.inputs if name not in own]
             # A merging layer gets a list; an operation such as a + b gets one argument each.

@@ -53,7 +53,8 @@ _NUMBERED = {
     "HardShrink": ("hard_shrink", ("threshold",)),
     "SoftShrink": ("soft_shrink", ("threshold",)),
 }
-FUNCTIONS = ("ReLU", "Gelu", *_NUMBERED, *OPERATIONS)
+_WITH_SETTINGS = ("ReLU", "Gelu", *_NUMBERED)
+FUNCTIONS = (*_WITH_SETTINGS, *OPERATIONS)
 
 
 def function_nodes(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
@@ -77,7 +78,7 @@ def with_activation(node: Node, activation: Any) -> list[Node]:
         return [node]
     if name in ("silu", "swish"):
         return _gated(node)
-    if type(activation).__name__ in FUNCTIONS:
+    if type(activation).__name__ in _WITH_SETTINGS:
         kind, attributes = _settings_of(node, activation)
     else:
         kind, attributes = _kind_of(node, name, getattr(activation, "__module__", ""))

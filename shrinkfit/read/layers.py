@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,7 +27,9 @@ def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     Raises:
         UnsupportedLayerError: the layer, or one of its settings, cannot be handled.
     """
-    reader = READERS.get(call.kind) or (function_nodes if call.kind in FUNCTIONS else None)
+    # Operations have plain names, such as Exp, that a user's own layer may have too.
+    of_keras = call.kind in FUNCTIONS and type(call.layer).__module__.partition(".")[0] == "keras"
+    reader = READERS.get(call.kind) or (function_nodes if of_keras else None)
     if reader is None:
         raise UnsupportedLayerError(
             f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(READERS))}"
@@ -224,7 +227,7 @@ def _line(call: Call) -> dict[str, Any] | None:
     if sorted(argument is None for argument in call.arguments) != [False, True]:
         return None
     number = next(argument for argument in call.arguments if argument is not None)
-    line = _line_of(call.kind, float(number), call.arguments[0] is None) if isinstance(number, (int, float)) else None
+    line = _line_of(call.kind, float(number), call.arguments[0] is None) if isinstance(number, Real) else None
     if line is None:
         return None
     values = zip(("factor", "shift"), line, strict=True)

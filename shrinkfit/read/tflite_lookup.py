@@ -10,8 +10,8 @@ from shrinkfit.read.tflite import OperatorReader
 
 def widened(at: OperatorReader) -> bool:
     """Remember int8 values that become int32; False where the operator casts something else."""
-    tensor = at.file_tensor(0)
-    if tensor.type != "INT8" or tensor.name not in at.subgraph.tensors:
+    tensor, made = at.file_tensor(0), [at.subgraph.subgraph.tensors[i].type for i in at.operator.outputs]
+    if tensor.type != "INT8" or tensor.name not in at.subgraph.tensors or made != ["INT32"]:
         return False
     _remember(at, at.source(), 0)
     return True
@@ -23,6 +23,8 @@ def moved(at: OperatorReader) -> bool:
     number = None if held is None else at.known_numbers(1)
     if held is None or number is None or number.size != 1:
         return False
+    if at.option("fusedActivationFunction"):
+        raise at.refuse("adds a number to int32 values and clamps them, which shrinkfit does not read")
     _remember(at, held[0], held[1] + int(number.ravel()[0]))
     return True
 

@@ -107,6 +107,15 @@ def test_units_behind_an_activation_that_is_not_zero_at_zero_stay(name, groups):
     assert [g.name for g in couple(read_topology(keras.Model(inputs, layers.Conv2D(2, 1)(x)))).groups] == groups
 
 
+def test_a_layer_of_ones_own_is_not_taken_for_the_operation_of_its_name():
+    class Exp(layers.Layer):
+        def call(self, x):
+            return x
+
+    with pytest.raises(UnsupportedLayerError, match=r"layer 'own' \(Exp\) is not supported"):
+        read_shapes(behind_a_convolution(Exp(name="own")))
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [

@@ -98,13 +98,15 @@ def test_several_inputs_and_outputs():
     np.testing.assert_array_equal(got["w"], np.concatenate(inputs[::-1], axis=-1))
 
 
-def looked_up(table: np.ndarray, first: int = 128, **options: int) -> bytes:
+def looked_up(table: np.ndarray, first: int = 128, clamp: int = 0, **options: int) -> bytes:
     """Values cast to int32, a number added, and a table read at the sum."""
     file, x = writer_with_input()
     wide, at, y = file.integers("wide", SHAPE), file.integers("at", SHAPE), file.activation("y", SHAPE, 0.5, 3)
     values = file.constant("table", table, quantization(0.5, 3))
     file.operator("CAST", 1, [x], [wide], schema.CastOptionsT(inDataType=schema.TensorType.INT8, outDataType=2))
-    file.operator("ADD", 1, [wide, numbers(file, "first", first)], [at], schema.AddOptionsT())
+    file.operator(
+        "ADD", 1, [wide, numbers(file, "first", first)], [at], schema.AddOptionsT(fusedActivationFunction=clamp)
+    )
     file.operator("GATHER", 2, [values, at], [y], schema.GatherOptionsT(**options))
     return file.finish("lookup", [x], [y])
 
@@ -119,6 +121,11 @@ def test_a_table_that_is_gathered_from_is_one_operator():
 def test_tables_of_another_form_are_refused(length, first, options):
     with pytest.raises(UnsupportedLayerError, match=r"operator 2 \(GATHER\) looks values up in"):
         read_tflite(looked_up(np.zeros(length, np.int8), first, **options))
+
+
+def test_positions_that_are_clamped_are_refused():
+    with pytest.raises(UnsupportedLayerError, match=r"operator 1 \(ADD\) adds a number to int32 values and clamps"):
+        read_tflite(looked_up(np.zeros(256, np.int8), clamp=schema.ActivationFunctionType.RELU6))
 
 
 def cyclic(code: str):
