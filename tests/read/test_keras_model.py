@@ -53,6 +53,13 @@ def test_normalization_activation_and_padding_are_fused():
     assert kinds == ["conv2d", "depthwise_conv2d", "depthwise_conv2d", "conv2d", "mean", "dense", "softmax"]
 
 
+@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small"])
+def test_mobile_networks_of_keras_are_read(name):
+    settings = {"input_shape": (32, 32, 3), "alpha": 0.5, "weights": None, "classes": 4}
+    graph = read_shapes(getattr(keras.applications, name)(**settings))
+    assert len(graph.ops) > 30 and graph.tensors[graph.outputs[0]].shape == (1, 4)
+
+
 def unbuilt():
     return keras.Sequential([layers.Dense(3)])
 
