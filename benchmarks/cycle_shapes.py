@@ -310,6 +310,13 @@ class Operators:
         slope = self.source(self.one_of((1, 1, shape[2]), shape))
         self.add(ir.Prelu, [self.source(shape), slope], [self.tensor(shape)])
 
+    def extremum(self) -> None:
+        for kind in (ir.Maximum, ir.Minimum):
+            shape = (*self.plane(), self.pick(1, 64))
+            other = self.one_of(shape, shape, (1, 1, shape[2]), (*shape[:2], 1), (1, 1, 1))
+            sources = [self.source(shape), self.source(other)]
+            self.add(kind, sources, [self.like(sources[0], shape)])
+
     def table(self) -> None:
         shape = self.shape()
         source, target = self.source(shape), self.tensor(shape, 1 / 128, 0)
@@ -465,6 +472,7 @@ KINDS: dict[str, int] = {
     "difference": 30,
     "product": 30,
     "prelu": 30,
+    "extremum": 60,
     "table": 20,
     "requantize": 40,
     "quantize": 20,

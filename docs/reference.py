@@ -17,7 +17,7 @@ from shrinkfit.read import activations, layers, tflite_operators
 from shrinkfit.report.table import device_row
 
 # Keras's and tfmot's own, which no user writes.
-PLUMBING = ("InputLayer", "QuantizeLayer")
+PLUMBING = ("InputLayer", "QuantizeLayer", "Divide", "TrueDivide")
 FOLDER = Path(__file__).parent
 HEAD = "<!-- SPDX-License-Identifier: Apache-2.0. Written by docs/reference.py; change the code, then run it. -->\n"
 

@@ -23,6 +23,8 @@
 #define sf_depthwise sf_depthwise_s8_dsp
 #define sf_dense sf_dense_s8_dsp
 #define sf_add sf_add_s8_dsp
+#define sf_maximum sf_maximum_s8_dsp
+#define sf_minimum sf_minimum_s8_dsp
 #define sf_reduce_max sf_reduce_max_s8_dsp
 #define sf_mean sf_mean_s8_dsp
 #define sf_average_pool sf_average_pool_s8_dsp
@@ -41,6 +43,8 @@
 #define sf_depthwise sf_depthwise_s8
 #define sf_dense sf_dense_s8
 #define sf_add sf_add_s8
+#define sf_maximum sf_maximum_s8
+#define sf_minimum sf_minimum_s8
 #define sf_reduce_max sf_reduce_max_s8
 #define sf_mean sf_mean_s8
 #define sf_average_pool sf_average_pool_s8

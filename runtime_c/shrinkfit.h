@@ -472,6 +472,10 @@ void sf_broadcast_add_s8(const sf_broadcast_add_params *p, const int8_t *a, cons
 void sf_sub_s8(const sf_broadcast_add_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_mul_s8(const sf_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out);
 void sf_prelu_s8(const sf_prelu_params *p, const int8_t *in, const int8_t *slope, int8_t *out);
+void sf_maximum_s8(const sf_broadcast *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_maximum_s8_dsp(const sf_broadcast *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_minimum_s8(const sf_broadcast *p, const int8_t *a, const int8_t *b, int8_t *out);
+void sf_minimum_s8_dsp(const sf_broadcast *p, const int8_t *a, const int8_t *b, int8_t *out);
 
 /* out may be in, or lie before it. */
 void sf_table_s8(const sf_table_params *p, const int8_t *in, int8_t *out);

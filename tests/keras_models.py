@@ -216,6 +216,61 @@ def grouped() -> keras.Model:
     return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
 
 
+def smooth() -> keras.Model:
+    """Activations by table, one of which is not 0 at 0, as arguments and layers; clamps of other heights than 6."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same", activation="gelu")(x)
+    x = layers.Conv2D(12, 3, padding="same", use_bias=False)(x)
+    x = layers.ELU(0.5)(layers.BatchNormalization()(x))
+    x = layers.ReLU(max_value=2.0)(layers.DepthwiseConv2D(3)(x))
+    x = layers.Conv2D(10, 1, activation="softplus", name="leaking")(x)
+    x = layers.Conv2D(10, 1, activation="mish")(layers.BatchNormalization()(x))
+    x = layers.Activation("selu")(layers.Conv2D(12, 1)(x))
+    x = layers.Dense(8, activation=layers.LeakyReLU(0.1))(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def learned_slopes() -> keras.Model:
+    """PReLU with slopes per channel, per value, one for all, and of a vector; means of two tensors and of three."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+    x = layers.PReLU(shared_axes=[1, 2])(layers.BatchNormalization()(x))
+    y = layers.PReLU()(layers.Conv2D(8, 3, padding="same")(x))
+    z = layers.PReLU(shared_axes=[1, 2, 3])(layers.Conv2D(8, 1)(x))
+    x = layers.ReLU()(layers.Average()([x, y, z]))
+    x = layers.Conv2D(10, 3, strides=2)(x)
+    x = layers.Average()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    x = layers.PReLU()(layers.Dense(12)(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def larger_and_smaller() -> keras.Model:
+    """Maxout of what nothing else reads; the smaller of three; of a scale of its own, a fixed one, and per channel."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Maximum()([layers.Conv2D(8, 3, padding="same")(x) for _ in range(2)])
+    y = layers.ReLU()(layers.Conv2D(8, 3, padding="same")(x))
+    z = layers.Conv2D(8, 1, activation="tanh")(x)
+    x = layers.Minimum()([x, y, layers.DepthwiseConv2D(3, padding="same")(z)])
+    x = layers.ReLU()(layers.Maximum()([layers.Conv2D(8, 1)(x), z]))
+    x = layers.Maximum()([x, layers.GlobalAveragePooling2D(keepdims=True)(x)])
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(12, 3, activation="relu")(x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
+def written_out() -> keras.Model:
+    """Activations and a gate written with numbers, as MobileNetV3 is."""
+    x = inputs = keras.Input((8, 6, 2))
+    x = layers.Conv2D(8, 3, padding="same")(x)
+    x = x * (layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0))
+    x = layers.Conv2D(12, 3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    gate = layers.Conv2D(4, 1, activation="relu")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = x * (1.0 - layers.Conv2D(12, 1, activation="sigmoid")(gate))
+    x = layers.Conv2D(10, 3, activation="relu")((x - 0.5) / 2)
+    x = keras.ops.gelu(layers.GlobalAveragePooling2D()(2 * x))
+    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(x))
+
+
 MODELS = {build.__name__: build for build in (plain_2d, ds_cnn, residual_1d, loose_ends)}
 MORE_MODELS = {
     build.__name__: build
@@ -230,6 +285,10 @@ MORE_MODELS = {
         unet,
         shared_layers,
         grouped,
+        smooth,
+        learned_slopes,
+        larger_and_smaller,
+        written_out,
     )
 }
 

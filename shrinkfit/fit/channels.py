@@ -4,8 +4,8 @@
 A unit is a set of channel positions that live and die as one. A convolution's or dense layer's output channels are new
 units; depthwise, pooling, normalization and activation hand their input's units on; a depthwise multiplier repeats
 them, a flatten tiles them (and what makes a plane of a flat tensor joins them), a concatenation strings them together,
-an Add or a Multiply joins two, a grouped convolution joins the k-th channels of its groups, and the calls of a shared
-layer join all theirs. Units that reach a model input or output are fixed.
+an Add, a Maximum or a Multiply joins two, a grouped convolution joins the k-th channels of its groups, and the calls
+of a shared layer join all theirs. Units that reach a model input or output are fixed.
 
 A dead unit is 0 wherever it is seen. Behind an activation like sigmoid it is not: it *leaks*. A kernel that would see
 that fixes the unit; a Multiply whose other side is 0 makes it 0 again.
@@ -180,7 +180,7 @@ class _Coupling:
         self.union.fix(narrow)  # all the others read it
         return wide
 
-    _subtract = _multiply = _add
+    _subtract = _multiply = _average = _maximum = _minimum = _add
 
     def _concat(self, node: Node, *parts: np.ndarray) -> np.ndarray:
         if node.attributes["axis"] == len(node.shape) - 1:
@@ -224,7 +224,7 @@ def _leaks(node: Node, inputs: list[np.ndarray], width: int) -> np.ndarray:
         return np.resize(inputs[0] | (node.attributes["shift"] != 0), width)
     if node.kind == "concat" and node.attributes["axis"] == len(node.shape) - 1:
         return np.concatenate(inputs)
-    if node.kind in ("add", "subtract", "concat"):
+    if node.kind in ("add", "subtract", "average", "maximum", "minimum", "concat"):
         return np.logical_or.reduce([one if len(one) == width else ~none for one in inputs])
     if node.kind == "multiply":
         return np.logical_and.reduce([one for one in inputs if len(one) == width])
@@ -282,7 +282,12 @@ def slice_node(
     if not own:
         return {}
     incoming, outgoing = kept(node, channels, alive)
-    cut = {role: value[outgoing] for role, value in own.items() if role != "kernel"}
+    # What is shared by all channels, as PReLU's slopes may be, has no axis of them.
+    cut = {
+        role: value[..., outgoing] if value.shape[-1:] == outgoing.shape else value
+        for role, value in own.items()
+        if role != "kernel"
+    }
     if "kernel" in own:
         kernel = own["kernel"]
         # A grouped convolution's kernel has the input channels of one group; all groups keep the same ones.

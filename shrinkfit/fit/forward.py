@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from shrinkfit.fit.keras_versions import tensor_of
@@ -27,6 +28,8 @@ FLOAT, QUANTIZED, FROZEN = "float", "quantized", "frozen"
 TAP_EVERY = 4
 # What makes new values of old ones without a scale of its own.
 ROUNDING = ("average_pool", "upsample")
+# What a chain over more than two tensors is made of, each a function of TensorFlow's too.
+LINKS = ("add", "multiply", "maximum", "minimum")
 
 
 class Forward:
@@ -93,6 +96,8 @@ class Forward:
         def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
             chain = chains[self._turn(layer, len(chains))]
             own = {node.name for node in chain}
+            if isinstance(inputs, Real):  # of an operation such as 1 - x
+                inputs, args = args[0], (inputs, *args[1:])
             outside = [name for node in chain for name in node.inputs if name not in own]
             # A merging layer gets a list; an operation such as a + b gets one argument each.
             listed = isinstance(inputs, (list, tuple))
@@ -139,12 +144,19 @@ class Forward:
             return self._weighted(node, xs[0])
         if node.kind == "batch_norm":
             return self._normalized(node, xs[0], original)
+        if node.kind == "prelu":
+            return self._sloped(node, xs[0])
         if node.name in self._clamped_at:
             return xs[0]
+        if node.attributes.get("function") == "line":
+            factor, shift = (float(node.attributes[key][0]) for key in ("factor", "shift"))
+            return xs[0] * factor + shift
         if alone:
             return original(xs)
-        if node.kind in ("add", "multiply"):  # a link of a chain
-            return xs[0] + xs[1] if node.kind == "add" else xs[0] * xs[1]
+        if node.kind == "average":  # the end of a chain
+            return (xs[0] + xs[1]) / node.attributes["count"]
+        if node.kind in LINKS:
+            return getattr(tf, node.kind)(*xs)
         if node.kind == "identity":
             return xs[0]
         if node.kind == "table" and node.part:  # silu's gate
@@ -239,6 +251,19 @@ class Forward:
             return None
         step = self._accumulator_step(stage, _affine(stage)[0])
         return -_exponent(tf.where(step > 0, step / self._scale(stage.key), 1.0))
+
+    def _sloped(self, node: Node, x: Any) -> Any:
+        """PReLU with its slopes masked, so that they round on the scale of those that stay, and on the int8 grid."""
+        import tensorflow as tf
+
+        alpha = tf.cast(tensor_of(node.variables["alpha"]), tf.float32)
+        if alpha.shape[-1] == node.shape[-1]:
+            alpha = alpha * self._variables.masks[node.name]
+        if self.phase != FLOAT and self._observes:
+            largest = tf.reduce_max(tf.abs(alpha))
+            step = tf.where(largest > 0, largest, 1.0) / 127
+            alpha = alpha + tf.stop_gradient(tf.round(alpha / step) * step - alpha)
+        return tf.nn.relu(x) - _cast(alpha, x) * tf.nn.relu(-x)
 
     # --- normalization ---
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from shrinkfit.errors import ShrinkfitError, did_you_mean
 from shrinkfit.fit.channels import MAKERS, Channels
-from shrinkfit.read.keras_model import batch_norm_line
 from shrinkfit.read.stages import Stage
+from shrinkfit.read.steps import batch_norm_line
 
 MEASURES = ("taylor", "magnitude", "batch_norm")
 Weights = Mapping[str, Mapping[str, np.ndarray]]

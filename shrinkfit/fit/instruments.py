@@ -18,7 +18,8 @@ from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology
 
 # What makes a channel; a normalization without gamma would give (0 - mean) / deviation.
-ZEROED = ("kernel", "bias", "gamma", "beta", "mean")
+# A dead slope does nothing, but the scale of those that stay must not be its.
+ZEROED = ("kernel", "bias", "gamma", "beta", "mean", "alpha")
 _MAKERS = ("make_train_function", "make_test_function", "make_predict_function")
 
 
@@ -183,5 +184,7 @@ def zeroed(node: Node, role: str, value: np.ndarray, incoming: np.ndarray, outgo
     elif role == "kernel":
         # A grouped convolution's kernel has the input channels of one group; all groups keep the same ones.
         keep = outgoing & incoming[: fixed.shape[-2], np.newaxis]
+    elif fixed.shape[-1] != len(outgoing):
+        return value  # one for all channels
     # A product would keep NaN and the sign of zero.
     return keras_axes(node, role, np.where(keep, fixed, 0.0)).astype(value.dtype)

@@ -21,8 +21,8 @@ from shrinkfit.fit.forward import FLOAT
 from shrinkfit.fit.instruments import Instruments
 from shrinkfit.fit.variables import FitVariables
 from shrinkfit.read.calls import generation
-from shrinkfit.read.lowering import activation_quantization
 from shrinkfit.read.stages import Stage
+from shrinkfit.read.steps import activation_quantization
 from shrinkfit.read.topology import Node, Topology
 
 # An input's extremes are taken for its range if they are this near to the mean of the batches': bounded data.

@@ -18,8 +18,8 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.fit.channels import Channels, kept
 from shrinkfit.fit.floors import layers_that_match
 from shrinkfit.fit.tfmot import polynomial_decay
-from shrinkfit.read.keras_model import batch_norm_line
 from shrinkfit.read.stages import Stage
+from shrinkfit.read.steps import batch_norm_line
 from shrinkfit.read.topology import Node, Topology, canonical_weights, keras_value
 
 BLOCK = 4

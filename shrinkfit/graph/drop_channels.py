@@ -153,6 +153,8 @@ _GROUPS: dict[str, Callable[[OpOfKind, ir.Graph], Channels | None]] = {
     "pool2d": _alike,
     "pad": _alike,
     "add": _alike,
+    "maximum": _alike,
+    "minimum": _alike,
     "requantize": _alike,
     "mean": _mean_groups,
     "reshape": _reshape_groups,

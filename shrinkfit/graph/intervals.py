@@ -170,6 +170,12 @@ def _add(op: ir.Add, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.n
     return run_alone(op, (a, b), row, [ends.astype(np.int8) for ends in known]).astype(np.int64)
 
 
+def _extremum(op: ir.Extremum, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
+    if len({tensor.shape[-1] for tensor in (*sources, target)}) > 1:
+        return anything(target)
+    return np.maximum(*known) if op.kind == "maximum" else np.minimum(*known)
+
+
 def _requantize(op: ir.Requantize, sources: Tensors, target: ir.Tensor, known: Arrays) -> np.ndarray:
     table = value_table(op, sources[0], target).astype(np.int64)
     reached = [table[low : high + 1] for low, high in (known[0] - ir.INT8_MIN).T]
@@ -203,6 +209,8 @@ _RULES: dict[str, Callable[[OpOfKind, Tensors, ir.Tensor, Arrays], np.ndarray]] 
     "pool2d": _pool2d,
     "mean": _mean,
     "add": _add,
+    "maximum": _extremum,
+    "minimum": _extremum,
     "requantize": _requantize,
     "pad": _pad,
     "reshape": _reshape,

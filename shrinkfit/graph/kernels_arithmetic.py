@@ -87,6 +87,12 @@ def _prelu(op: ir.Prelu, sources: Tensors, targets: Tensors, values: Arrays) -> 
     return np.clip(scaled + targets[0].zero_point, ir.INT8_MIN, ir.INT8_MAX).astype(np.int8)
 
 
+def _extremum(op: ir.Extremum, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+    rank = max(len(t.shape) for t in sources)
+    a, b = (x.reshape(len(x), *(1,) * (rank - len(t.shape)), *t.shape) for t, x in zip(sources, values, strict=True))
+    return np.maximum(a, b) if op.kind == "maximum" else np.minimum(a, b)
+
+
 def _table(op: ir.Table, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
     return op.table[values[0].astype(np.int64) - ir.INT8_MIN]
 
@@ -132,6 +138,8 @@ KERNELS: dict[str, Kernel] = {
     "sub": _add,
     "mul": _mul,
     "prelu": _prelu,
+    "maximum": _extremum,
+    "minimum": _extremum,
     "table": _table,
     "softmax": _softmax,
     "requantize": _requantize,

@@ -73,17 +73,42 @@ class ReduceMax(Reduction):
     kind: ClassVar[str] = "reduce_max"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Elementwise(Activated):
-    """Two tensors, each with its own scale, broadcast against each other as NumPy does; either may be constant."""
+class Broadcasting:
+    """Two tensors, broadcast against each other as NumPy does; either may be constant."""
 
     pointwise: ClassVar[bool] = True
+    where: str
 
     def output_shape(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the output for these of the inputs."""
         try:
             return tuple(int(n) for n in np.broadcast_shapes(a, b))
         except ValueError:
             raise GraphError(f"{self.where}: input shapes {a} and {b} do not broadcast") from None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Elementwise(Broadcasting, Activated):
+    """Arithmetic of two tensors, each with its own scale."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Extremum(Broadcasting, Op):
+    """One of two values, of the bytes as they are: scales are not looked at."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Maximum(Extremum):
+    """The larger of two values. LiteRT MAXIMUM."""
+
+    kind: ClassVar[str] = "maximum"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Minimum(Extremum):
+    """The smaller of two values. LiteRT MINIMUM."""
+
+    kind: ClassVar[str] = "minimum"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,9 +167,15 @@ class Softmax(Op):
         )
 
 
-# LiteRT's own, and those that LiteRT has no int8 kernel for: these have tables by the same arithmetic, and no .tflite.
-LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu")
-TABLE_FUNCTIONS = (*LITERT_FUNCTIONS, "hard_sigmoid", "silu", "gelu", "elu", "selu", "softplus", "softsign")
+# Those that LiteRT has an int8 kernel for; the others by the same arithmetic, and "lookup", which is any table at all.
+# Tables that LiteRT would not make are written to .tflite as a GATHER out of a constant.
+LITERT_FUNCTIONS = ("logistic", "tanh", "hard_swish", "leaky_relu", "gelu", "gelu_tanh", "exponential", "abs")
+TABLE_FUNCTIONS = (
+    *(*LITERT_FUNCTIONS, "lookup"),
+    *("hard_sigmoid", "silu", "elu", "celu", "selu", "softplus", "softsign"),
+    *("mish", "log_sigmoid", "hard_tanh", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
+    *("hard_shrink", "soft_shrink"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -153,7 +184,7 @@ class Table(Op):
 
     Args:
         function: one of TABLE_FUNCTIONS; with alpha what a .tflite file says instead of the table.
-        alpha: the slope of leaky_relu below zero, or elu's lowest value with its sign changed.
+        alpha: the function's own number, such as leaky_relu's slope below zero (see `tables.function_table`).
         table: int8 [256], from `tables.function_table` by LiteRT's arithmetic.
     """
 

@@ -22,7 +22,8 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
     Args:
         function: one of ir.TABLE_FUNCTIONS.
         source, target: the tensors read and written, for their scales and zero points.
-        alpha: leaky_relu's slope below zero, elu's alpha.
+        alpha: the function's own number: leaky_relu's slope below zero, elu's and celu's alpha, squareplus's b, the
+            threshold of hard_shrink and soft_shrink.
     Returns:
         int8 [256].
     Raises:
@@ -33,17 +34,30 @@ def function_table(function: str, source: Tensor, target: Tensor, alpha: float =
     with np.errstate(over="ignore", invalid="ignore"):
         if function == "leaky_relu":
             steps = _leaky_relu(values, source.scale, target.scale, alpha)
+        elif function == "abs":
+            steps = _abs(values, source.scale, target.scale)
         elif function == "hard_swish":
             steps = _hard_swish(values, source.scale, target.scale)
         else:
-            own = (lambda x: _elu(x, alpha)) if function == "elu" else _FLOATS[function]
-            steps = _by_float(own, values, source.scale, target.scale)
+            steps = _by_float(_real_function(function, alpha), values, source.scale, target.scale)
     return np.clip(steps + target.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
+
+
+def _real_function(function: str, alpha: float) -> Callable[[float], float]:
+    if function not in _FLOATS_WITH_ALPHA:
+        return _FLOATS[function]
+    own = _FLOATS_WITH_ALPHA[function]
+    return lambda x: own(x, alpha)
 
 
 def _logistic(x: float) -> float:
     """float32 at every step, as C++ computes 1 / (1 + exp(-x)); exp itself rounded correctly."""
-    return float(np.float32(1) / (np.float32(1) + np.float32(math.exp(min(-x, 700.0)))))
+    return float(np.float32(1) / (np.float32(1) + np.float32(_exp(-x))))
+
+
+def _exp(x: float) -> float:
+    """exp, as far as a double reaches."""
+    return math.exp(min(x, 700.0))
 
 
 def _elu(x: float, alpha: float) -> float:
@@ -55,16 +69,53 @@ def _selu(x: float) -> float:
     return 1.0507009873554805 * _elu(x, 1.6732632423543772)
 
 
-# All but the first two by the real function in double precision.
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _gelu(x: float) -> float:
+    """float32 at every step, as LiteRT computes x / 2 * erfc(-x / sqrt(2)); erfc itself rounded correctly."""
+    wide = np.float32(x)
+    return float(np.float32(0.5) * wide * np.float32(math.erfc(wide * np.float32(-math.sqrt(0.5)))))
+
+
+def _gelu_tanh(x: float) -> float:
+    """The same by tanh: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016."""
+    wide = np.float32(x)
+    inner = np.float32(math.sqrt(2 / math.pi)) * (wide + np.float32(0.044715) * wide * wide * wide)
+    return float(np.float32(0.5) * wide * (np.float32(1) + np.float32(math.tanh(inner))))
+
+
+def _sparse_plus(x: float) -> float:
+    return max(x, 0.0) if abs(x) >= 1 else (x + 1) ** 2 / 4
+
+
+# LiteRT's own first, the others by the real function in double precision.
 _FLOATS: dict[str, Callable[[float], float]] = {
     "logistic": _logistic,
     "tanh": math.tanh,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "exponential": _exp,
     "hard_sigmoid": lambda x: min(max(x + 3, 0.0), 6.0) / 6,
-    "silu": lambda x: x / (1 + math.exp(min(-x, 700.0))),
-    "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
+    "silu": lambda x: x / (1 + _exp(-x)),
     "selu": _selu,
-    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    "softplus": _softplus,
     "softsign": lambda x: x / (1 + abs(x)),
+    "mish": lambda x: x * math.tanh(_softplus(x)),
+    "log_sigmoid": lambda x: -_softplus(-x),
+    "hard_tanh": lambda x: min(max(x, -1.0), 1.0),
+    "tanh_shrink": lambda x: x - math.tanh(x),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda x: min(max(x + 1, 0.0), 2.0) / 2,
+}
+# The same for functions that have a number of their own.
+_FLOATS_WITH_ALPHA: dict[str, Callable[[float, float], float]] = {
+    "elu": _elu,
+    "celu": lambda x, alpha: max(x, 0.0) + min(alpha * math.expm1(min(x, 0.0) / alpha), 0.0),
+    "squareplus": lambda x, b: (x + math.sqrt(x * x + b)) / 2,
+    "hard_shrink": lambda x, threshold: x if abs(x) > threshold else 0.0,
+    "soft_shrink": lambda x, threshold: math.copysign(max(abs(x) - threshold, 0.0), x),
 }
 
 
@@ -103,6 +154,15 @@ def _split_signed(scale: float) -> tuple[int, int]:
 def _leaky_relu(values: np.ndarray, source_scale: float, target_scale: float, alpha: float) -> np.ndarray:
     above, below = leaky_relu_multipliers(source_scale, target_scale, alpha)
     return np.where(values >= 0, requantize(values, *above, "double"), requantize(values, *below, "double"))
+
+
+def abs_scale(source_scale: float, target_scale: float) -> float:
+    """What LiteRT's ABS multiplies by."""
+    return float(np.float32(source_scale) / np.float32(target_scale))
+
+
+def _abs(values: np.ndarray, source_scale: float, target_scale: float) -> np.ndarray:
+    return requantize(np.abs(values), *split_scale(abs_scale(source_scale, target_scale)), "double")
 
 
 def _short_multiplier(scale: float) -> tuple[int, int]:

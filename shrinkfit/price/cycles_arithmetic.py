@@ -57,6 +57,15 @@ def broadcast(op: ir.Op, graph: ir.Graph) -> Counts:
     return {"call": 1, "turns": outer * (1 + middle), "rows": rows, "values": rows * row}
 
 
+def broadcast_words(op: ir.Op, graph: ir.Graph) -> Counts:
+    """sf_maximum_s8_dsp, sf_minimum_s8_dsp: along each row four values at a time, of one input or of both."""
+    counts, row = broadcast(op, graph), broadcast_view(op, _shapes(op, graph))["row"]
+    rows, of_both = counts["rows"], bool(row["step_a"] and row["step_b"])
+    words = rows * (row["count"] // 4)
+    made = {"words": words * of_both, "repeated_words": words * (not of_both), "tails": rows * (row["count"] % 4)}
+    return {"call": 1, "turns": counts["turns"], "rows": rows} | made
+
+
 def broadcast_sum(op: ir.Op, graph: ir.Graph) -> Counts:
     """sf_broadcast_add_s8, sf_sub_s8: rows on a line, or rounded as the reference rounds."""
     counts = broadcast(op, graph)
@@ -189,6 +198,10 @@ COUNTS: dict[str, Callable[[OpOfKind, ir.Graph], Counts]] = {
     "sf_sub_s8": broadcast_sum,
     "sf_mul_s8": broadcast,
     "sf_prelu_s8": broadcast,
+    "sf_maximum_s8": broadcast,
+    "sf_maximum_s8_dsp": broadcast_words,
+    "sf_minimum_s8": broadcast,
+    "sf_minimum_s8_dsp": broadcast_words,
     "sf_table_s8": words,
     "sf_requantize_s8": words_or_rounded,
     "sf_quantize": values,

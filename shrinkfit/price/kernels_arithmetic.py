@@ -23,6 +23,7 @@ STRUCT_BYTES = {
     "sf_mul_params": 60,
     "sf_pool_params": 30,
     "sf_prelu_params": 64,
+    "sf_broadcast": 48,
     "sf_table_params": 8,
     "sf_quantize_params": 16,
     "sf_convert_params": 20,
@@ -162,6 +163,13 @@ def _prelu(op: ir.Prelu, graph: ir.Graph, dsp: bool) -> Kernel:
     return _kernel("sf_prelu_s8", "sf_prelu_params", "sf_prelu.c", shared=(LANES_HEADER,))
 
 
+def _extremum(op: ir.Extremum, graph: ir.Graph, dsp: bool) -> Kernel:
+    broadcast_view(op, _shapes(op, graph))
+    if dsp:
+        return dsp_kernel(f"sf_{op.kind}", "sf_broadcast", "sf_extremum")
+    return _kernel(f"sf_{op.kind}_s8", "sf_broadcast", "sf_extremum.c")
+
+
 def _table(op: ir.Table, graph: ir.Graph, dsp: bool) -> Kernel:
     return _kernel("sf_table_s8", "sf_table_params", "sf_table.c", (op.table.nbytes,))
 
@@ -233,6 +241,8 @@ KERNELS: dict[str, KernelOf] = {
     "sub": _add,
     "mul": _mul,
     "prelu": _prelu,
+    "maximum": _extremum,
+    "minimum": _extremum,
     "table": _table,
     "requantize": _requantize,
     "mean": _mean,

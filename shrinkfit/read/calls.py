@@ -26,6 +26,7 @@ class Call:
         runs: the object whose `call` Keras runs: the layer itself, or a wrapper around it.
         output_range: (smallest, largest) that the training learned for the output.
         inner_range: the same for what stands before the layer's own activation.
+        arguments: of an operation such as x + 3.0, in their order: None for a tensor of the model.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Call:
     runs: Any
     output_range: Range | None = None
     inner_range: Range | None = None
+    arguments: tuple[Any, ...] = ()
 
     @property
     def fixed_shape(self) -> tuple[int, ...]:

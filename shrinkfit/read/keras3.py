@@ -63,6 +63,9 @@ def _walk(
             continue
         output = single_output(layer, node.outputs)
         name = names.unique(prefix + layer.name)
-        calls.append(Call(name, type(layer).__name__, layer, inputs, tuple(output.shape[1:]), layer))
+        given = () if isinstance(layer, keras.Layer) else node.arguments.args
+        arguments = tuple(None if isinstance(a, keras.KerasTensor) else a for a in given)
+        shape = tuple(output.shape[1:])
+        calls.append(Call(name, type(layer).__name__, layer, inputs, shape, layer, arguments=arguments))
         made[id(output)] = name
     return tuple(made[id(t)] for t in functional.outputs)

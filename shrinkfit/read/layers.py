@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph.ir import Padding
-from shrinkfit.read.activations import table_node, with_activation
+from shrinkfit.read.activations import FUNCTIONS, function_nodes, with_activation
 from shrinkfit.read.calls import Call
 from shrinkfit.read.nodes import Node
 
@@ -26,7 +27,9 @@ def nodes_of(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     Raises:
         UnsupportedLayerError: the layer, or one of its settings, cannot be handled.
     """
-    reader = READERS.get(call.kind)
+    # Operations have plain names, such as Exp, that a user's own layer may have too.
+    of_keras = call.kind in FUNCTIONS and type(call.layer).__module__.partition(".")[0] == "keras"
+    reader = READERS.get(call.kind) or (function_nodes if of_keras else None)
     if reader is None:
         raise UnsupportedLayerError(
             f"layer '{call.name}' ({call.kind}) is not supported; supported are {', '.join(sorted(READERS))}"
@@ -167,30 +170,12 @@ def _normalization(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return [_node(call, "affine", inputs, {"factor": factor, "shift": -mean * factor})]
 
 
-def _relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
-    layer = call.layer
-    max_value, slope = getattr(layer, "max_value", None), float(getattr(layer, "negative_slope", 0) or 0)
-    threshold = getattr(layer, "threshold", 0)
-    if threshold or max_value not in (None, 6, 6.0) or (slope and max_value is not None):
-        raise UnsupportedLayerError(
-            f"layer '{call.name}': only ReLU, ReLU with max_value=6 and ReLU with a negative_slope are supported, got "
-            f"max_value={max_value}, negative_slope={slope}, threshold={threshold}"
-        )
-    names = tuple(node.name for node in inputs)
-    return [
-        table_node(call, names, "leaky_relu", slope) if slope else _node(call, "relu", inputs, {"max_value": max_value})
-    ]
-
-
-def _leaky_relu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
-    layer = call.layer
-    # tf_keras calls it alpha.
-    slope = layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha
-    return [table_node(call, tuple(node.name for node in inputs), "leaky_relu", float(slope))]
-
-
 def _activation(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     return with_activation(_node(call, "identity", inputs), call.layer.activation)
+
+
+def _prelu(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
+    return [_node(call, "prelu", inputs, {}, _variables(call.layer, alpha="alpha"))]
 
 
 def _softmax(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
@@ -237,17 +222,53 @@ def _needs_tensors(call: Call, inputs: tuple[Node, ...], least: int = 2) -> None
         )
 
 
-def _merge(kind: str) -> Reader:
+def _line(call: Call) -> dict[str, Any] | None:
+    """Factor and shift of an operation of a tensor and a number, such as x + 3.0; None where it is none."""
+    if sorted(argument is None for argument in call.arguments) != [False, True]:
+        return None
+    number = next(argument for argument in call.arguments if argument is not None)
+    line = _line_of(call.kind, float(number), call.arguments[0] is None) if isinstance(number, Real) else None
+    if line is None:
+        return None
+    values = zip(("factor", "shift"), line, strict=True)
+    return {key: np.full(call.fixed_shape[-1], value) for key, value in values} | {"function": "line"}
+
+
+def _line_of(kind: str, number: float, tensor_first: bool) -> tuple[float, float] | None:
+    if kind == "Add":
+        return 1.0, number
+    if kind == "Multiply":
+        return number, 0.0
+    if kind == "Subtract":
+        return (1.0, -number) if tensor_first else (-1.0, number)
+    return (1 / number, 0.0) if "Divide" in kind and tensor_first and number else None
+
+
+def _divide(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
+    line = _line(call)
+    if line is None:
+        raise UnsupportedLayerError(f"layer '{call.name}': only a tensor divided by a number other than 0 is supported")
+    return [_node(call, "affine", inputs, line)]
+
+
+def _merge(kind: str, link: str | None = None) -> Reader:
+    """A layer that merges tensors; of more than two it is a chain of links and the kind itself at its end."""
+
     def read(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
         """Of more than two tensors a chain, from left to right, as Keras computes them."""
+        line = _line(call)
+        if line is not None:
+            return [_node(call, "affine", inputs, line)]
         _needs_tensors(call, inputs)
         if len(inputs) > 2 and len({node.shape for node in inputs}) != 1:
             shapes = ", ".join(str(node.shape) for node in inputs)
             raise UnsupportedLayerError(f"layer '{call.name}': {call.kind} of {shapes}, expected equal shapes")
         nodes, left = [], inputs[0]
         for index, right in enumerate(inputs[1:], 1):
-            name = call.name if index == len(inputs) - 1 else f"{call.name}/{kind}_{index}"
-            left = Node(name, kind, (left.name, right.name), call.fixed_shape, call.layer)
+            own, name = link or kind, f"{call.name}/{link or kind}_{index}"
+            if index == len(inputs) - 1:
+                own, name = kind, call.name
+            left = Node(name, own, (left.name, right.name), call.fixed_shape, call.layer, {"count": len(inputs)})
             nodes.append(left)
         return nodes
 
@@ -277,8 +298,10 @@ READERS: dict[str, Reader] = {
     "BatchNormalization": _batch_norm,
     "Rescaling": _rescaling,
     "Normalization": _normalization,
-    "ReLU": _relu,
-    "LeakyReLU": _leaky_relu,
+    "ReLU": function_nodes,
+    "LeakyReLU": function_nodes,
+    "ELU": function_nodes,
+    "PReLU": _prelu,
     "Activation": _activation,
     "Softmax": _softmax,
     "MaxPooling1D": _pool("max_pool"),
@@ -301,6 +324,11 @@ READERS: dict[str, Reader] = {
     "Add": _merge("add"),
     "Subtract": _merge("subtract"),
     "Multiply": _merge("multiply"),
+    "Divide": _divide,
+    "TrueDivide": _divide,
+    "Average": _merge("average", link="add"),
+    "Maximum": _merge("maximum"),
+    "Minimum": _merge("minimum"),
     "Concatenate": _concat,
     "Dropout": _plain("identity"),
     "SpatialDropout1D": _plain("identity"),

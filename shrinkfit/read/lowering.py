@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.tables import function_table
 from shrinkfit.read.calls import Range
 from shrinkfit.read.nodes import resolve_padding
 from shrinkfit.read.stages import Stage, stage_of_output
+from shrinkfit.read.steps import activation_quantization, batch_norm_line, quantize_kernel, quantize_slopes
 from shrinkfit.read.topology import Topology
 
 Weights = Mapping[str, Mapping[str, np.ndarray]]
-# A bias of this many steps still leaves room in int32 for the products.
-MAX_BIAS_STEPS = 2**28
 
 
 def lower(
@@ -49,21 +47,8 @@ def lower(
     for stage in stages:
         lowering.add(stage)
     outputs = [lowering.finish_output(stage_of_output(topology, stages, n)) for n in topology.outputs]
-    return ir.Graph(name, lowering.tensors, tuple(lowering.ops), topology.inputs, tuple(outputs))
-
-
-def activation_quantization(low: float, high: float) -> tuple[float, int]:
-    """(scale, zero_point) of int8 for the real range [low, high], widened to hold 0.
-
-    The zero_point is nudged to a step as tf.quantization.fake_quant_with_min_max_vars does.
-    """
-    low, high = min(float(low), 0.0), max(float(high), 0.0)
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ShrinkfitError(f"an activation's range is [{low}, {high}]; training has diverged")
-    if high - low < 1e-6:
-        high = low + 1e-6
-    scale = float(np.float32((high - low) / 255))
-    return scale, int(np.clip(np.floor(-128 - low / scale + 0.5), -128, 127))
+    ops, constants = tuple(lowering.ops), lowering.constants
+    return ir.Graph(name, lowering.tensors, ops, topology.inputs, tuple(outputs), constants)
 
 
 def ir_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -92,6 +77,7 @@ class _Lowering:
         self.stages = {stage.key: stage for stage in stages}
         self.tensors: dict[str, ir.Tensor] = {}
         self.ops: list[ir.Op] = []
+        self.constants: dict[str, np.ndarray] = {}
         self.tensor_of: dict[str, str] = {}  # stage key -> tensor, past the reshape behind a model input
         self.keras_rank: dict[str, int] = {}
 
@@ -108,10 +94,13 @@ class _Lowering:
         if key not in self.known:
             tensors, ops = len(self.tensors), len(self.ops)
             result = getattr(self, f"_{stage.kind}")(stage, *sources)
-            self.known[key] = result, list(self.tensors.items())[tensors:], self.ops[ops:], own
+            made = list(self.tensors.items())[tensors:]
+            constants = {name: self.constants[name] for name, _ in made if name in self.constants}
+            self.known[key] = result, made, self.ops[ops:], constants, own
         else:
-            _, made, ops, _ = self.known[key]
+            _, made, ops, constants, _ = self.known[key]
             self.tensors.update(made)
+            self.constants.update(constants)
             self.ops += ops
         self.tensor_of[stage.key] = self.known[key][0]
 
@@ -266,14 +255,23 @@ class _Lowering:
         op = ir.Table(**self._common(stage, source), function=function, alpha=alpha, table=table)
         return self._emit(op, scale, zero_point)
 
+    def _prelu(self, stage: Stage, source: ir.Tensor) -> str:
+        scale, zero_point = self._quantization(stage)
+        steps, step = quantize_slopes(self.weights[stage.head.name]["alpha"])
+        alpha = ir.Tensor(f"{stage.key}/alpha", steps.shape, step, 0)
+        self.tensors[alpha.name], self.constants[alpha.name] = alpha, steps
+        return self._emit(ir.Prelu(**self._common(stage, source, alpha)), scale, zero_point)
+
     def _merged(self, stage: Stage, op_class: type[ir.Elementwise], *sources: ir.Tensor) -> str:
+        scale, zero_point = self._quantization(stage)
+        op = op_class(**self._common(stage, *self._of_one_rank(sources)), **self._clamp(stage, scale, zero_point))
+        return self._emit(op, scale, zero_point)
+
+    def _of_one_rank(self, sources: tuple[ir.Tensor, ...]) -> list[ir.Tensor]:
         """Keras gives a tensor of fewer axes new ones behind the batch."""
         rank = max(len(source.shape) for source in sources)
         shapes = ((*(1,) * (rank - len(s.shape)), *s.shape) for s in sources)
-        equal = (self.tensors[self._reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True))
-        scale, zero_point = self._quantization(stage)
-        op = op_class(**self._common(stage, *equal), **self._clamp(stage, scale, zero_point))
-        return self._emit(op, scale, zero_point)
+        return [self.tensors[self._reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True)]
 
     def _add(self, stage: Stage, *sources: ir.Tensor) -> str:
         return self._merged(stage, ir.Add, *sources)
@@ -284,15 +282,38 @@ class _Lowering:
     def _multiply(self, stage: Stage, *sources: ir.Tensor) -> str:
         return self._merged(stage, ir.Mul, *sources)
 
-    def _concat(self, stage: Stage, *sources: ir.Tensor) -> str:
+    def _average(self, stage: Stage, *sources: ir.Tensor) -> str:
+        """A sum on a scale as many times as coarse has the mean's bytes; a reshape gives them their own scale."""
         scale, zero_point = self._quantization(stage)
-        wanted = ir.Tensor(stage.key, (1,), scale, zero_point).quantization
-        pieces = [
+        common = self._common(stage, *self._of_one_rank(sources)) | {"outputs": (f"{stage.key}/sum",)}
+        op = ir.Add(**common, **self._clamp(stage, scale, zero_point))
+        total = self._emit(op, float(np.float32(scale * stage.head.attributes["count"])), zero_point)
+        shape = self.tensors[total].shape
+        mean = ir.Reshape(name=f"{op.name}/mean", inputs=(total,), outputs=(stage.key,), shape=shape)
+        return self._emit(mean, scale, zero_point)
+
+    def _maximum(self, stage: Stage, *sources: ir.Tensor) -> str:
+        return self._extremum(stage, ir.Maximum, *sources)
+
+    def _minimum(self, stage: Stage, *sources: ir.Tensor) -> str:
+        return self._extremum(stage, ir.Minimum, *sources)
+
+    def _extremum(self, stage: Stage, op_class: type[ir.Extremum], *sources: ir.Tensor) -> str:
+        pieces = self._of_one_rank(tuple(self._on_its_scale(stage, sources)))
+        return self._emit(op_class(**self._common(stage, *pieces)), *self._quantization(stage))
+
+    def _concat(self, stage: Stage, *sources: ir.Tensor) -> str:
+        pieces = self._on_its_scale(stage, sources)
+        axis = stage.head.attributes["axis"] + len(sources[0].shape) - len(stage.head.shape)
+        return self._emit(ir.Concat(**self._common(stage, *pieces), axis=axis), *self._quantization(stage))
+
+    def _on_its_scale(self, stage: Stage, sources: tuple[ir.Tensor, ...]) -> list[ir.Tensor]:
+        """What a stage reads, requantized where it has another scale than the stage's output."""
+        wanted = ir.Tensor(stage.key, (1,), *self._quantization(stage)).quantization
+        return [
             source if source.quantization == wanted else self.tensors[self._requantized(stage, source, index)]
             for index, source in enumerate(sources)
         ]
-        axis = stage.head.attributes["axis"] + len(sources[0].shape) - len(stage.head.shape)
-        return self._emit(ir.Concat(**self._common(stage, *pieces), axis=axis), scale, zero_point)
 
     def _requantized(self, stage: Stage, source: ir.Tensor, index: int) -> str:
         name = f"{stage.key}/input_{index}"
@@ -359,33 +380,3 @@ class _Lowering:
         shape[-1] = prod(source.shape) // prod(shape[:-1])  # fewer channels came in where some were sliced away
         op = ir.Reshape(**self._common(stage, source), shape=tuple(shape))
         return self._emit(op, source.scale, source.zero_point)
-
-
-def batch_norm_line(own: Mapping[str, np.ndarray], epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Batch normalization at inference as factor * x + shift, float64 [channels] each."""
-    factor = own.get("gamma", 1.0) / np.sqrt(own["variance"] + epsilon)
-    return factor, own.get("beta", 0.0) - own["mean"] * factor
-
-
-def quantize_kernel(
-    kernel: np.ndarray, bias: np.ndarray, input_scale: float, axis: int, limit: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Round a float kernel to int8 steps in [-127, 127], symmetric per output channel.
-
-    Args:
-        kernel, bias, axis: float; the axis is the output channel's.
-        input_scale: of the tensor that the kernel is applied to.
-        limit: float [channels], the magnitude that becomes step 127; the kernel's largest when None.
-    Returns:
-        steps: int8, the kernel's shape.
-        scales: float32 [channels]. Where a kernel is so small that its bias would leave int32, the
-            scale is widened until the bias fits: the kernel's own share is negligible there.
-    """
-    others = tuple(a for a in range(kernel.ndim) if a != axis)
-    largest = np.abs(kernel).max(axis=others) if limit is None else limit
-    smallest = np.maximum(np.abs(bias) / (np.float64(input_scale) * MAX_BIAS_STEPS), 1e-12)
-    scales = np.maximum(largest / 127, smallest).astype(np.float32)
-    shape = [1] * kernel.ndim
-    shape[axis] = -1
-    steps = np.clip(np.rint(kernel / scales.astype(np.float64).reshape(shape)), -127, 127)
-    return steps.astype(np.int8), scales

@@ -3,7 +3,7 @@
 
 The vocabulary: input, conv, conv_transpose, depthwise, dense, batch_norm, affine, relu, table, softmax, max_pool,
 average_pool, global_average, global_max, reshape, permute, zero_pad, crop, upsample, identity, add, subtract, multiply,
-concat.
+average, maximum, minimum, concat, prelu.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Node:
         shape: output shape without the batch, as Keras has it.
         layer: the Keras layer that computes it.
         attributes: per kind: stride, dilation, padding ("valid", "same" or Padding), groups, window, max_value,
-            epsilon, function and alpha, axis, permutation, size and interpolation, factor and shift.
-        variables: role -> Keras variable: kernel, bias, gamma, beta, mean, variance; and kernel_limit, the largest
-            magnitude that tfmot quantized the kernel with, where it did.
+            epsilon, function and alpha, axis, permutation, size and interpolation, factor and shift, count.
+        variables: role -> Keras variable: kernel, bias, gamma, beta, mean, variance, alpha; and kernel_limit, the
+            largest magnitude that tfmot quantized the kernel with, where it did.
         call: name of the layer's call that it is part of; a layer that is shared has several.
     """
 
@@ -57,7 +57,8 @@ def canonical_weights(node: Node) -> dict[str, np.ndarray]:
 
     Returns:
         role -> array: conv and conv_transpose kernel [height, width, input, output], depthwise kernel [height, width,
-        channels, multiplier], dense kernel [input, output], kernel_limit [] or [last axis], all else [channels].
+        channels, multiplier], dense kernel [input, output], kernel_limit [] or [last axis], alpha as it is, its last
+        axis [channels] or 1, all else [channels].
     """
     return {role: canonical(node, role, keras_value(v)) for role, v in node.variables.items()}
 

@@ -15,6 +15,8 @@ from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology, keras_value
 
 CALIBRATION_BATCH = 64
+# What a chain over more than two tensors is made of.
+LINKS = {"add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
 
 
 def learned_ranges(topology: Topology, stages: tuple[Stage, ...]) -> dict[str, Range]:
@@ -111,8 +113,8 @@ def _computed(node: Node, sources: list[np.ndarray]) -> np.ndarray:
 
     if node.kind == "identity":
         return sources[0]
-    if node.kind in ("add", "multiply"):
-        return sources[0] + sources[1] if node.kind == "add" else sources[0] * sources[1]
+    if node.kind in LINKS:
+        return LINKS[node.kind](*sources)
     if "kernel" not in node.variables:  # silu's gate, or the layer's own activation
         gate = node.kind == "table" and node.part
         return np.asarray(ops.sigmoid(sources[0]) if gate else node.layer.activation(sources[0]))

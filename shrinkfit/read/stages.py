@@ -17,12 +17,14 @@ __all__ = ["WEIGHTED", "Stage", "fuse", "stage_of_output"]
 
 # Stages whose output has a range of its own (a table's may be fixed); the others pass their input's scale on.
 RANGED = (
-    *("input", *WEIGHTED, "batch_norm", "affine", "relu", "table"),
-    *("add", "subtract", "multiply", "concat", "global_average"),
+    *("input", *WEIGHTED, "batch_norm", "affine", "relu", "table", "prelu"),
+    *("add", "subtract", "multiply", "average", "maximum", "minimum", "concat", "global_average"),
 )
 # LiteRT's own scales: what these give always lies between known ends.
 FIXED = {"softmax": (1 / 256, -128), "logistic": (1 / 256, -128), "hard_sigmoid": (1 / 256, -128), "tanh": (1 / 128, 0)}
-CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "max_pool", "average_pool")
+CAN_CLAMP = (*WEIGHTED, "batch_norm", "affine", "add", "subtract", "multiply", "average", "max_pool", "average_pool")
+# What gives the bytes that it reads: its inputs have to have its own scale.
+CHOOSING = ("concat", "maximum", "minimum")
 # These move values or choose among them, so that rounding before them is rounding behind them.
 MOVING = ("reshape", "permute", "zero_pad", "crop", "max_pool", "global_max")
 
@@ -40,7 +42,7 @@ class Stage:
         batch_norm, relu: nodes fused behind the head.
         last: the node whose output is the stage's output.
         scale_from: key of the stage whose range, or fixed scale, the output has: its own, that of what it passes on,
-            or that of the concatenation that alone reads it.
+            or that of the concatenation, maximum or minimum that alone reads it.
         ends_model: whether its output is one of the model's.
     """
 
@@ -102,7 +104,10 @@ def _with_scales(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def _lent(stages: tuple[Stage, ...]) -> Mapping[str, str]:
-    """Stage key -> the concatenation whose range it takes because nothing else reads it: joining then only copies."""
+    """Stage key -> the concatenation (or maximum) whose range it takes because nothing else reads it.
+
+    Joining then only copies; and the larger of two values that were rounded is the larger one, rounded.
+    """
     readers: dict[str, list[Stage]] = {stage.key: [] for stage in stages}
     for stage in stages:
         for key in dict.fromkeys(stage.inputs):
@@ -112,7 +117,7 @@ def _lent(stages: tuple[Stage, ...]) -> Mapping[str, str]:
         if len(readers[stage.key]) != 1 or stage.ends_model:
             continue
         (reader,) = readers[stage.key]
-        if reader.kind == "concat":
+        if reader.kind in CHOOSING:
             lent[stage.key] = lent.get(reader.key, reader.key)
         elif reader.kind in MOVING and reader.relu is None and reader.key in lent:
             lent[stage.key] = lent[reader.key]

@@ -67,6 +67,8 @@ class SubgraphReader:
         # By index in the file: integers known while reading, such as shapes; and handles of variables.
         self.known: dict[int, np.ndarray] = {}
         self.handles: dict[int, str] = {}
+        # int32 tensors that hold an int8 one's values and a number more, on their way to a GATHER.
+        self.positions: dict[int, tuple[ir.Tensor, int]] = {}
         self.constant_bytes_left = model.size_bytes + SHARED_BYTES
 
     def graph(self, name: str) -> ir.Graph:

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from shrinkfit.read import tflite_lookup
 from shrinkfit.read.tflite import OperatorReader
 
 # A shape has few elements; more would be a file that wants memory.
@@ -72,7 +73,8 @@ def fold_arithmetic(at: OperatorReader) -> bool:
 
 
 def _cast(at: OperatorReader) -> None:
-    keep(at, _needed(at, (0,))[0])
+    if not tflite_lookup.widened(at):
+        keep(at, _needed(at, (0,))[0])
 
 
 def _reduce_prod(at: OperatorReader) -> None:
@@ -82,6 +84,8 @@ def _reduce_prod(at: OperatorReader) -> None:
 
 
 def _gather(at: OperatorReader) -> None:
+    if tflite_lookup.looked_up(at):
+        return
     values, indices = _needed(at, (0, 1))
     if indices.size > MAX_ELEMENTS:
         raise at.refuse("gathers more than a shape; shrinkfit only folds shapes, so use a fixed shape")

@@ -14,7 +14,7 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.activation import ACTIVATION_BOUNDS, activation_range, is_computed
 from shrinkfit.graph.tables import function_table
-from shrinkfit.read import tflite_fold, tflite_layout, tflite_state
+from shrinkfit.read import tflite_fold, tflite_layout, tflite_lookup, tflite_state
 from shrinkfit.read.tflite import ACTIVATION_TYPES, OperatorReader
 
 _ACTIVATIONS = {v: k for k, v in vars(schema.ActivationFunctionType).items() if isinstance(v, int)}
@@ -178,6 +178,8 @@ def _reduce(at: OperatorReader, kind: type[ir.Reduction]) -> None:
 
 
 def _add(at: OperatorReader, kind: type[ir.Elementwise]) -> None:
+    if kind is ir.Add and tflite_lookup.moved(at):
+        return
     sources, target = _operands(at), at.target()
     if max(s.scale for s in sources) >= target.scale * 2.0**19:
         raise at.refuse(f"has inputs with scales 2**19 times its output's {target.scale:g}, which LiteRT refuses too")
@@ -202,6 +204,10 @@ def _prelu(at: OperatorReader) -> None:
     at.constant(1, "INT8")
     sources = (at.source(0), at.operand(1))
     at.add(ir.Prelu, sources, at.target())
+
+
+def _extremum(at: OperatorReader, kind: type[ir.Extremum]) -> None:
+    at.add(kind, _operands(at), at.target())
 
 
 def _softmax(at: OperatorReader) -> None:
@@ -260,11 +266,16 @@ READERS: dict[str, Callable[[OperatorReader], None]] = (
         "SUB": lambda at: _add(at, ir.Sub),
         "MUL": _mul,
         "PRELU": _prelu,
+        "MAXIMUM": lambda at: _extremum(at, ir.Maximum),
+        "MINIMUM": lambda at: _extremum(at, ir.Minimum),
         "SOFTMAX": _softmax,
         "LOGISTIC": lambda at: _table(at, "logistic"),
         "TANH": lambda at: _table(at, "tanh"),
         "HARD_SWISH": lambda at: _table(at, "hard_swish"),
         "LEAKY_RELU": lambda at: _table(at, "leaky_relu"),
+        "GELU": lambda at: _table(at, "gelu_tanh" if at.option("approximate", False) else "gelu"),
+        "EXP": lambda at: _table(at, "exponential"),
+        "ABS": lambda at: _table(at, "abs"),
         "QUANTIZE": _quantize,
         "DEQUANTIZE": _dequantize,
         "RELU": lambda at: _relu(at, "RELU"),

@@ -82,6 +82,10 @@ def _prelu(op: ir.Prelu, graph: ir.Graph, sources: Tensors, target: ir.Tensor) -
     return Packed("sf_prelu_params", {}, fields | _two_zero_points(sources, target))
 
 
+def _extremum(op: ir.Extremum, graph: ir.Graph, sources: Tensors, target: ir.Tensor) -> Packed:
+    return Packed("sf_broadcast", {}, {**_shape(op, sources)})
+
+
 def _table(op: ir.Table, graph: ir.Graph, sources: Tensors, target: ir.Tensor) -> Packed:
     return Packed("sf_table_params", {"table": op.table}, {"table": "table", "count": target.size_bytes})
 
@@ -178,6 +182,8 @@ PACKERS: dict[str, Callable[..., Packed]] = {
     "sub": _add,
     "mul": _mul,
     "prelu": _prelu,
+    "maximum": _extremum,
+    "minimum": _extremum,
     "table": _table,
     "requantize": _requantize,
     "mean": _mean,

@@ -188,21 +188,43 @@ def _elementwise(place: Place[ir.Elementwise]) -> None:
     place.add(code, 2, (), options(fusedActivationFunction=place.activation_code()))
 
 
+def _extremum(place: Place[ir.Extremum]) -> None:
+    place.add(place.op.kind.upper(), 2, (), place.schema.MaximumMinimumOptionsT())
+
+
 def _table(place: Place[ir.Table]) -> None:
     op, s = place.op, place.schema
     from shrinkfit.graph.tables import function_table
 
-    if op.function not in ir.LITERT_FUNCTIONS:
-        raise ExportError(f"table '{op.name}': LiteRT has no int8 kernel for {op.function}, and .tflite has no tables")
-    if not np.array_equal(op.table, function_table(op.function, place.sources[0], place.targets[0], op.alpha)):
-        raise ExportError(f"table '{op.name}' is not what LiteRT computes for {op.function}; .tflite has no tables")
+    ends = place.sources[0], place.targets[0]
+    known = op.function in ir.LITERT_FUNCTIONS
+    if not known or not np.array_equal(op.table, function_table(op.function, *ends, op.alpha)):
+        _lookup(place)
+        return
     code, version, options = {
         "logistic": ("LOGISTIC", 2, None),
         "tanh": ("TANH", 2, None),
         "hard_swish": ("HARD_SWISH", 1, s.HardSwishOptionsT()),
         "leaky_relu": ("LEAKY_RELU", 2, s.LeakyReluOptionsT(alpha=op.alpha)),
+        "gelu": ("GELU", 2, s.GeluOptionsT()),
+        "gelu_tanh": ("GELU", 2, s.GeluOptionsT(approximate=True)),
+        "exponential": ("EXP", 2, s.ExpOptionsT()),
+        "abs": ("ABS", 2, s.AbsOptionsT()),
     }[op.function]
     place.add(code, version, (), options)
+
+
+def _lookup(place: Place[ir.Table]) -> None:
+    """The table as a constant, and a GATHER at the value plus 128."""
+    op, s, file, (target,) = place.op, place.schema, place.file, place.targets
+    from shrinkfit.write.tflite_file import quantization
+
+    wide, at = (file.integers(f"{op.name}/{name}", target.shape) for name in ("wide", "index"))
+    table = file.constant(f"{op.name}/table", op.table, quantization(*target.quantization))
+    kinds = {"inDataType": s.TensorType.INT8, "outDataType": s.TensorType.INT32}
+    file.operator("CAST", 1, place.inputs, [wide], s.CastOptionsT(**kinds))
+    file.operator("ADD", 1, [wide, place.numbers("first", -ir.INT8_MIN)], [at], s.AddOptionsT())
+    file.operator("GATHER", 2, [table, at], place.outputs, s.GatherOptionsT())
 
 
 def _softmax(place: Place[ir.Softmax]) -> None:
@@ -229,6 +251,8 @@ _WRITERS: dict[str, Callable[[Place[Any]], None]] = {
     "sub": _elementwise,
     "mul": _elementwise,
     "prelu": lambda place: place.add("PRELU", 1),
+    "maximum": _extremum,
+    "minimum": _extremum,
     "table": _table,
     "softmax": _softmax,
     "requantize": _requantize,

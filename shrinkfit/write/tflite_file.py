@@ -53,6 +53,10 @@ class SubgraphWriter:
         self.tensors[index].isVariable = True
         return index
 
+    def integers(self, name: str, shape: Sequence[int]) -> int:
+        """Add a tensor of int32 that an operator fills; returns its index."""
+        return self._tensor(name, shape, schema.TensorType.INT32, 0, None)
+
     def handle(self, name: str) -> int:
         """Add a handle of a variable, for VAR_HANDLE; returns its index."""
         return self._tensor(name, (), schema.TensorType.RESOURCE, 0, None)

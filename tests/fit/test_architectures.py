@@ -11,7 +11,7 @@ from tests.keras_models import CLASSES, MORE_MODELS, as_list, inputs_for
 
 EPOCHS, COUNT = 5, 192
 # The others are built and run on the host only: a core takes its time.
-ON_THE_CORE = ("inverted_residual", "unet", "shared_layers")
+ON_THE_CORE = ("inverted_residual", "unet", "shared_layers", "smooth", "larger_and_smaller")
 
 
 def task(model):
@@ -57,7 +57,8 @@ def test_the_quantization_error_is_known_of_every_layer_that_computes(fitted):
     found = {tensor.tensor: tensor for tensor in fit.quantization_error().tensors}
     moved = ("reshape", "concat", "pad", "strided_slice", "transpose", "pool2d", "requantize", "resize_nearest")
     made = {name for op in fit._lowered.ops if op.kind not in moved for name in op.outputs}
-    assert made <= set(found)
+    # The sum under a mean of tensors holds the mean's bytes, and only the mean has a twin.
+    assert {name for name in made if not name.endswith("/sum")} <= set(found)
     # Other tensors than those that belong together would be as far apart as they are long.
     assert all(tensor.sqnr_db is None or tensor.sqnr_db > 3 for tensor in found.values()), found
 

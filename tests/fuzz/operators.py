@@ -178,8 +178,14 @@ def prelu(net: Net) -> None:
     net.add(ir.Prelu, (source, alpha), (net.near(source),))
 
 
+def _extremum(net: Net, kind: type[ir.Extremum]) -> None:
+    a, b = _operands(net)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    net.add(kind, (a, b) if net.chance(0.5) else (b, a), (net.like(a, shape),))
+
+
 def table(net: Net) -> None:
-    source, function = net.source(), net.choice(ir.LITERT_FUNCTIONS)
+    source, function = net.source(), net.choice((*ir.LITERT_FUNCTIONS, "lookup"))
     if function == "logistic":
         target = net.tensor(source.shape, 1 / 256, -128)
     elif function == "tanh":
@@ -190,7 +196,9 @@ def table(net: Net) -> None:
     else:
         target = net.near(source)
     alpha = float(np.float32(net.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0]))) if function == "leaky_relu" else 0.0
-    values = function_table(function, source, target, alpha)
+    values = net.array(256, -128, 127, "int8")
+    if function != "lookup":
+        values = function_table(function, source, target, alpha)
     net.add(ir.Table, (source,), (target,), function=function, alpha=alpha, table=values)
 
 
@@ -257,6 +265,8 @@ OPERATORS = {
     "sub": lambda net: _elementwise(net, ir.Sub),
     "mul": lambda net: _elementwise(net, ir.Mul),
     "prelu": prelu,
+    "maximum": lambda net: _extremum(net, ir.Maximum),
+    "minimum": lambda net: _extremum(net, ir.Minimum),
     "table": table,
     "softmax": softmax,
     "requantize": requantize,

@@ -59,6 +59,21 @@ def prelu(draw: Draw) -> ir.Graph:
     return ir.Graph("g", {t.name: t for t in (source, alpha, target)}, (ir.Prelu(**PAIR),), ("x",), ("y",), constants)
 
 
+def extremum(draw: Draw, kind: type[ir.Extremum]) -> ir.Graph:
+    """Broadcast either way, a constant on either side; other scales than the output's mean nothing."""
+    a = draw.image()
+    shape = tuple(n if draw.int(0, 1) else 1 for n in a.shape)
+    b = draw.near("b", (a.shape, shape, shape[draw.int(1, 3) :])[draw.int(0, 2)], a)
+    constants = {}
+    if draw.int(0, 1) or b.shape[0] != 1:
+        constants = {"b": draw.rng.integers(-128, 128, b.shape).astype(np.int8)}
+    names = ("x", "b") if draw.int(0, 1) else ("b", "x")
+    op = kind(**(PAIR | {"inputs": names}))
+    inputs = tuple(name for name in names if name not in constants)
+    target = draw.near("y", a.shape, a)
+    return ir.Graph("g", {t.name: t for t in (a, b, target)}, (op,), inputs, ("y",), constants)
+
+
 def table(draw: Draw, function: str) -> ir.Graph:
     source = draw.tensor("x", (1, 256), draw.power(-8, 0))
     target = draw.near("y", source.shape, source)
@@ -66,8 +81,11 @@ def table(draw: Draw, function: str) -> ir.Graph:
         target = ir.Tensor("y", source.shape, 1 / 256, -128)
     if function == "tanh":
         target = draw.tensor("y", source.shape, draw.power(-9, -5))
-    alpha = float(np.float32(draw.rng.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0]))) if "leaky" in function else 0.0
-    values = function_table(function, source, target, alpha)
+    values, alpha = draw.rng.integers(-128, 128, 256).astype(np.int8), 0.0
+    if function == "leaky_relu":
+        alpha = float(np.float32(draw.rng.choice([0.01, 0.1, 0.25, 0.3, 1.5, -0.5, 0.0])))
+    if function != "lookup":
+        values = function_table(function, source, target, alpha)
     return one_op(ir.Table(**WIRE, function=function, alpha=alpha, table=values), (source,), target)
 
 
@@ -238,7 +256,9 @@ MORE_FAMILIES = {
     "sub": lambda draw: elementwise(draw, ir.Sub),
     "mul": lambda draw: elementwise(draw, ir.Mul),
     "prelu": prelu,
-    **{name: (lambda draw, name=name: table(draw, name)) for name in ir.LITERT_FUNCTIONS},
+    "maximum": lambda draw: extremum(draw, ir.Maximum),
+    "minimum": lambda draw: extremum(draw, ir.Minimum),
+    **{name: (lambda draw, name=name: table(draw, name)) for name in (*ir.LITERT_FUNCTIONS, "lookup")},
     "relu over the whole range": relu_over_the_whole_range,
     **{f"quantize to {t}": _conversion(ir.Quantize, "float32", t) for t in ("int8", "uint8", "int16")},
     **{f"dequantize {t}": _conversion(ir.Dequantize, t, "float32") for t in ("int8", "uint8", "int16")},

@@ -42,6 +42,11 @@ def tanh(source: float, target: float, rng) -> ir.Graph:
     return one_op(ir.Table(**WIRE, function="tanh", table=function_table("tanh", x, y)), (x,), y)
 
 
+def absolute(source: float, target: float, rng) -> ir.Graph:
+    x, y = tensors(source, target)
+    return one_op(ir.Table(**WIRE, function="abs", table=function_table("abs", x, y)), (x,), y)
+
+
 def with_constant(kind: type[ir.Op], source: float, target: float, rng) -> ir.Graph:
     x, y = tensors(source, target)
     b = ir.Tensor("b", (1,), float(rng.uniform(0.001, 0.01)), 0)
@@ -82,6 +87,7 @@ def float32_split(scale: float):
 RIVALS = {
     "leaky_relu": (leaky_relu, tables, "leaky_relu_multipliers", double_leaky),
     "tanh": (tanh, tables, "_by_float", divided_table),
+    "abs": (absolute, tables, "abs_scale", lambda source, target: source / target),
     "prelu": (
         lambda *pair: with_constant(ir.Prelu, *pair),
         kernels_arithmetic,

@@ -13,7 +13,7 @@ from shrinkfit.price.calls import is_free, views
 
 # (input positions and the bytes of each that are read, the output's bytes that are written), writes first.
 Step = tuple[dict[int, np.ndarray], np.ndarray]
-ELEMENTWISE = ("add", "sub", "mul", "prelu", "table", "requantize", "softmax")
+ELEMENTWISE = ("add", "sub", "mul", "prelu", "maximum", "minimum", "table", "requantize", "softmax")
 
 
 def steps(op: ir.Op, graph: ir.Graph) -> Iterator[Step]:

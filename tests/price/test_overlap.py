@@ -109,4 +109,4 @@ def test_random_graphs_have_overlaps_of_every_kind():
         root_of = tensor_roots(graph)
         seen.update(makers[made] for _, made in overlaps(graph, tensor_buffers(graph, root_of)))
     kinds = {"conv2d", "transpose_conv2d", "depthwise_conv2d", "pool2d", "add", "sub", "mul", "prelu", "table"}
-    assert kinds | {"requantize", "softmax"} <= set(seen) and min(seen.values()) >= 5, seen
+    assert kinds | {"requantize", "softmax", "maximum", "minimum"} <= set(seen) and min(seen.values()) >= 5, seen

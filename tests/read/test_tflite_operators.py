@@ -28,11 +28,6 @@ def numbers(file: FlatWriter, name: str, *values: int) -> int:
     return file.constant(name, np.array(values, np.int32))
 
 
-def integers(file: FlatWriter, name: str, shape) -> int:
-    """An int32 tensor that an operator makes."""
-    return file._tensor(name, shape, schema.TensorType.INT32, 0, None)
-
-
 def assert_equal_to_litert(data: bytes, count: int = 5) -> None:
     graph = read_tflite(data)
     inputs = random_inputs(graph, np.random.default_rng(2), count)
@@ -42,7 +37,7 @@ def assert_equal_to_litert(data: bytes, count: int = 5) -> None:
 def test_shape_arithmetic_folds_away():
     """What Keras writes around Flatten with an open batch: SHAPE, STRIDED_SLICE, PACK, RESHAPE."""
     file, x = writer_with_input()
-    shape, batch, packed = (integers(file, n, s) for n, s in (("shape", (4,)), ("batch", ()), ("packed", (2,))))
+    shape, batch, packed = (file.integers(n, s) for n, s in (("shape", (4,)), ("batch", ()), ("packed", (2,))))
     y = file.activation("y", (1, 24), 0.5, 3)
     ends = [numbers(file, n, v) for n, v in (("begin", 0), ("end", 1), ("step", 1))]
     file.operator("SHAPE", 1, [x], [shape], schema.ShapeOptionsT(outType=schema.TensorType.INT32))
@@ -101,6 +96,36 @@ def test_several_inputs_and_outputs():
     got = simulate.trace(graph, dict(zip("xz", inputs, strict=True)))
     assert (graph.inputs, graph.outputs) == (("x", "z"), ("w", "y"))
     np.testing.assert_array_equal(got["w"], np.concatenate(inputs[::-1], axis=-1))
+
+
+def looked_up(table: np.ndarray, first: int = 128, clamp: int = 0, **options: int) -> bytes:
+    """Values cast to int32, a number added, and a table read at the sum."""
+    file, x = writer_with_input()
+    wide, at, y = file.integers("wide", SHAPE), file.integers("at", SHAPE), file.activation("y", SHAPE, 0.5, 3)
+    values = file.constant("table", table, quantization(0.5, 3))
+    file.operator("CAST", 1, [x], [wide], schema.CastOptionsT(inDataType=schema.TensorType.INT8, outDataType=2))
+    file.operator(
+        "ADD", 1, [wide, numbers(file, "first", first)], [at], schema.AddOptionsT(fusedActivationFunction=clamp)
+    )
+    file.operator("GATHER", 2, [values, at], [y], schema.GatherOptionsT(**options))
+    return file.finish("lookup", [x], [y])
+
+
+def test_a_table_that_is_gathered_from_is_one_operator():
+    data = looked_up(np.random.default_rng(3).integers(-128, 128, 256).astype(np.int8))
+    assert [(op.kind, op.function) for op in read_tflite(data).ops] == [("table", "lookup")]
+    assert_equal_to_litert(data)
+
+
+@pytest.mark.parametrize(("length", "first", "options"), [(255, 128, {}), (256, 127, {}), (256, 128, {"batchDims": 1})])
+def test_tables_of_another_form_are_refused(length, first, options):
+    with pytest.raises(UnsupportedLayerError, match=r"operator 2 \(GATHER\) looks values up in"):
+        read_tflite(looked_up(np.zeros(length, np.int8), first, **options))
+
+
+def test_positions_that_are_clamped_are_refused():
+    with pytest.raises(UnsupportedLayerError, match=r"operator 1 \(ADD\) adds a number to int32 values and clamps"):
+        read_tflite(looked_up(np.zeros(256, np.int8), clamp=schema.ActivationFunctionType.RELU6))
 
 
 def cyclic(code: str):

@@ -72,6 +72,13 @@ PRELU += [
         ((5e4, 9.0, 1e-4), (0, 0, 0)),
     ]
 ]
+EXTREMA = [case("extremum", kind, a, b) for kind in ("Maximum", "Minimum") for a, b in SHAPES]
+EXTREMA += [case("extremum", "Maximum", (1, n), (1, n)) for n in (2, 3, 4, 5, 8, 9)]
+EXTREMA += [
+    case("extremum", kind, (1, 4, 3, 6), b, constant=True)
+    for kind in ("Maximum", "Minimum")
+    for b in ((6,), (1,), (4, 3, 1), (1, 4, 3, 6))
+]
 TABLES = [
     case("table", "logistic"),
     case("table", "tanh", scales=(0.02, 1 / 128), zps=(-128, 0)),
@@ -173,5 +180,5 @@ CELLS = [
     case("lstm", 4, 6, 5, 11, scales=(1e-3, 1.0), size=0.001),
     case("lstm", 4, 6, 5, 11, scales=(1e3, 1e-4), size=1e4),
 ]
-ARITHMETIC = BINARY + PRELU + TABLES + REQUANTIZE + REDUCTIONS + RESIZES + CONVERSIONS
+ARITHMETIC = BINARY + PRELU + EXTREMA + TABLES + REQUANTIZE + REDUCTIONS + RESIZES + CONVERSIONS
 CASES = ARITHMETIC + CELLS

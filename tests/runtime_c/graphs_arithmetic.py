@@ -58,6 +58,14 @@ def prelu(rng, shape, alpha, scales=(0.05, 0.01, 0.04), zps=(-5, 9, 2)):
     return single(ir.Prelu, [x, y], out, {"y": rng.integers(-128, 128, alpha).astype(np.int8)})
 
 
+def extremum(rng, kind, a, b, constant=False):
+    """kind: Maximum or Minimum; shapes with their batch; constant: whether b is one."""
+    shape = np.broadcast_shapes(a, b)
+    x, y, out = (ir.Tensor(name, s, 0.05, 3) for name, s in zip("xyz", (a, b, shape), strict=True))
+    constants = {"y": rng.integers(-128, 128, b).astype(np.int8)} if constant else {}
+    return single(getattr(ir, kind), [x, y], out, constants)
+
+
 def table(rng, function, shape=(1, 256), scales=(0.05, 1 / 256), zps=(3, -128), alpha=0.0):
     x, out = (ir.Tensor(n, shape, s, z) for n, s, z in zip("xz", scales, zps, strict=True))
     values = function_table(function, x, out, alpha)

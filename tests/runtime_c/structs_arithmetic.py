@@ -55,6 +55,7 @@ _ALL = [
         "b shift_above shift_below",
         _TWO_ZERO_POINTS,
     ),
+    _SHAPE[1],
     _struct("sf_table_params", "P table", "I count"),
     _struct("sf_requantize_params", "I count", _LINE, "i multiplier", "b shift", _ZERO_POINTS, _ACTIVATION),
     _struct("sf_mean_params", ("shape", _REDUCTION), "i multiplier", "b shift", _ZERO_POINTS),

@@ -54,12 +54,13 @@ def test_data_bytes_are_those_packed(case):
 
 
 @pytest.mark.parametrize("in_place", ["x", "y"])
-@pytest.mark.parametrize("kind", ["Add", "Sub", "Mul"])
+@pytest.mark.parametrize("kind", ["Add", "Sub", "Mul", "Maximum", "Minimum"])
 def test_an_input_that_is_not_repeated_may_be_the_output(lib, kind, in_place):
     shapes = ((1, 4, 3), (1, 1, 3)) if in_place == "x" else ((1, 1, 3), (1, 4, 3))
-    graph = g.binary(None, kind, *shapes)
+    graph = (g.extremum if "imum" in kind else g.binary)(None, kind, *shapes)
     inputs = g.inputs_for(graph, np.random.default_rng(3))
-    np.testing.assert_array_equal(Runner(lib, graph).step(inputs, in_place), simulated(graph, inputs))
+    for dsp in (False, True):
+        np.testing.assert_array_equal(Runner(lib, graph, dsp).step(inputs, in_place), simulated(graph, inputs))
 
 
 @given(st.data())

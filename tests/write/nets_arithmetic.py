@@ -55,6 +55,8 @@ def arithmetic():
     c.op(ir.Add, (5, 4, 3), c.constant((1, 4, 1)))
     c.op(ir.Add, (5, 4, 3), c.last, scale=0.07)
     c.op(ir.Prelu, (5, 4, 3), c.constant((3,)))
+    c.op(ir.Maximum, (5, 4, 3), c.constant((5, 4, 3)))
+    c.op(ir.Minimum, (5, 4, 3), c.constant((3,)))
     c.table((5, 4, 3), "leaky_relu", 0.04, 3)
     c.op(ir.ResizeBilinear, (7, 6, 3), scale=0.04, zero_point=3, size=(7, 6), half_pixel_centers=True)
     c.op(ir.ResizeNearest, (9, 5, 3), scale=0.04, zero_point=3, size=(9, 5))
