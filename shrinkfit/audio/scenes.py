@@ -209,8 +209,8 @@ class Scenes:
         gain = level / (loud + 1e-9) * 10 ** (-rng.uniform(*mix.snr_db, count) / 10) * (rng.random(count) < mix.noisy)
         gain[count - silent :] = 10 ** rng.uniform(-5, 2, silent)
         tilt = rng.normal(0, 0.6, (count, 1, 1)) * np.linspace(-1, 1, self.config.bands)
-        steady = np.exp2(rng.uniform(-2, 7, (count, 1, 1)) + tilt)
-        steady = steady + level[:, None, None] * 10 ** -rng.uniform(2.5, 5.5, (count, 1, 1))
+        steady = np.exp2(rng.uniform(-6, 7, (count, 1, 1)) + tilt)
+        steady = steady + level[:, None, None] * 10 ** -rng.uniform(2.5, 8.5, (count, 1, 1))
         hiss = steady.astype(np.float32) * np.sqrt(rng.standard_exponential(speech.shape, np.float32))
         return noise * gain[:, None, None].astype(np.float32) + hiss
 
