@@ -14,8 +14,8 @@ from shrinkfit.price.code_sizes import load, load_listening, variant
 from shrinkfit.price.kernels import (
     EXCEPTION_FRAME_BYTES,
     EXCEPTION_FRAME_FP_BYTES,
-    linked_code_bytes,
     linked_symbols,
+    model_code_bytes,
     run_stack_bytes,
 )
 
@@ -106,7 +106,7 @@ def listening_image(graph: Graph, device: Device) -> Image:
     name = variant(device.core, bool(device.dsp), bool(device.fpu))
     plain, listening, model = load(name), load_listening(name), linked_symbols(graph, device)
     symbols = tuple(sorted({*model, *LISTEN_CALLS, *RESET_CALLS}))
-    own = linked_code_bytes(graph, device) - plain.flash_bytes(model) + CODE_BYTES
+    own = model_code_bytes(graph, device) + CODE_BYTES
     below = max(run_stack_bytes(graph, device), *(plain.stack_bytes(s) for s in (*LISTEN_CALLS, *RESET_CALLS)))
     call = FRAME_BYTES + below
     frame = EXCEPTION_FRAME_FP_BYTES if device.fpu else EXCEPTION_FRAME_BYTES
