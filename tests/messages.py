@@ -44,6 +44,15 @@ def fitted(model, *callbacks, x=X, epochs=2, **settings):
     return fit
 
 
+def listener():
+    """Goes with net(): frames of 2 values, 3 classes."""
+    from shrinkfit.audio.detect import Detector
+    from shrinkfit.audio.features import FeatureConfig
+
+    detector = Detector(("computer", "unknown", "silence"), "computer")
+    return shrinkfit.Listener(FeatureConfig(window_samples=200, hop_samples=120, fft_size=256, bands=2), detector)
+
+
 def export(source, **settings):
     return shrinkfit.export(source, "fw", name="net", **settings)
 
@@ -194,7 +203,11 @@ CASES: dict[str, Callable] = {
     "budget latency_ms is": lambda: shrinkfit.FitDevice("efm32", latency_ms=200, inferences_per_second=10),
     "a limit on latency_ms": lambda: shrinkfit.FitDevice(shrinkfit.Device("board", core="cortex-m4"), latency_ms=20),
     "core 'cortex-m55'": lambda: shrinkfit.price(nets.tiny(), device=shrinkfit.Device("board", core="cortex-m55")),
-    "model 'gesture' cannot fit": lambda: fitted(net(), flops=100),
+    "model 'gesture' cannot fit efm32: with every": lambda: fitted(net(), flops=100),
+    "model 'gesture' cannot fit efm32: with prune=False": lambda: fitted(
+        net(), prune=False, ram_bytes=2_000, listener=listener()
+    ),
+    "listener is a Detector": lambda: shrinkfit.FitDevice("efm32", listener=listener().detector),
     "exclude: 'stm'": lambda: fitted(net(), exclude=["stm"]),
     "two FitDevice callbacks": lambda: fitted(net(), shrinkfit.FitDevice("efm32")),
     "training ended before": stopped_too_early,

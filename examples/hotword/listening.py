@@ -20,6 +20,12 @@ FRAMES_PER_CALL, SMOOTHING, REFRACTORY = 4, 3, 12
 CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
 
 
+def listener_of(labels, thresholds=0.5):
+    """What stands around the network on the device; its memory is the same whatever the thresholds are."""
+    detector = Detector(labels, labels[:-2], SMOOTHING, thresholds, REFRACTORY)
+    return shrinkfit.Listener(features=CONFIG, detector=detector)
+
+
 def deploy(fit, folder, speech, seconds, per_hour, seed):
     """Export a network that listens, with the threshold that keeps to a rate of false accepts.
 
@@ -35,10 +41,7 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
     hotwords = speech.labels[:-2]
 
     def export(thresholds):
-        detector = Detector(speech.labels, hotwords, SMOOTHING, thresholds, REFRACTORY)
-        listener = shrinkfit.Listener(features=CONFIG, detector=detector)
-        labels = list(speech.labels)
-        shrinkfit.export(fit, folder, name="hotword", labels=labels, streaming=True, listener=listener)
+        shrinkfit.export(fit, folder, name="hotword", listener=listener_of(speech.labels, thresholds))
         return listening_of(folder)
 
     listening = export(0.5)

@@ -16,9 +16,9 @@ from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.features_c import feature_sources
 from shrinkfit.audio.listener_c import makefile, render
-from shrinkfit.audio.listener_cost import ListenerCost, price_listener
+from shrinkfit.audio.listener_cost import ListenerCost, constant_bytes, price_listener
 from shrinkfit.device import DEFAULT_DEVICE, Device, get_device
-from shrinkfit.errors import ExportError
+from shrinkfit.errors import ExportError, ShrinkfitError
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import quantize
 from shrinkfit.graph.stream_report import StreamReport
@@ -26,6 +26,7 @@ from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cost import Cost, optimized_for, price_graph, streamed_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import scratch_sizes
+from shrinkfit.price.listening import Surroundings
 from shrinkfit.write.extra import Extra
 from shrinkfit.write.model import Model
 
@@ -47,12 +48,20 @@ class Listener:
             from run to run takes as many as its input has, and no others.
         settle: after how many runs the scores begin to count. None: when a streamed network has seen what it looks
             back on; at once for others.
+    Raises:
+        ShrinkfitError: features or detector is something else.
     """
 
     features: FeatureConfig
     detector: Detector
     hop_frames: int | None = None
     settle: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, kind in (("features", FeatureConfig), ("detector", Detector)):
+            given = getattr(self, name)
+            if not isinstance(given, kind):
+                raise ShrinkfitError(f"a listener's {name} is a {type(given).__name__}, expected a {kind.__name__}")
 
     def labels_of(self, graph: Graph) -> tuple[str, ...]:
         """The network's classes.
@@ -74,13 +83,28 @@ class Listener:
         Raises:
             ExportError: the two do not go together; says what does not.
         """
-        source, target = _input(graph, self.features), _output(graph, self.detector)
+        made, target = self._around(graph, stream), graph.tensors[graph.outputs[0]]
+        return replace(made, detector=replace(self.detector, scale=target.scale, zero_point=target.zero_point))
+
+    def _around(self, graph: Graph, stream: StreamReport | None = None) -> Listening:
+        """With the detector as it was given, whose thresholds are not checked against the network's output."""
+        source = _input(graph, self.features)
+        _check_output(graph, self.detector)
         frames = source.size_bytes // self.features.width
-        detector = replace(self.detector, scale=target.scale, zero_point=target.zero_point)
         hop = self._hop_frames(graph, frames)
         settle = 0 if stream is None else stream.warmup_calls - 1
         settle = _count(self.settle, "settle", 0, UINT16_MAX) if self.settle is not None else settle
-        return Listening(self.features, detector, frames, hop, settle, source.scale, source.zero_point)
+        return Listening(self.features, self.detector, frames, hop, settle, source.scale, source.zero_point)
+
+    def surroundings(self, graph: Graph) -> Surroundings:
+        """What this listener holds around a network, whatever its layers are; thresholds do not matter.
+
+        Args:
+            graph: the network, as it runs. Its output may have any scale: while a model is fitted, none is known yet.
+        Raises:
+            ExportError: the two do not go together; says what does not.
+        """
+        return self._around(graph).surroundings()
 
     def _hop_frames(self, graph: Graph, frames: int) -> int:
         hop = self.hop_frames
@@ -154,7 +178,7 @@ class Layout:
     """Where things lie in a listener's memory, in bytes from its begin; the arena lies first.
 
     Args:
-        scratch: of the features, while they take samples; inside the arena, behind what the network keeps.
+        scratch: of the features, while they take samples; inside the arena, where what the network keeps ends.
         frame: the newest frame, until it is kept; there too.
         features, frames, detector: what each of them keeps.
         listener_bytes: all of it.
@@ -215,11 +239,17 @@ class Listening:
         made = quantize(Tensor("frame", (1, 256), self.input_scale, self.input_zero_point), real)
         return None if np.array_equal(made, same) else made
 
+    def surroundings(self) -> Surroundings:
+        """What lies around any network of this input and output."""
+        frame_bytes = _aligned(self.features.scratch_bytes) + self.features.width
+        kept = (self.features.state_bytes, self.frames_state_bytes, self.detector.state_bytes)
+        return Surroundings(frame_bytes, sum(map(_aligned, kept)), constant_bytes(self))
+
     def layout(self, plan: Plan) -> Layout:
         """The memory of a listener whose network has this arena."""
-        scratch = _aligned(plan.state_bytes)
+        scratch = plan.state_bytes
         frame = scratch + _aligned(self.features.scratch_bytes)
-        features = _aligned(max(plan.arena_bytes, frame + self.features.width))
+        features = self.surroundings().network_bytes(plan.arena_bytes, plan.state_bytes)
         frames = features + _aligned(self.features.state_bytes)
         detector = frames + _aligned(self.frames_state_bytes)
         return Layout(scratch, frame, features, frames, detector, detector + _aligned(self.detector.state_bytes))
@@ -270,11 +300,10 @@ def _input(graph: Graph, features: FeatureConfig) -> Tensor:
     return tensor
 
 
-def _output(graph: Graph, detector: Detector) -> Tensor:
+def _check_output(graph: Graph, detector: Detector) -> None:
     tensor, classes = graph.tensors[graph.outputs[0]], len(detector.labels)
     if tensor.dtype != "int8" or prod(tensor.shape) != classes:
         raise ExportError(
             f"the network's output '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, and the detector has "
             f"{classes} labels ({', '.join(detector.labels)}); expected int8 [1, {classes}]"
         )
-    return tensor

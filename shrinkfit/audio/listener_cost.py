@@ -11,7 +11,7 @@ from shrinkfit.audio.features_c import table_bytes
 from shrinkfit.audio.tables import tables
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.cost import Cost, energy_uj
+from shrinkfit.price.cost import Cost, energy_uj, with_listener
 from shrinkfit.price.cycles_listening import Hearing, second_of_sound
 from shrinkfit.price.kernel import word
 from shrinkfit.price.listening import listening_image
@@ -83,19 +83,19 @@ def price_listener(listening: Listening, layout: Layout, graph: Graph, device: D
         device: what it runs on.
         cost: the network's own.
     """
-    image = listening_image(graph, device)
-    tables = constant_bytes(listening)
+    around = listening.surroundings()
+    whole = with_listener(cost, graph, device, around, layout.scratch)
     parts = _cycles(listening, device, cost)
     known = [cycles for cycles in parts.values() if cycles is not None]
     cycles = sum(known) if len(known) == len(parts) else None
     return ListenerCost(
         device=device.name,
         listener_bytes=layout.listener_bytes,
-        stack_bytes=image.stack_bytes,
-        listen_stack_bytes=image.listen_stack_bytes,
-        ram_bytes=layout.listener_bytes + image.stack_bytes + image.static_bytes,
-        flash_bytes=image.code_bytes + cost.weight_bytes + tables,
-        table_bytes=tables,
+        stack_bytes=whole.stack_bytes,
+        listen_stack_bytes=listening_image(graph, device).listen_stack_bytes,
+        ram_bytes=whole.ram_bytes,
+        flash_bytes=whole.flash_bytes,
+        table_bytes=around.table_bytes,
         runs_per_second=listening.runs_per_second,
         cycles_per_second=cycles,
         parts=parts,

@@ -34,7 +34,8 @@ from shrinkfit.fit.views import Views
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.graph.streaming import to_streaming
-from shrinkfit.price.cost import Cost, price_graph
+from shrinkfit.price.cost import Cost, hop_of, price_graph
+from shrinkfit.price.listening import Listens
 from shrinkfit.read.keras_model import lower
 from shrinkfit.read.quantization import QuantizationError, quantization_error
 
@@ -57,7 +58,13 @@ class FitDevice(Views, keras.callbacks.Callback):
         inferences_per_second: shares the device's FLOP/s among inferences.
         streaming: whether the model will be exported as one that takes new frames alone (`graph.streaming`): then an
             inference is a call of that, and all limits are on it.
-        frames_per_call: new frames of a call; None for the fewest that the strides in time allow.
+        frames_per_call: new frames of a call; None for the listener's hop_frames, or the fewest that the strides in
+            time allow.
+        listener: a `shrinkfit.Listener`, where the model will be exported with one, streaming or not: all that is said
+            of RAM and flash is then of the whole image that listens: its limits, the costs in `history`, in the
+            progress bar and in `cost`. Until the end flash has the 256 bytes of the table that brings features to the
+            input's scale; export leaves them out where the two are equal. flops, latency_ms and energy_uj stay those
+            of one run of the network. `export` writes this listener unless it is given another.
         prune: whether channels may go.
         importance: "taylor" (the default: how much the loss would change, to first order, over the last epoch's
             batches), "magnitude" (the length of a channel's kernel), "batch_norm" (|gamma| of the normalization behind
@@ -95,6 +102,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         UnknownDeviceError: no such device; the message lists near matches.
         BudgetError: a limit is not positive, or the model cannot meet it.
         UnsupportedLayerError: the model has a layer that cannot be fitted; from fit(), before it trains.
+        ExportError: the model and the listener do not go together; from fit(), before it trains.
+        ShrinkfitError: listener is something else.
         TrainingError: the loss is NaN.
     """
 
@@ -112,6 +121,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         inferences_per_second: float = 1.0,
         streaming: bool = False,
         frames_per_call: int | None = None,
+        listener: Listens | None = None,
         prune: bool = True,
         importance: str | Measure = "taylor",
         exclude: Sequence[str] = (),
@@ -140,7 +150,9 @@ class FitDevice(Views, keras.callbacks.Callback):
             reserve_flash_bytes=reserve_flash_bytes,
             inferences_per_second=inferences_per_second,
         )
-        self.streaming, self.frames_per_call = bool(streaming or frames_per_call), frames_per_call
+        hop = hop_of(listener)
+        self.streaming, self.listener = bool(streaming or frames_per_call), listener
+        self.frames_per_call = frames_per_call or (hop if self.streaming else None)
         self.prune, self.quantize = prune, quantize
         self.importance = checked_measure(importance)
         self.exclude = flooring.checked_exclude(exclude)
@@ -185,7 +197,8 @@ class FitDevice(Views, keras.callbacks.Callback):
 
     @property
     def cost(self) -> Cost:
-        """What the fitted model costs on the device; one call of it, with streaming."""
+        """What the fitted model costs on the device; one call of it, with streaming; with a listener, RAM and flash of
+        the image that listens."""
         if self._small is None:
             raise ShrinkfitError(
                 "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
@@ -193,7 +206,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         if self._graph is None:
             return self._pruner.cost
         graph = to_streaming(self._graph, self.frames_per_call).graph if self.streaming else self._graph
-        return price_graph(graph, self.device)
+        around = None if self.listener is None else self.listener.surroundings(graph)
+        return price_graph(graph, self.device, around=around)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """What the masked, fake-quantized model answers: the float twin of the integer graph.
@@ -239,7 +253,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         Returns:
             model, device: names; epochs: how many; layers: see `fit.records.layer_records`; before, after: costs by
             resource, of the model as it was given and as it is now; limits: at the end; sparsity: layer -> blocks,
-            zero, share; streaming: with it, what a call computes (see `graph.stream_report`), and costs are a call's.
+            zero, share; streaming: with it, what a call computes (see `graph.stream_report`), and costs are a call's;
+            listener: with it, how much of RAM and flash is its own.
         Raises:
             ShrinkfitError: no model was given to fit() yet.
         """
@@ -280,6 +295,7 @@ class FitDevice(Views, keras.callbacks.Callback):
             minimum_width=self.minimum_width,
             width_multiple=self.width_multiple,
             stream=partial(to_streaming, frames_per_call=self.frames_per_call) if self.streaming else None,
+            listener=self.listener,
         )
         self._instrument()
         self._backups = Backups(self._fitting, list(self._beside.backups()), self._state)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,24 @@ from shrinkfit.fit.prune import Costs, Widths
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost, price_graph
+from shrinkfit.price.listening import Listens, Surroundings
 from shrinkfit.price.quote import Quote
 from shrinkfit.read.keras_model import lower, shape_weights
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Node, Topology
 
+# What a listener adds to.
+MEMORIES = ("ram_bytes", "flash_bytes")
+
 
 class Pricer:
     """Prices a topology at given widths, and remembers what it has priced, and of a graph all that widths share.
 
+    Args:
+        topology, stages, channels: of the model.
+        device: what it has to fit.
+        stream: gives the streamed form of a graph, where that is what ships.
+        listener: what listens around it, where RAM and flash are those of the image that listens.
     Attributes:
         ram_limit: when set, costs() and quick() also have "ram_excess": the RAM over it, summed over all layers.
     """
@@ -35,9 +45,10 @@ class Pricer:
         channels: Channels,
         device: Device,
         stream: Callable[[Graph], Streaming] | None = None,
+        listener: Listens | None = None,
     ) -> None:
         self._topology, self._stages, self._channels, self._device = topology, stages, channels, device
-        self._stream = stream
+        self._stream, self._listener = stream, listener
         self._weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
         self._costs: dict[Widths, Cost] = {}
         self._quotes: dict[Widths, Quote] = {}
@@ -49,8 +60,25 @@ class Pricer:
     def cost(self, widths: Widths) -> Cost:
         """The full price; widths: channels kept per group."""
         if widths not in self._costs:
-            self._costs[widths] = price_graph(self._graph(widths), self._device)
+            self._costs[widths] = price_graph(self._graph(widths), self._device, around=self._around)
         return self._costs[widths]
+
+    @property
+    def whole(self) -> Widths:
+        """All channels of every group."""
+        return tuple(len(group.units) for group in self._channels.groups)
+
+    @cached_property
+    def _around(self) -> Surroundings | None:
+        """What the listener holds; it is the same at all widths."""
+        return None if self._listener is None else self._listener.surroundings(self._graph(self.whole))
+
+    def added(self, widths: Widths) -> Costs:
+        """Resource -> what the listener adds to the image of the network alone; empty without one."""
+        if self._listener is None:
+            return {}
+        alone, costs = price_graph(self._graph(widths), self._device), self.cost(widths).as_costs()
+        return {name: costs[name] - getattr(alone, name) for name in MEMORIES}
 
     def streaming(self, widths: Widths) -> dict[str, Any] | None:
         """What a call of the streamed model computes; None where whole windows are priced."""
@@ -91,7 +119,7 @@ class Pricer:
     def quick(self, widths: Widths, resources: Iterable[str]) -> Costs:
         """Some of the costs. The RAM is a quick plan's: what fits by it fits, with now and then a little room left."""
         if widths not in self._quotes:
-            self._quotes[widths] = Quote(self._graph(widths), self._device)
+            self._quotes[widths] = Quote(self._graph(widths), self._device, self._around)
         quote = self._quotes[widths]
         costs: Costs = {name: getattr(quote, name) for name in resources}
         if self.ram_limit is not None:
@@ -100,7 +128,7 @@ class Pricer:
 
     def require_known(self, resources: tuple[str, ...]) -> None:
         """Raise BudgetError where one of these costs of the model cannot be told."""
-        cost = self.cost(tuple(len(group.units) for group in self._channels.groups))
+        cost = self.cost(self.whole)
         missing = [name for name in resources if name not in cost.as_costs()]
         if missing:
             raise BudgetError(
@@ -110,7 +138,12 @@ class Pricer:
 
     def cause(self, widths: Widths, resource: str) -> str:
         """A sentence that names what is behind a cost that cannot come down."""
-        cost = self.cost(widths)
+        cost, added = self.cost(widths), self.added(widths).get(resource)
+        if added is not None:
+            return f"{self._own_cause(cost, resource)} The listener around the network takes {added:,.0f} bytes of it."
+        return self._own_cause(cost, resource)
+
+    def _own_cause(self, cost: Cost, resource: str) -> str:
         if resource == "ram_bytes":
             size = sum(int(np.prod(self._topology.nodes[name].shape)) for name in self._topology.inputs)
             return f"The peak is at layer '{cost.peak_layer}'; the input alone takes {size:,} bytes."

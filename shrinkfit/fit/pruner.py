@@ -15,12 +15,13 @@ from shrinkfit.fit import prune as pruning
 from shrinkfit.fit import records as recording
 from shrinkfit.fit.channels import couple
 from shrinkfit.fit.importance import Measure, measure
-from shrinkfit.fit.pricing import Pricer, shown
+from shrinkfit.fit.pricing import MEMORIES, Pricer, shown
 from shrinkfit.fit.prune import Limits
 from shrinkfit.fit.zeros import alive_in_weights
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost
+from shrinkfit.price.listening import Listens
 from shrinkfit.read.stages import fuse
 from shrinkfit.read.topology import canonical_weights, read_topology
 
@@ -45,6 +46,7 @@ class Pruner:
         prune: whether channels may go.
         importance, exclude, minimum_width, width_multiple: see FitDevice.
         stream: gives the streamed form of a graph, where that is what ships.
+        listener: what listens around the network, where that is what ships.
     Attributes:
         topology, stages, channels: of the model.
         alive: bool [units].
@@ -53,6 +55,7 @@ class Pruner:
     Raises:
         BudgetError: the narrowest that it may get is still over a limit, or a limited cost cannot be told.
         UnsupportedLayerError: the model has a layer that cannot be fitted.
+        ExportError: the model and the listener do not go together.
     """
 
     def __init__(
@@ -67,14 +70,16 @@ class Pruner:
         minimum_width: int | Mapping[str, int],
         width_multiple: int,
         stream: Callable[[Graph], Streaming] | None = None,
+        listener: Listens | None = None,
     ) -> None:
         self._model, self._device, self._limits, self._prune = model, device, budget.limits(), prune
         self._importance, self._exclude = importance, exclude
         self._minimum_width, self._width_multiple = minimum_width, width_multiple
+        self._listens = listener is not None
         self.topology = read_topology(model)
         self.stages = fuse(self.topology)
         self.channels = couple(self.topology)
-        self._pricer = Pricer(self.topology, self.stages, self.channels, device, stream)
+        self._pricer = Pricer(self.topology, self.stages, self.channels, device, stream, listener)
         self.take_from_weights()
         self.first = self._pricer.costs(self.widths)
         self._floors = flooring.floors(self.topology, self.channels, exclude, minimum_width)
@@ -146,8 +151,7 @@ class Pruner:
 
     def records(self, history: list[dict[str, Any]]) -> dict[str, Any]:
         """See FitDevice.records."""
-        whole = pruning.widths_of(self.channels, np.ones(self.channels.count, bool))
-        before, after = self._pricer.cost(whole), self.cost
+        before, after = self._pricer.cost(self._pricer.whole), self.cost
         held = recording.held(self.channels.groups, self.widths, self._floors)
         layers = recording.layer_records(self.topology, self.channels, before, after, self.alive, held, history)
         return {
@@ -160,6 +164,7 @@ class Pruner:
             "limits": self._limits,
             "sparsity": history[-1]["sparsity"],
             "streaming": self._pricer.streaming(self.widths),
+            "listener": self._pricer.added(self.widths) or None,
         }
 
     def require_limits_met(self, epochs: int, prune_end: int) -> None:
@@ -173,7 +178,8 @@ class Pruner:
         excess = pruning.over(costs, limits)
         if excess:
             got = ", ".join(
-                f"{r} {shown(self.first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})" for r in excess
+                f"{r}{self._with_listener(r)} {shown(self.first[r])} -> {shown(costs[r])} (limit {shown(limits[r])})"
+                for r in excess
             )
             raise BudgetError(
                 f"training ended before model '{self._model.name}' fits {self._device.name}: {got} after "
@@ -193,11 +199,15 @@ class Pruner:
         if not excess:
             return
         resource = max(excess, key=lambda r: excess[r] / limits[r])
+        needs = f"{shown(costs[resource])} {resource}{self._with_listener(resource)}"
         raise BudgetError(
             f"model '{self._model.name}' cannot fit {self._device.name}: {self._how_narrow()} it needs "
-            f"{shown(costs[resource])} {resource}, the limit is {shown(limits[resource])}. "
+            f"{needs}, the limit is {shown(limits[resource])}. "
             f"{self._pricer.cause(least, resource)} To mend it, {_ADVICE[resource]}."
         )
+
+    def _with_listener(self, resource: str) -> str:
+        return " with its listener" if self._listens and resource in MEMORIES else ""
 
     def _how_narrow(self) -> str:
         if not self._prune:

@@ -21,6 +21,7 @@ from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice, word
 from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.kernels_layout import reset_data_bytes
+from shrinkfit.price.listening import Listens, Surroundings, checked_listener, listening_image
 from shrinkfit.price.shared import data_bytes
 from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import is_tflite, read_source
@@ -54,11 +55,12 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Cost(Shown, by="report.views.cost_view"):
-    """What one model costs on one device.
+    """What one model costs on one device. With a listener RAM, flash and what they are made of are those of the image
+    that listens; all else is the network's own.
 
     Args:
         device: the device's name.
-        ram_bytes: arena, stack and static data of the linked firmware image.
+        ram_bytes: arena, stack and static data of the linked firmware image, and what a listener keeps.
         flash_bytes: all of the linked firmware image: start-up, code, weights and parameters.
         flops, macs: for one inference; FLOPs = 2 x MACs.
         arena_bytes: the arena alone.
@@ -72,6 +74,7 @@ class Cost(Shown, by="report.views.cost_view"):
         energy_uj: supply current x voltage in that time; None where cycles or current are not known.
         cycles_source: where the cycles come from, or what is missing.
         stripes: layers that run in stripes of rows (ram="smallest"), with what that saves and costs.
+        sound_bytes: what a listener keeps of the sound, besides the arena; 0 without one.
     """
 
     device: str
@@ -90,6 +93,7 @@ class Cost(Shown, by="report.views.cost_view"):
     energy_uj: float | None = None
     cycles_source: str = field(default="", repr=False)
     stripes: tuple[Striping, ...] = field(default=(), repr=False)
+    sound_bytes: int = 0
 
     def as_costs(self) -> dict[str, float]:
         """The resources that a budget can bound, by name; those of them that are known."""
@@ -129,6 +133,7 @@ def price(
     streaming: bool = False,
     frames_per_call: int | None = None,
     ram: str | None = None,
+    listener: Listens | None = None,
 ) -> Cost:
     """Price a model on a device.
 
@@ -140,16 +145,27 @@ def price(
             priced as it came, not as export rewrites it.
         streaming, frames_per_call: as in `export`; the price is that of one call.
         ram: as in `export`: "smallest" for layers in stripes of rows.
+        listener: as in `export`: RAM and flash are then those of the image that listens. `Listener.price` tells what a
+            second of sound takes.
     Returns:
         the costs of one inference, or of one call of a streamed model, layer by layer and in all.
     Raises:
-        ShrinkfitError: the model cannot be read, or ram is something else.
+        ShrinkfitError: the model cannot be read, or does not go with the listener; ram or listener is something else.
         UnknownDeviceError: no such device; the message lists near matches.
     """
     checked_ram(ram)
-    part = optimized_for(get_device(device), optimize)
-    graph, stripes = with_ram(priced_graph(model, optimize, streaming, frames_per_call), part, ram)
-    return price_graph(graph, part, stripes)
+    part, hop = optimized_for(get_device(device), optimize), hop_of(listener)
+    graph, stripes = with_ram(priced_graph(model, optimize, streaming, frames_per_call or hop), part, ram)
+    return price_graph(graph, part, stripes, None if listener is None else listener.surroundings(graph))
+
+
+def hop_of(listener: Any) -> int | None:
+    """New frames of a streamed model's call, where nothing but its listener says how many.
+
+    Raises:
+        ShrinkfitError: it is no listener.
+    """
+    return getattr(checked_listener(listener), "hop_frames", None)
 
 
 def priced_graph(
@@ -177,11 +193,14 @@ def optimized_for(device: Device, optimize: bool | str) -> Device:
     return device if isinstance(optimize, bool) else replace(device, optimize=optimize)
 
 
-def price_graph(graph: Graph, device: Device, stripes: tuple[Striping, ...] = ()) -> Cost:
+def price_graph(
+    graph: Graph, device: Device, stripes: tuple[Striping, ...] = (), around: Surroundings | None = None
+) -> Cost:
     """Price an integer graph; the same planner and the same figures that export uses.
 
     Args:
         stripes: how it was cut, for the record.
+        around: what a listener holds around it.
     """
     choice = Choice.of(device)
     memory = plan(graph, scratch_sizes(graph, choice))
@@ -189,7 +208,7 @@ def price_graph(graph: Graph, device: Device, stripes: tuple[Striping, ...] = ()
     layers = tuple(_layer(graph, op, memory, constants, time.layers[op.name]) for op in graph.ops if not is_free(op))
     data, code = constant_bytes(graph, device), linked_code_bytes(graph, device)
     stack, macs = stack_bytes(graph, device), graph.macs
-    return Cost(
+    cost = Cost(
         device=device.name,
         ram_bytes=memory.arena_bytes + stack + static_ram_bytes(graph, device),
         flash_bytes=data + code,
@@ -206,6 +225,28 @@ def price_graph(graph: Graph, device: Device, stripes: tuple[Striping, ...] = ()
         energy_uj=energy_uj(time.total, device),
         cycles_source=time.source,
         stripes=stripes,
+    )
+    return cost if around is None else with_listener(cost, graph, device, around, memory.state_bytes)
+
+
+def with_listener(cost: Cost, graph: Graph, device: Device, around: Surroundings, state_bytes: int) -> Cost:
+    """The cost of the image that listens.
+
+    Args:
+        cost: the network's own, of this graph on this device.
+        around: what the listener holds around it.
+        state_bytes: of the network's plan.
+    """
+    image = listening_image(graph, device)
+    memory = around.network_bytes(cost.arena_bytes, state_bytes) + around.kept_bytes
+    code = image.code_bytes + around.table_bytes
+    return replace(
+        cost,
+        ram_bytes=memory + image.stack_bytes + image.static_bytes,
+        flash_bytes=code + cost.weight_bytes,
+        stack_bytes=image.stack_bytes,
+        code_bytes=code,
+        sound_bytes=memory - cost.arena_bytes,
     )
 
 

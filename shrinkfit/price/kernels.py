@@ -104,7 +104,7 @@ def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
 
 def linked_code_bytes(graph: ir.Graph, device: Device) -> int:
     """Flash of the linked image without the layers' constants: start-up, main, kernels, the model's functions."""
-    return _sizes(device).flash_bytes(linked_symbols(graph, device)) + _model_code_bytes(graph, device)
+    return _sizes(device).flash_bytes(linked_symbols(graph, device)) + model_code_bytes(graph, device)
 
 
 def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
@@ -145,7 +145,7 @@ def linked_symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
     return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
 
 
-def _model_code_bytes(graph: ir.Graph, device: Device) -> int:
+def model_code_bytes(graph: ir.Graph, device: Device) -> int:
     """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
     total, call_bytes = MODEL_CODE_BYTES, CUT_CALL_BYTES if is_cut(graph) else CALL_BYTES
     for op in graph.ops:

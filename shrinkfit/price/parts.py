@@ -11,7 +11,8 @@ from shrinkfit._progress import steps
 from shrinkfit._shown import Shown
 from shrinkfit.device import Device, devices
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.cost import Cost, optimized_for, price_graph, priced_graph
+from shrinkfit.price.cost import Cost, hop_of, optimized_for, price_graph, priced_graph
+from shrinkfit.price.listening import Listens, Surroundings
 
 
 @dataclass(frozen=True)
@@ -46,29 +47,36 @@ class PartCosts(Shown, tuple[PartCost, ...], by="report.views.parts_view"):
     """What a model costs on several parts, which terminals and notebooks show in one table."""
 
 
-def price_parts(graph: Graph, optimize: bool | str = True) -> PartCosts:
+def price_parts(graph: Graph, optimize: bool | str = True, around: Surroundings | None = None) -> PartCosts:
     """What a graph costs on each part of the catalogue, in the catalogue's order.
 
     Args:
         graph: as it will run; without rewrites.
         optimize: as for `price`: what kernels are chosen for.
+        around: what a listener holds around it.
     """
     parts = (optimized_for(device, optimize) for device in steps(devices(), "pricing all parts"))
-    costs = ((part, price_graph(graph, part)) for part in parts)
+    costs = ((part, price_graph(graph, part, around=around)) for part in parts)
     return PartCosts(PartCost(part, cost, cost.over(part.budget())) for part, cost in costs)
 
 
 def price_all(
-    model: Any, *, optimize: bool | str = True, streaming: bool = False, frames_per_call: int | None = None
+    model: Any,
+    *,
+    optimize: bool | str = True,
+    streaming: bool = False,
+    frames_per_call: int | None = None,
+    listener: Listens | None = None,
 ) -> PartCosts:
     """What a model costs on every part that `devices` lists, each against the part's own limits.
 
     Args:
         model: an integer graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
-        optimize, streaming, frames_per_call: as for `export`.
+        optimize, streaming, frames_per_call, listener: as for `price`.
     Returns:
         one record per part, in the catalogue's order.
     Raises:
         ShrinkfitError: the model cannot be read, or the runtime has no kernel for one of its operators.
     """
-    return price_parts(priced_graph(model, optimize, streaming, frames_per_call), optimize)
+    graph = priced_graph(model, optimize, streaming, frames_per_call or hop_of(listener))
+    return price_parts(graph, optimize, None if listener is None else listener.surroundings(graph))

@@ -12,6 +12,7 @@ from shrinkfit.price.cost import constant_bytes, energy_uj, latency_ms
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.listening import Image, Surroundings, listening_image
 
 
 class Quote:
@@ -20,10 +21,11 @@ class Quote:
     Args:
         graph: the integer graph.
         device: what it runs on.
+        around: what a listener holds around it.
     """
 
-    def __init__(self, graph: Graph, device: Device) -> None:
-        self._graph, self._device = graph, device
+    def __init__(self, graph: Graph, device: Device, around: Surroundings | None = None) -> None:
+        self._graph, self._device, self._around = graph, device, around
 
     @cached_property
     def flops(self) -> int:
@@ -33,19 +35,21 @@ class Quote:
     @cached_property
     def flash_bytes(self) -> int:
         """Constants and code."""
-        return constant_bytes(self._graph, self._device) + linked_code_bytes(self._graph, self._device)
+        if self._around is None:
+            return constant_bytes(self._graph, self._device) + linked_code_bytes(self._graph, self._device)
+        return constant_bytes(self._graph, self._device) + self._image.code_bytes + self._around.table_bytes
 
     @cached_property
     def ram_bytes(self) -> int:
-        """Arena, stack and static data."""
-        return self._plan.arena_bytes + self._fixed_ram_bytes
+        """Arena, stack and static data, and what a listener keeps."""
+        return self._network_bytes(self._plan.arena_bytes) + self._fixed_ram_bytes
 
     @property
     def live_ram_bytes(self) -> list[int]:
         """RAM in use while each layer runs."""
         kinds = {op.name: op.kind for op in self._graph.ops}
         live = self._plan.live_bytes.items()
-        return [n + self._fixed_ram_bytes for name, n in live if kinds[name] != "reshape"]
+        return [self._network_bytes(n) + self._fixed_ram_bytes for name, n in live if kinds[name] != "reshape"]
 
     @property
     def latency_ms(self) -> float | None:
@@ -61,9 +65,19 @@ class Quote:
     def _plan(self) -> Plan:
         return plan(self._graph, scratch_sizes(self._graph, Choice.of(self._device)), quick=True)
 
+    def _network_bytes(self, arena_bytes: int) -> int:
+        """With a listener: at least what the features compute in."""
+        return arena_bytes if self._around is None else self._around.network_bytes(arena_bytes, self._plan.state_bytes)
+
     @cached_property
     def _fixed_ram_bytes(self) -> int:
-        return stack_bytes(self._graph, self._device) + static_ram_bytes(self._graph, self._device)
+        if self._around is None:
+            return stack_bytes(self._graph, self._device) + static_ram_bytes(self._graph, self._device)
+        return self._around.kept_bytes + self._image.stack_bytes + self._image.static_bytes
+
+    @cached_property
+    def _image(self) -> Image:
+        return listening_image(self._graph, self._device)
 
     @cached_property
     def _cycles(self) -> int | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shrinkfit.report.table import LIMIT_TITLES, number
+from shrinkfit.report.table import LIMIT_TITLES, costs_of, number
 
 # Resource -> (key of a layer's share, whether the layers' shares add up).
 _SHARES = {
@@ -37,12 +37,13 @@ def heaviest(export: Mapping[str, Any]) -> list[str]:
         return []
     timed = all(layer["cycles"] is not None for layer in export["layers"])
     names = {"ram_bytes": "RAM", "flash_bytes": "flash", **({"latency_ms": "cycles"} if timed else {"flops": "FLOPs"})}
+    costs = costs_of(export)
     found = "; ".join(f"{title}: {_where(export, name)}" for name, title in names.items())
-    ram, flash = (limit_text(int(_LESS * export[name])) for name in ("ram_bytes", "flash_bytes"))
+    ram, flash = (limit_text(int(_LESS * costs[name])) for name in ("ram_bytes", "flash_bytes"))
     stripes = "" if export.get("stripes") else ", or export(..., ram='smallest') for more cycles"
     # Channels that go take weights with them, and no code.
     fewer = (
-        [f"FitDevice(..., flash_bytes={flash})"] if export["weight_bytes"] > (1 - _LESS) * export["flash_bytes"] else []
+        [f"FitDevice(..., flash_bytes={flash})"] if export["weight_bytes"] > (1 - _LESS) * costs["flash_bytes"] else []
     )
     smaller = [] if export["optimize"] == "size" else ["optimize='size' for more cycles"]
     of_flash = " or ".join([*fewer, *smaller]) or "fewer kinds of layers, each of which has its kernel"
@@ -81,7 +82,8 @@ def _where(export: Mapping[str, Any], name: str) -> str:
     if not adds_up:
         return f"its peak is in {export['peak_layer']}"
     if name == "flash_bytes":
-        whole, code = export["flash_bytes"], export["code_bytes"]
+        whole = costs_of(export)["flash_bytes"]
+        code = whole - export["weight_bytes"]
         return f"{100 * code / whole:.0f} % of it is code, {100 * shares[most] / whole:.0f} % {most}"
     whole = sum(shares.values()) or 1
     return f"{100 * shares[most] / whole:.0f} % of it is {most}"

@@ -109,6 +109,8 @@ def fit_report(records: Mapping[str, Any]) -> Group:
     """
     heading = f"{records['model']} on {records['device']}, {records['epochs']} epochs"
     parts: list[Any] = [_layers(records["layers"], heading), "", _totals(records)]
+    if records.get("listener"):
+        parts += ["", _listener(records["listener"])]
     if records["sparsity"]:
         parts += ["", _sparse(records["sparsity"])]
     return Group(*parts)
@@ -149,6 +151,11 @@ def _totals(records: Mapping[str, Any]) -> Table:
         bound = "" if limit is None else _figure(limit, unit)
         table.add_row(title, _figure(before, unit), _figure(after, unit), saved, bound, used)
     return table
+
+
+def _listener(added: Mapping[str, float]) -> Text:
+    own = " and ".join(f"{_figure(value, 'bytes')} of {LIMIT_TITLES[name][0]}" for name, value in added.items())
+    return Text(f"RAM and flash are those of the image that listens; {own} are the listener's", style="dim")
 
 
 def _sparse(sparsity: Mapping[str, Mapping[str, float]]) -> Text:

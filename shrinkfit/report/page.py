@@ -15,7 +15,7 @@ from shrinkfit.report.charts import bar, confusion, lines, short, stack, table
 from shrinkfit.report.listening_section import listening_section
 from shrinkfit.report.memory_chart import memory_section
 from shrinkfit.report.quantization_section import quantization_section
-from shrinkfit.report.table import LIMIT_TITLES, number
+from shrinkfit.report.table import LIMIT_TITLES, costs_of, number
 
 Record = Mapping[str, Any]
 Row = TypeVar("Row")
@@ -65,11 +65,6 @@ def _css() -> str:
     return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
-def costs_of(export: Record) -> dict[str, float]:
-    """Resource -> cost, of those that are known, in the order of their titles."""
-    return {name: export[name] for name in LIMIT_TITLES if export.get(name) is not None}
-
-
 def _verdict(export: Record) -> str:
     over = [name for name, cost in costs_of(export).items() if cost > export["limits"].get(name, cost)]
     if not over:
@@ -85,6 +80,7 @@ def _budget(export: Record) -> str:
         note = "no limit" if limit is None else f"of {number(limit)}, {100 * cost / limit:.1f} %"
         state = "" if limit is None else "held" if cost <= limit else "over"
         bars.append(bar(title, cost, number(cost, unit), limit, note=note, state=state))
+    around, alone = (" with the listener", " without the listener") if export.get("listener") else ("", "")
     static = export["ram_bytes"] - export["arena_bytes"] - export["stack_bytes"]
     ram = {"arena": export["arena_bytes"], "stack": export["stack_bytes"], "static data": static}
     flash = {"weights": export["weight_bytes"], "code and start-up": export["code_bytes"]}
@@ -92,8 +88,9 @@ def _budget(export: Record) -> str:
         f'<p class="note">time and energy: {escape(export["cycles_source"])}</p>' if export["cycles_source"] else ""
     )
     return (
-        f"<h2>Limits</h2>{''.join(bars)}{source}"
-        f'<div class="columns"><div><h3>RAM</h3>{stack(ram)}</div><div><h3>Flash</h3>{stack(flash)}</div></div>'
+        f"<h2>Limits{around}</h2>{''.join(bars)}{source}"
+        f'<div class="columns"><div><h3>RAM{alone}</h3>{stack(ram)}</div>'
+        f"<div><h3>Flash{alone}</h3>{stack(flash)}</div></div>"
     )
 
 

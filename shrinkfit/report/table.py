@@ -82,6 +82,18 @@ def limit_figures(cost: Any, limits: Mapping[str, float]) -> tuple[Figure, ...]:
     )
 
 
+def costs_of(export: Mapping[str, Any]) -> dict[str, float]:
+    """Resource -> cost that a limit is held against, of those that are known, in the order of their titles.
+
+    Args:
+        export: content of report.json; where it has a listener, RAM and flash are those of the image that listens.
+    """
+    listening = (export.get("listener") or {}).get("cost", {})
+    found = {name: export.get(name) for name in LIMIT_TITLES}
+    found |= {name: listening[name] for name in ("ram_bytes", "flash_bytes") if name in listening}
+    return {name: cost for name, cost in found.items() if cost is not None}
+
+
 def budget_table(figures: Iterable[Figure], title: str = "") -> Table:
     """Each figure beside its limit: what `shrinkfit price` and the examples end with."""
     table = plain_table(title)
@@ -180,9 +192,11 @@ def priced(cost: Cost, budget: Budget, title: str) -> Group:
     Args:
         title: above the table of costs.
     """
+    static = cost.ram_bytes - cost.arena_bytes - cost.sound_bytes - cost.stack_bytes
+    sound = f" + sound {number(cost.sound_bytes)}" if cost.sound_bytes else ""
     made_of = Text(
-        f"RAM: arena {number(cost.arena_bytes)} + stack {number(cost.stack_bytes)}"
-        f" + static data {number(cost.ram_bytes - cost.arena_bytes - cost.stack_bytes)} bytes\n"
+        f"RAM: arena {number(cost.arena_bytes)}{sound} + stack {number(cost.stack_bytes)}"
+        f" + static data {number(static)} bytes\n"
         f"flash: weights {number(cost.weight_bytes)} + code and start-up {number(cost.code_bytes)} bytes\n"
         f"cycles: {cost.cycles_source}" + "".join(f"\nstripes: {striping}" for striping in cost.stripes),
         style="dim",

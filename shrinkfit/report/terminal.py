@@ -15,8 +15,8 @@ from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.columns import plain_table
 from shrinkfit.report.fitted import fit_report
 from shrinkfit.report.listening_section import flash_parts, listening_summary, ram_parts
-from shrinkfit.report.page import costs_of, det_points, limited, metric_names, rate_text, some_of
-from shrinkfit.report.table import LIMIT_TITLES, Figure, budget_table, number, parts_table
+from shrinkfit.report.page import det_points, limited, metric_names, rate_text, some_of
+from shrinkfit.report.table import LIMIT_TITLES, Figure, budget_table, costs_of, number, parts_table
 
 Record = Mapping[str, Any]
 _LISTENING_MEMORIES = (("RAM", "ram_bytes"), ("flash", "flash_bytes"))
@@ -80,7 +80,8 @@ def _limits(export: Record) -> Table:
         Figure(LIMIT_TITLES[name][0], cost, export["limits"].get(name), LIMIT_TITLES[name][1])
         for name, cost in costs_of(export).items()
     )
-    return budget_table(figures, f"{export['name']} on {export['device']}")
+    around = " with its listener" if export.get("listener") else ""
+    return budget_table(figures, f"{export['name']}{around} on {export['device']}")
 
 
 def _listening(record: Record) -> Group:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from shrinkfit._progress import step
 from shrinkfit._runtime import runtime_dir
@@ -24,7 +24,7 @@ from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
-from shrinkfit.price.cost import Cost, optimized_for, price_graph
+from shrinkfit.price.cost import Cost, hop_of, optimized_for, price_graph, with_listener
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.price.smallest import Striping, checked_ram, with_ram
 from shrinkfit.read.source import read_source
@@ -85,7 +85,7 @@ class ExportReport(Shown, by="report.views.export_view"):
         name: the model's name in C.
         folder: where it is.
         device: the device's name.
-        cost: the same figures that training is held to.
+        cost: the same figures that training is held to; with a listener, RAM and flash of the image that listens.
         limits: that it was fitted to, or the device's; by resource.
         details: report.json's content.
         streaming: what a streamed model computes; None for others.
@@ -141,7 +141,7 @@ def export(
     frames_per_call: int | None = None,
     ram: str | None = None,
     selftest: Any = None,
-    listener: Around | None = None,
+    listener: Around | Literal[False] | None = None,
     author: str | None = None,
     url: str | None = None,
 ) -> ExportReport:
@@ -166,7 +166,8 @@ def export(
             cycles, which the report shows. None: all layers in one piece.
         selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
             as `check` takes them; a model that keeps state takes them one after the other.
-        listener: an audio.listener.Listener: also write NAME_listen, which takes samples and gives detections.
+        listener: a shrinkfit.Listener: also write NAME_listen, which takes samples and gives detections; None for what
+            a FitDevice was given, False for none.
         author: who the folder's Arduino and PlatformIO packages say made it, such as "Ada <ada@example.com>".
         url: a page about it, for the same packages.
 
@@ -175,11 +176,14 @@ def export(
 
     Raises:
         ExportError: a bad name, bad labels, or a folder that cannot be written; nothing is left behind.
-        ShrinkfitError: the model cannot be read, or the C runtime cannot run it.
+        ShrinkfitError: the model cannot be read, or the C runtime cannot run it; listener is something else.
     """
     check_name(name)
     checked_ram(ram)
     Origin(author, url)
+    listener = getattr(source, "listener", None) if listener is None else listener
+    listener = None if listener is False else listener
+    hop = hop_of(listener)
     budget = None
     if device is None:
         device = getattr(source, "device", None) or DEFAULT_DEVICE
@@ -193,7 +197,7 @@ def export(
     stream = None
     if getattr(source, "streaming", False) if streaming is None else streaming:
         frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
-        made = to_streaming(graph, frames_per_call or getattr(listener, "hop_frames", None), calibration)
+        made = to_streaming(graph, frames_per_call or hop, calibration)
         graph, stream = made.graph, made.report
     cut, stripes = with_ram(graph, device, ram)
     return write_folder(
@@ -251,6 +255,8 @@ def write_folder(
     step("planning memory")
     model = modelled(graph, name, part, _checked_labels(graph, labels), changes.stream)
     cost = price_graph(graph, part, changes.stripes)
+    around = None if listener is None else listener.surroundings(graph)
+    whole = cost if around is None else with_listener(cost, graph, part, around, model.plan.state_bytes)
     extra = None if listener is None else listener.extra(model, part, cost)
     step("writing C")
     files = _files(model, part, cost, extra)
@@ -262,13 +268,13 @@ def write_folder(
     details = model_record(model, part, cost, limits, sorted([*files, PAGE, REPORT]))
     details |= {"no_tflite_because": missing} | changes.as_dict()
     details["listener"] = None if extra is None else json.loads(json.dumps(extra.details))
-    details |= memory_record(model, part) | parts_record(graph, part) | (training or {})
+    details |= memory_record(model, part) | parts_record(graph, part, around) | (training or {})
     step(f"writing '{folder}'")
     files[PAGE] = page(details).encode()
     files[REPORT] = (json.dumps(details, indent=2) + "\n").encode()
     write_whole(place, files)
     more = () if extra is None else extra.lines
-    return ExportReport(name, place, part.name, cost, limits, details, changes.stream, more)
+    return ExportReport(name, place, part.name, whole, limits, details, changes.stream, more)
 
 
 def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ...]:

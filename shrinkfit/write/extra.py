@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost
+from shrinkfit.price.listening import Listens
 from shrinkfit.write.model import Model
 
 
@@ -31,15 +32,11 @@ class Extra:
     lines: tuple[str, ...] = field(default=())
 
 
-class Around(Protocol):
+class Around(Listens, Protocol):
     """Something that is exported around a model, such as audio.listener.Listener."""
 
     def labels_of(self, graph: Graph) -> tuple[str, ...]:
         """Names of the model's outputs, where the caller gives none; errors as those of `extra`."""
-
-    @property
-    def hop_frames(self) -> int | None:
-        """How many frames a streamed model is to take at each run, where the caller does not say."""
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """What to write.

@@ -12,6 +12,7 @@ from shrinkfit.graph.ir import Graph
 from shrinkfit.price.cost import Cost
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import scratch_sizes
+from shrinkfit.price.listening import Surroundings
 from shrinkfit.price.memory_map import memory_map
 from shrinkfit.price.parts import price_parts
 from shrinkfit.write.model import Model
@@ -35,9 +36,9 @@ def memory_record(model: Model, device: Device) -> dict[str, Any]:
     return {"memory": {"operators": [op.name for op in model.graph.ops], "stays": [asdict(stay) for stay in stays]}}
 
 
-def parts_record(graph: Graph, device: Device) -> dict[str, Any]:
-    """The graph's cost on every known part, with kernels chosen for the same goal."""
-    return {"parts": [part.as_dict() for part in price_parts(graph, device.optimize)]}
+def parts_record(graph: Graph, device: Device, around: Surroundings | None = None) -> dict[str, Any]:
+    """The graph's cost on every known part, with kernels chosen for the same goal, and what a listener holds."""
+    return {"parts": [part.as_dict() for part in price_parts(graph, device.optimize, around)]}
 
 
 def model_record(
@@ -62,7 +63,7 @@ def model_record(
         "target": {key: getattr(device, key) for key in target},
         "optimize": device.optimize,
         "runtime_format": model.format_version,
-        **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers")},
+        **{key: value for key, value in asdict(cost).items() if key not in ("device", "layers", "sound_bytes")},
         "run_stack_bytes": model.stack_bytes,
         "limits": limits,
         "inputs": [edge.details() for edge in model.api.inputs],

@@ -78,7 +78,7 @@ def test_limits_hold_and_every_byte_agrees(finished):
     assert report["exact"]["differences"] == 0
     assert report["exact"]["clips"] == sum(map(sum, report["confusion"]["counts"]))
     assert all(report["costs"][name] <= limit for name, limit in report["limits"].items())
-    assert report["before"]["flops"] >= report["costs"]["flops"]
+    assert all(report["before"][name] >= cost for name, cost in report["costs"].items())
     parts = report["second_of_sound"]
     assert min(parts[name] for name in ("features", "network", "detector")) > 0
     assert parts["cycles"] > 1_000_000 and parts["energy_uj"] > 0 and "sister" in parts["energy_source"]
@@ -91,6 +91,16 @@ def test_every_epoch_is_within_its_own_limits(finished):
     for record in report["epochs"]:
         assert all(record["costs"][name] <= limit for name, limit in record["limits"].items())
     assert report["epochs"][-1]["limits"] == report["limits"]
+
+
+@needs_tools
+def test_costs_are_those_of_the_image_that_listens(finished):
+    out, report, _ = finished
+    image = json.loads((out / "firmware" / "report.json").read_text())["listener"]["cost"]
+    last, costs = report["epochs"][-1]["costs"], report["costs"]
+    assert last["ram_bytes"] == costs["ram_bytes"] == image["ram_bytes"] == report["linked"]["ram_bytes"]
+    # Of a table that is not needed where the input's scale is the features'.
+    assert last["flash_bytes"] - costs["flash_bytes"] in (0, 256) and costs["flash_bytes"] == image["flash_bytes"]
 
 
 @needs_tools

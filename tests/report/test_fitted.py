@@ -50,6 +50,12 @@ def text_of(**changed) -> str:
     return texts[0]
 
 
+def test_what_is_the_listeners_is_said():
+    text = text_of(listener={"ram_bytes": 2200, "flash_bytes": 10_300})
+    assert "the image that listens; 2,200 bytes of RAM and 10,300 bytes of flash are the listener's" in text
+    assert "listener" not in text_of(listener=None)
+
+
 def test_a_line_per_layer():
     text = text_of()
     assert "kws on efm32, 20 epochs" in text

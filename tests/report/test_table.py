@@ -42,6 +42,12 @@ def text_of(renderable, width=120) -> str:
     return capture.get()
 
 
+def test_what_a_listener_keeps_is_a_part_of_the_ram():
+    made_of = text_of(table.price_report(replace(COST, ram_bytes=12_000, sound_bytes=2200), BOARD, Budget()))
+    assert "arena 4,000 + sound 2,200 + stack 932 + static data 4,868 bytes" in made_of
+    assert "sound" not in text_of(table.price_report(COST, BOARD, Budget()))
+
+
 def row(text: str, start: str) -> str:
     (line,) = (line for line in text.splitlines() if line.startswith(start + " "))
     return line

@@ -51,6 +51,13 @@ def test_what_listens_is_told(folder):
     assert re.search(r"^detector +\? *$", text, re.M)  # its cycles are not known
 
 
+def test_limits_are_on_the_image_that_listens(folder):
+    text = said(details_of(folder) | {"listener": RECORD, "limits": {"ram_bytes": 6_400, "flash_bytes": 20_100}})
+    assert " with its listener on " in text
+    assert re.search(r"^RAM +6,500 bytes +6,400 bytes +101.6 % +over", text, re.M)
+    assert re.search(r"^flash +20,100 bytes +20,100 bytes +100.0 % +held", text, re.M)
+
+
 def test_what_was_not_measured_is_left_out(folder):
     text = said(
         {key: value for key, value in details_of(folder).items() if key not in ("memory", "parts", "quantization")}
