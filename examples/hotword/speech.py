@@ -21,10 +21,11 @@ from shrinkfit.audio.spoken import (
     render,
 )
 from shrinkfit.audio.synth import synthesize
+from shrinkfit.audio.volunteers import missing_packages, read_volunteers
 
 CONFIG = FeatureConfig()
 FRAMES = CONFIG.frames(CONFIG.sample_rate_hz)
-COPIES = {"synthetic": 3, "recorded": 8, "clips": 30}
+COPIES = {"synthetic": 3, "recorded": 8, "volunteers": 2, "clips": 30}
 RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
 RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
 VALIDATION_SCENES, TEST_SCENES = 6_000, 600
@@ -110,18 +111,27 @@ def parts_of(clips, hotwords, noise):
 
 
 def with_recordings(speech, spoken, noise, positives, negatives, seed):
-    """The same with recordings mixed in."""
+    """The same with recordings mixed in, and with volunteers' of anything else, where they are installed."""
     hotwords = speech.labels[: -len((UNKNOWN, SILENCE))]
     sets, told = [spoken], []
-    for folder, kind in ((positives, "hotword"), (negatives, "other")):
-        if not folder:
-            continue
-        said = recordings_of(folder, hotwords) if kind == "hotword" else read_recordings(folder, len(hotwords))
-        rendered = render(said, COPIES["recorded"], seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
-        same = np.sum((spoken.labels < len(hotwords)) == (kind == "hotword"))
-        weights = np.full(len(said), RECORDED_WEIGHT[kind] * same / len(said))
+
+    def add(said, copies, weight, what):
+        rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
+        same = np.sum((spoken.labels < len(hotwords)) == (said.labels[0] < len(hotwords)))
+        weights = np.full(len(said), weight * same / len(said))
         sets.append(Voices(rendered, said.labels, np.full(len(said), -1), weights))
-        told.append(f"{len(said):,} recordings of {'the hotword' if kind == 'hotword' else 'other sounds'}")
+        told.append(f"{len(said):,} recordings of {what}")
+
+    if positives:
+        add(recordings_of(positives, hotwords), COPIES["recorded"], RECORDED_WEIGHT["hotword"], "the hotword")
+    if negatives:
+        said = read_recordings(negatives, len(hotwords))
+        add(said, COPIES["recorded"], RECORDED_WEIGHT["other"], "other sounds")
+    volunteers = read_volunteers(hotwords)
+    if len(volunteers):
+        add(volunteers, COPIES["volunteers"], RECORDED_WEIGHT["other"], "volunteers who say anything else")
+    if missing := missing_packages():
+        told.append(f"not installed: {', '.join(missing)}, with real voices that say anything else")
     scenes = Scenes(sets, noise, len(hotwords), FRAMES, config=CONFIG)
     sources = "; ".join([speech.sources, *told])
     return replace(speech, scenes=scenes, recorded=bool(positives), sources=sources)
