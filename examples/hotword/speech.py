@@ -111,30 +111,43 @@ def parts_of(clips, hotwords, noise):
 
 
 def with_recordings(speech, spoken, noise, positives, negatives, seed):
-    """The same with recordings mixed in, and with volunteers' of anything else, where they are installed."""
+    """The same with recordings mixed in."""
     hotwords = speech.labels[: -len((UNKNOWN, SILENCE))]
     sets, told = [spoken], []
-
-    def add(said, copies, weight, what):
-        rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
-        same = np.sum((spoken.labels < len(hotwords)) == (said.labels[0] < len(hotwords)))
-        weights = np.full(len(said), weight * same / len(said))
-        sets.append(Voices(rendered, said.labels, np.full(len(said), -1), weights))
-        told.append(f"{len(said):,} recordings of {what}")
-
+    for folder, kind in ((positives, "hotword"), (negatives, "other")):
+        if not folder:
+            continue
+        said = recordings_of(folder, hotwords) if kind == "hotword" else read_recordings(folder, len(hotwords))
+        sets.append(recorded(said, COPIES["recorded"], RECORDED_WEIGHT[kind], spoken, len(hotwords), seed))
+        told.append(f"{len(said):,} recordings of {'the hotword' if kind == 'hotword' else 'other sounds'}")
     if positives:
-        add(recordings_of(positives, hotwords), COPIES["recorded"], RECORDED_WEIGHT["hotword"], "the hotword")
-    if negatives:
-        said = read_recordings(negatives, len(hotwords))
-        add(said, COPIES["recorded"], RECORDED_WEIGHT["other"], "other sounds")
-    volunteers = read_volunteers(hotwords)
-    if len(volunteers):
-        add(volunteers, COPIES["volunteers"], RECORDED_WEIGHT["other"], "volunteers who say anything else")
-    if missing := missing_packages():
-        told.append(f"not installed: {', '.join(missing)}, with real voices that say anything else")
+        others, said_of_them = volunteers(spoken, hotwords, seed)
+        sets, told = sets + others, told + said_of_them
     scenes = Scenes(sets, noise, len(hotwords), FRAMES, config=CONFIG)
     sources = "; ".join([speech.sources, *told])
     return replace(speech, scenes=scenes, recorded=bool(positives), sources=sources)
+
+
+def volunteers(spoken, hotwords, seed):
+    """Real voices that say anything but a hotword, where they are installed, and what to say of them.
+
+    A network that hears real voices say its hotword, and synthetic ones all else, takes any real voice for the hotword.
+    """
+    said, missing = read_volunteers(hotwords), missing_packages()
+    sets, told = [], [f"not installed: {', '.join(missing)}, with volunteers' recordings"] if missing else []
+    if len(said):
+        weight = RECORDED_WEIGHT["other"]
+        sets.append(recorded(said, COPIES["volunteers"], weight, spoken, len(hotwords), seed))
+        told.append(f"{len(said):,} recordings of volunteers who say anything else")
+    return sets, told
+
+
+def recorded(said, copies, weight, spoken, hotwords, seed):
+    """Recordings to draw scenes from, with a weight against what is spoken by synthesizers and of the same kind."""
+    rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
+    same = np.sum((spoken.labels < hotwords) == (said.labels[0] < hotwords))
+    weights = np.full(len(said), weight * same / len(said))
+    return Voices(rendered, said.labels, np.full(len(said), -1), weights)
 
 
 def recordings_of(folder, hotwords):

@@ -32,7 +32,7 @@ NEAR_SHARE, COMMAND_SHARE = 0.12, 0.25  # of the single words that are no hotwor
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
-MADE_UP_SECONDS = 300  # by the clock; on a fast processor they are done with 8,000 clips before that
+MADE_UP_SECONDS = 240  # by the clock
 CROWD_WORDS = 500
 
 

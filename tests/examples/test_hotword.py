@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from shrinkfit.audio.dataset import write_wav
+from shrinkfit.audio.scenes import Voices
+from shrinkfit.audio.spoken import Rendered, Spoken
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "hotword"
@@ -175,7 +177,11 @@ def test_evaluation_without_a_run_says_so(here, tmp_path):
 
 
 def recipe():
-    spec = importlib.util.spec_from_file_location("recipe", EXAMPLE / "recipe.py")
+    return part("recipe")
+
+
+def part(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -216,3 +222,28 @@ def test_recall_is_counted_at_the_rate_of_false_accepts(hotwords):
     own = scores[np.arange(8_000), labels][spoken]
     threshold = np.quantile(scores[~spoken, :hotwords].max(axis=1), 1 - recipe().FALSE_ACCEPTS)
     assert float(metric.result()) == pytest.approx(np.mean(own > threshold), abs=0.03)
+
+
+def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind():
+    speech = part("speech")
+    rendered = Rendered(np.zeros((1, 10, 80, 40), np.float16), np.full(10, 40.0, np.float32))
+    spoken = Voices(rendered, np.repeat([0, 1], [4, 6]), np.full(10, -1), np.ones(10))
+    clips = tuple(np.random.default_rng(0).integers(-9_000, 9_000, (3, 8_000)).astype(np.int16))
+    for label, same in ((0, 4), (1, 6)):
+        said = Spoken(clips, np.full(3, label), ("",) * 3, ("a", "b", "c"))
+        voices = speech.recorded(said, 2, 0.5, spoken, 1, seed=0)
+        assert voices.weights.sum() == pytest.approx(0.5 * same)
+        assert voices.rendered.levels.shape[:2] == (2, 3)
+
+
+def test_volunteers_say_what_is_no_hotword(monkeypatch):
+    speech = part("speech")
+    said = Spoken((np.full(8_000, 900, np.int16),) * 4, np.full(4, 2), ("",) * 4, ("a",) * 4)
+    spoken = Voices(None, np.array([0, 1, 2, 2]), np.full(4, -1), np.ones(4))
+    monkeypatch.setattr(speech, "missing_packages", lambda: ["ktuberling-data"])
+    monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: said)
+    (voices,), told = speech.volunteers(spoken, ["yes", "no"], 0)
+    assert voices.labels.tolist() == [2] * 4 and voices.weights.sum() == pytest.approx(1)
+    assert "not installed: ktuberling-data" in told[0] and "4 recordings of volunteers" in told[1]
+    monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: said.take([]))
+    assert speech.volunteers(spoken, ["yes", "no"], 0)[0] == []
