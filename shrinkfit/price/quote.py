@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer graph in, single costs out, each worked out when it is asked for: what a search over many graphs needs."""
+"""Parts of an integer graph in, single costs out, each worked out when it is asked for: what a search over many graphs
+needs, most of whose parts are those of others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from shrinkfit.device import Device
@@ -11,33 +14,76 @@ from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cost import constant_bytes, energy_uj, latency_ms
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
-from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import Called, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
 from shrinkfit.price.listening import Image, Surroundings, listening_image
+
+
+class Part:
+    """Operators that run one after the other, and what they add to the figures of `price_graph`.
+
+    Args:
+        graph: the operators alone; no other part has their constants or variables.
+        device: what they run on.
+    """
+
+    def __init__(self, graph: Graph, device: Device) -> None:
+        self._graph, self._device = graph, device
+
+    @cached_property
+    def macs(self) -> int:
+        """Of one run."""
+        return self._graph.macs
+
+    @cached_property
+    def constant_bytes(self) -> int:
+        """Flash for constants."""
+        return constant_bytes(self._graph, self._device)
+
+    @cached_property
+    def called(self) -> Called:
+        """What it calls."""
+        return Called.of(self._graph, self._device)
+
+    @cached_property
+    def cycles(self) -> int | None:
+        """None where those of a kernel are not known."""
+        return estimate(self._graph, self._device).total
 
 
 class Quote:
     """The figures of `price_graph`, but for the RAM, whose plan is a quick one: never smaller, seldom larger.
 
     Args:
-        graph: the integer graph.
+        parts: of the integer graph, in their order.
+        edges: how many inputs and outputs it has.
+        graph: gives the whole graph; only RAM takes more than the parts.
         device: what it runs on.
         around: what a listener holds around it.
     """
 
-    def __init__(self, graph: Graph, device: Device, around: Surroundings | None = None) -> None:
-        self._graph, self._device, self._around = graph, device, around
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        edges: int,
+        graph: Callable[[], Graph],
+        device: Device,
+        around: Surroundings | None = None,
+    ) -> None:
+        self._parts, self._edges, self._graph_of = parts, edges, graph
+        self._device, self._around = device, around
 
     @cached_property
     def flops(self) -> int:
         """2 x MACs of one inference."""
-        return 2 * self._graph.macs
+        return 2 * sum(part.macs for part in self._parts)
 
     @cached_property
     def flash_bytes(self) -> int:
         """Constants and code."""
+        constants = sum(part.constant_bytes for part in self._parts)
         if self._around is None:
-            return constant_bytes(self._graph, self._device) + linked_code_bytes(self._graph, self._device)
-        return constant_bytes(self._graph, self._device) + self._image.code_bytes + self._around.table_bytes
+            return constants + linked_code_bytes(self._called, self._device)
+        return constants + self._image.code_bytes + self._around.table_bytes
 
     @cached_property
     def ram_bytes(self) -> int:
@@ -72,13 +118,22 @@ class Quote:
     @cached_property
     def _fixed_ram_bytes(self) -> int:
         if self._around is None:
-            return stack_bytes(self._graph, self._device) + static_ram_bytes(self._graph, self._device)
+            return stack_bytes(self._called, self._device) + static_ram_bytes(self._called, self._device)
         return self._around.kept_bytes + self._image.stack_bytes + self._image.static_bytes
 
     @cached_property
     def _image(self) -> Image:
-        return listening_image(self._graph, self._device)
+        return listening_image(self._called, self._device)
+
+    @cached_property
+    def _called(self) -> Called:
+        return Called.joined([part.called for part in self._parts], self._edges)
 
     @cached_property
     def _cycles(self) -> int | None:
-        return estimate(self._graph, self._device).total
+        known = [part.cycles for part in self._parts if part.cycles is not None]
+        return sum(known) if len(known) == len(self._parts) else None
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return self._graph_of()
