@@ -18,7 +18,8 @@ from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.price.listening import Listens, Surroundings
 from shrinkfit.price.quote import Part, Quote
-from shrinkfit.read.keras_model import Piece, join, lower_stage, shape_weights
+from shrinkfit.read.keras_model import shape_weights
+from shrinkfit.read.pieces import Piece, join, lower_stage
 from shrinkfit.read.stages import Stage
 from shrinkfit.read.topology import Topology
 

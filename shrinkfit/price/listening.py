@@ -11,7 +11,7 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.arena import ALIGNMENT
 from shrinkfit.price.code_sizes import load, load_listening, variant
-from shrinkfit.price.kernels import (
+from shrinkfit.price.linked import (
     EXCEPTION_FRAME_BYTES,
     EXCEPTION_FRAME_FP_BYTES,
     Called,

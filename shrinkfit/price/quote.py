@@ -6,15 +6,17 @@ needs, most of whose parts are those of others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from shrinkfit.device import Device
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.arena import Plan, plan
+from shrinkfit.price.arena import plan
 from shrinkfit.price.cost import constant_bytes, energy_uj, latency_ms
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
-from shrinkfit.price.kernels import Called, linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import scratch_sizes
+from shrinkfit.price.linked import Called, linked_code_bytes, stack_bytes, static_ram_bytes
 from shrinkfit.price.listening import Image, Surroundings, listening_image
 
 
@@ -45,9 +47,23 @@ class Part:
         return Called.of(self._graph, self._device)
 
     @cached_property
+    def scratch_sizes(self) -> dict[str, int]:
+        """Operator -> bytes of scratch."""
+        return scratch_sizes(self._graph, Choice.of(self._device))
+
+    @cached_property
     def cycles(self) -> int | None:
         """None where those of a kernel are not known."""
         return estimate(self._graph, self._device).total
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What is left of a plan; live_bytes: while each layer runs."""
+
+    arena_bytes: int
+    state_bytes: int
+    live_bytes: tuple[int, ...]
 
 
 class Quote:
@@ -69,7 +85,7 @@ class Quote:
         device: Device,
         around: Surroundings | None = None,
     ) -> None:
-        self._parts, self._edges, self._graph_of = parts, edges, graph
+        self._parts, self._edges, self._graph = parts, edges, graph
         self._device, self._around = device, around
 
     @cached_property
@@ -88,14 +104,12 @@ class Quote:
     @cached_property
     def ram_bytes(self) -> int:
         """Arena, stack and static data, and what a listener keeps."""
-        return self._network_bytes(self._plan.arena_bytes) + self._fixed_ram_bytes
+        return self._network_bytes(self._memory.arena_bytes) + self._fixed_ram_bytes
 
     @property
     def live_ram_bytes(self) -> list[int]:
         """RAM in use while each layer runs."""
-        kinds = {op.name: op.kind for op in self._graph.ops}
-        live = self._plan.live_bytes.items()
-        return [self._network_bytes(n) + self._fixed_ram_bytes for name, n in live if kinds[name] != "reshape"]
+        return [self._network_bytes(n) + self._fixed_ram_bytes for n in self._memory.live_bytes]
 
     @property
     def latency_ms(self) -> float | None:
@@ -108,12 +122,18 @@ class Quote:
         return energy_uj(self._cycles, self._device)
 
     @cached_property
-    def _plan(self) -> Plan:
-        return plan(self._graph, scratch_sizes(self._graph, Choice.of(self._device)), quick=True)
+    def _memory(self) -> _Memory:
+        graph = self._graph()
+        scratch = {name: size for part in self._parts for name, size in part.scratch_sizes.items()}
+        planned = plan(graph, scratch, quick=True)
+        live = tuple([planned.live_bytes[op.name] for op in graph.ops if op.kind != "reshape"])
+        return _Memory(planned.arena_bytes, planned.state_bytes, live)
 
     def _network_bytes(self, arena_bytes: int) -> int:
         """With a listener: at least what the features compute in."""
-        return arena_bytes if self._around is None else self._around.network_bytes(arena_bytes, self._plan.state_bytes)
+        return (
+            arena_bytes if self._around is None else self._around.network_bytes(arena_bytes, self._memory.state_bytes)
+        )
 
     @cached_property
     def _fixed_ram_bytes(self) -> int:
@@ -133,7 +153,3 @@ class Quote:
     def _cycles(self) -> int | None:
         known = [part.cycles for part in self._parts if part.cycles is not None]
         return sum(known) if len(known) == len(self._parts) else None
-
-    @cached_property
-    def _graph(self) -> Graph:
-        return self._graph_of()

@@ -11,12 +11,13 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.read.keras_file import load_model
-from shrinkfit.read.lowering import Piece, Weights, join, lower, lower_stage
+from shrinkfit.read.lowering import Weights
+from shrinkfit.read.pieces import lower
 from shrinkfit.read.ranges import learned_ranges, observe_ranges
 from shrinkfit.read.stages import Stage, fuse
 from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights, read_topology
 
-__all__ = ["Piece", "join", "lower", "lower_stage", "read_keras", "read_shapes", "shape_weights"]
+__all__ = ["lower", "read_keras", "read_shapes", "shape_weights"]
 
 
 def read_keras(model: Any, calibration: Any = None, *, name: str | None = None) -> ir.Graph:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stages and weights in, integer graph out: batch normalization folded, weights and activations quantized.
+"""A stage and its weights in, integer operators out: batch normalization folded, weights and activations quantized.
 
 Scales follow LiteRT's int8 scheme: kernels symmetric per output channel in [-127, 127],
 activations asymmetric per tensor in [-128, 127], bias int32 at input_scale * kernel_scale.
@@ -8,7 +8,6 @@ activations asymmetric per tensor in [-128, 127], bias int32 at input_scale * ke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -18,85 +17,10 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.tables import function_table
 from shrinkfit.read.calls import Range
 from shrinkfit.read.nodes import resolve_padding
-from shrinkfit.read.stages import Stage, stage_of_output
+from shrinkfit.read.stages import Stage
 from shrinkfit.read.steps import activation_quantization, batch_norm_line, quantize_kernel, quantize_slopes
-from shrinkfit.read.topology import Topology
 
 Weights = Mapping[str, Mapping[str, np.ndarray]]
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """What one stage becomes, or what stands behind the last one.
-
-    Args:
-        graph: its operators alone; the inputs are what it reads.
-        made: the tensors that it adds to those.
-        result: the tensor that the next stages read.
-    """
-
-    graph: ir.Graph
-    made: tuple[ir.Tensor, ...]
-    result: ir.Tensor
-
-
-def lower(
-    topology: Topology, stages: tuple[Stage, ...], weights: Weights, ranges: Mapping[str, Range], name: str
-) -> ir.Graph:
-    """Quantize stages into an integer graph.
-
-    Args:
-        topology, stages: of one model.
-        weights: node name -> role -> float array with canonical axes; channels may be sliced away.
-        ranges: stage key -> (smallest, largest) real value; stages without one take (-1, 1), which
-            is right for shapes and prices only.
-        name: the graph's name.
-    """
-    by_key = {stage.key: stage for stage in stages}
-    pieces: dict[str, Piece] = {}
-    for stage in stages:
-        pieces[stage.key] = lower_stage(stage, by_key, pieces, weights, ranges)
-    return join(topology, stages, pieces, name)
-
-
-def lower_stage(
-    stage: Stage, by_key: Mapping[str, Stage], before: Mapping[str, Piece], weights: Weights, ranges: Mapping[str, Range]
-) -> Piece:
-    """Quantize one stage.
-
-    Args:
-        stage: to be quantized.
-        by_key: all stages by their keys.
-        before: stage key -> piece, of those that come before it.
-        weights: as in `lower`, of the stage's own nodes at least.
-        ranges: as in `lower`.
-    """
-    taken = {op.name for piece in before.values() for op in piece.graph.ops}
-    lowering = _Lowering([before[key].result for key in stage.inputs], taken, by_key, weights, ranges)
-    return lowering.piece(lowering.add(stage))
-
-
-def join(topology: Topology, stages: tuple[Stage, ...], pieces: Mapping[str, Piece], name: str) -> ir.Graph:
-    """The integer graph of a model.
-
-    Args:
-        topology, stages, name: as in `lower`.
-        pieces: stage key -> piece, of all stages in their order.
-    """
-    ranks = {stage.key: len(stage.last.shape) for stage in stages}
-    ends = [_end(pieces[key].result, ranks[key]) for key in (stage_of_output(topology, stages, n) for n in topology.outputs)]
-    parts = [*pieces.values(), *ends]
-    tensors = {tensor.name: tensor for piece in parts for tensor in piece.made}
-    constants = {name: values for piece in parts for name, values in piece.graph.constants.items()}
-    ops = tuple(op for piece in parts for op in piece.graph.ops)
-    return ir.Graph(name, tensors, ops, topology.inputs, tuple(piece.result.name for piece in ends), constants)
-
-
-def _end(output: ir.Tensor, keras_rank: int) -> Piece:
-    """An output with the batch and rank that the Keras model gives it."""
-    lowering = _Lowering([output], set(), {}, {}, {})
-    shape = (1, *output.shape[2:]) if keras_rank == 2 else output.shape
-    return lowering.piece(lowering.reshaped(output.name, shape))
 
 
 def ir_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,13 +34,17 @@ def _likely_range(stage: Stage) -> tuple[float, float]:
     return (-1.0, 1.0) if node is None else (0.0, node.attributes["max_value"] or 1.0)
 
 
-class _Lowering:
+class Lowering:
     """Collects tensors and operators of one stage.
 
     Args:
         sources: the tensors that it reads.
         taken: names that operators have already.
-        stages, weights, ranges: as in `lower_stage`.
+        stages: all of the model, by their keys.
+        weights, ranges: as in `pieces.lower`.
+    Attributes:
+        tensors, ops, constants: with what was collected; tensors has the sources too.
+        inputs: names of the sources.
     """
 
     def __init__(
@@ -136,13 +64,6 @@ class _Lowering:
     def add(self, stage: Stage) -> str:
         """The tensor with the stage's output, past the reshape behind a model input."""
         return self._input(stage) if stage.kind == "input" else getattr(self, f"_{stage.kind}")(stage, *self.sources)
-
-    def piece(self, result: str) -> Piece:
-        """All that was collected."""
-        inputs = self.inputs or tuple(self.tensors)[:1]
-        graph = ir.Graph(result, self.tensors, tuple(self.ops), inputs, (result,), self.constants)
-        made = tuple(tensor for name, tensor in self.tensors.items() if name not in self.inputs)
-        return Piece(graph, made, self.tensors[result])
 
     def _input(self, stage: Stage) -> str:
         shape = stage.head.shape
