@@ -35,7 +35,7 @@ def by_tensors(function: Callable[[Op, Graph, *More], Result]) -> Callable[[Op, 
             return function(op, graph, *more)
         known = op.__dict__.setdefault("_known", {})
         # Most often they are the same objects, which compare faster than they could be hashed.
-        key, tensors = (name, *more), [graph.tensors[name] for name in (*op.inputs, *op.outputs)]
+        key, tensors = (name, *more), [graph.tensors[own] for own in (*op.inputs, *op.outputs)]
         found = known.get(key)
         if found is None or found[0] != tensors:
             found = known[key] = tensors, function(op, graph, *more)
