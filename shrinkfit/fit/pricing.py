@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.streaming import Streaming
 from shrinkfit.price.cost import Cost, price_graph
 from shrinkfit.price.listening import Listens, Surroundings
-from shrinkfit.price.quote import Quote
-from shrinkfit.read.keras_model import lower, shape_weights
+from shrinkfit.price.quote import Part, Quote
+from shrinkfit.read.keras_model import shape_weights
+from shrinkfit.read.pieces import Piece, join, lower_stage
 from shrinkfit.read.stages import Stage
-from shrinkfit.read.topology import Node, Topology
+from shrinkfit.read.topology import Topology
 
 # What a listener adds to.
 MEMORIES = ("ram_bytes", "flash_bytes")
@@ -52,9 +53,10 @@ class Pricer:
         self._weights = {node.name: shape_weights(node) for node in topology.nodes.values()}
         self._costs: dict[Widths, Cost] = {}
         self._quotes: dict[Widths, Quote] = {}
-        self._sliced: dict[tuple[str, Widths], dict[str, np.ndarray]] = {}
-        self._lowered: dict[Any, Any] = {}
-        self._groups_of = {node.name: self._groups(node) for node in topology.nodes.values()}
+        self._by_key = {stage.key: stage for stage in stages}
+        self._read = [(stage, self._groups(stage)) for stage in stages]
+        # What a stage becomes and costs follows from the widths of the groups that it reads or makes.
+        self._pieces: dict[tuple[str, Widths], tuple[Piece, Part]] = {}
         self.ram_limit: float | None = None
 
     def cost(self, widths: Widths) -> Cost:
@@ -90,41 +92,59 @@ class Pricer:
         return whole if self._stream is None else self._stream(whole).graph
 
     def _whole(self, widths: Widths) -> Graph:
+        pieces = {stage.key: piece for (stage, _), (piece, _) in zip(self._read, self._lowered(widths), strict=True)}
+        return join(self._topology, self._stages, pieces, self._topology.name)
+
+    def _lowered(self, widths: Widths) -> list[tuple[Piece, Part]]:
+        """Stage by stage."""
+        found: list[tuple[Piece, Part]] = []
+        for stage, groups in self._read:
+            key = stage.key, tuple([widths[index] for index in groups])
+            if key not in self._pieces:
+                self._pieces[key] = self._lower(stage, widths, found)
+            found.append(self._pieces[key])
+        return found
+
+    def _lower(self, stage: Stage, widths: Widths, before: list[tuple[Piece, Part]]) -> tuple[Piece, Part]:
         alive = np.ones(self._channels.count, bool)
         for group, width in zip(self._channels.groups, widths, strict=True):
             alive[group.units[width:]] = False
-        weights = {node.name: self._own(node, widths, alive) for node in self._topology.nodes.values()}
-        return lower(self._topology, self._stages, weights, {}, self._topology.name, self._lowered)
+        own = [node for node in (stage.head, stage.batch_norm) if node is not None]
+        weights = {node.name: slice_node(node, self._channels, self._weights[node.name], alive) for node in own}
+        pieces = {earlier.key: piece for (earlier, _), (piece, _) in zip(self._read, before, strict=False)}
+        piece = lower_stage(stage, self._by_key, pieces, weights, {})
+        return piece, Part(piece.graph, self._device)
 
-    def _own(self, node: Node, widths: Widths, alive: np.ndarray) -> dict[str, np.ndarray]:
-        """A node's weights; the same object for the same widths of the groups that it reads or makes."""
-        key = node.name, tuple(widths[index] for index in self._groups_of[node.name])
-        if key not in self._sliced:
-            self._sliced[key] = slice_node(node, self._channels, self._weights[node.name], alive)
-        return self._sliced[key]
-
-    def _groups(self, node: Node) -> tuple[int, ...]:
-        units = np.concatenate([self._channels.of_node[name] for name in (node.name, *node.inputs)])
+    def _groups(self, stage: Stage) -> tuple[int, ...]:
+        """Those that a stage reads or makes."""
+        names = {stage.last.name, stage.head.name, *stage.head.inputs}
+        units = np.concatenate([self._channels.of_node[name] for name in sorted(names)])
         return tuple(i for i, group in enumerate(self._channels.groups) if np.isin(group.units, units).any())
+
+    def _quote(self, widths: Widths) -> Quote:
+        if self._stream is None:
+            parts = [part for _, part in self._lowered(widths)]
+            edges = len(self._topology.inputs) + len(self._topology.outputs)
+            return Quote(parts, edges, partial(self._whole, widths), self._device, self._around)
+        graph = self._graph(widths)
+        edges = len(graph.inputs) + len(graph.outputs)
+        return Quote([Part(graph, self._device)], edges, lambda: graph, self._device, self._around)
 
     def costs(self, widths: Widths) -> Costs:
         """Resource -> cost, for budgets and pruning."""
         cost = self.cost(widths)
-        costs: Costs = dict(cost.as_costs())
+        costs = dict(cost.as_costs())
         if self.ram_limit is not None:
             fixed = cost.ram_bytes - cost.arena_bytes
             costs["ram_excess"] = _excess((layer.arena_live_bytes + fixed for layer in cost.layers), self.ram_limit)
         return costs
 
     def quick(self, widths: Widths, resources: Iterable[str]) -> Costs:
-        """Some of the costs. The RAM is a quick plan's: what fits by it fits, with now and then a little room left."""
+        """Some of the costs, each worked out when it is read. The RAM is a quick plan's: what fits by it fits, with now
+        and then a little room left."""
         if widths not in self._quotes:
-            self._quotes[widths] = Quote(self._graph(widths), self._device, self._around)
-        quote = self._quotes[widths]
-        costs: Costs = {name: getattr(quote, name) for name in resources}
-        if self.ram_limit is not None:
-            costs["ram_excess"] = _excess(quote.live_ram_bytes, self.ram_limit)
-        return costs
+            self._quotes[widths] = self._quote(widths)
+        return _Quoted(self._quotes[widths], tuple(resources), self.ram_limit)
 
     def require_known(self, resources: tuple[str, ...]) -> None:
         """Raise BudgetError where one of these costs of the model cannot be told."""
@@ -150,6 +170,34 @@ class Pricer:
         key = {"flash_bytes": "bytes", "flops": "flops"}.get(resource, "cycles")
         worst = max(cost.layers, key=lambda layer: getattr(layer, key))
         return f"Layer '{worst.name}' takes the most, {getattr(worst, key):,} {key}."
+
+
+class _Quoted(Mapping[str, float]):
+    """Costs of a quote by name.
+
+    Args:
+        quote: knows them.
+        names: of the resources.
+        ram_limit: where it is known, "ram_excess" is there too.
+    """
+
+    def __init__(self, quote: Quote, names: tuple[str, ...], ram_limit: float | None) -> None:
+        self._quote, self._ram_limit = quote, ram_limit
+        self._names = names if ram_limit is None else (*names, "ram_excess")
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self._names:
+            raise KeyError(name)
+        if name == "ram_excess" and self._ram_limit is not None:
+            return _excess(self._quote.live_ram_bytes, self._ram_limit)
+        value: float = getattr(self._quote, name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _excess(live_bytes: Iterable[int], limit: float) -> float:

@@ -6,7 +6,7 @@ Works on widths: the price of a model depends on how many channels a group keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from shrinkfit.fit.channels import Channels, Group
 SMALL_LOSS = 0.01
 # Of a group's worth that counts as left when all is gone.
 SMALLEST_SHARE = 1e-6
-Costs = dict[str, float]
+Costs = Mapping[str, float]
 Limits = dict[str, float]
 Widths = tuple[int, ...]
 Price = Callable[[Widths], Costs]
@@ -46,6 +46,11 @@ class Pruned:
 def over(costs: Costs, limits: Limits) -> dict[str, float]:
     """Resource -> how far it is over its limit, for those that are."""
     return {r: costs[r] - limit for r, limit in limits.items() if costs[r] > limit}
+
+
+def holds(costs: Costs, limits: Limits) -> bool:
+    """Whether nothing is over its limit. Planned RAM, which takes longest to work out, is looked at last."""
+    return all(costs[r] <= limits[r] for r in sorted(limits, key=lambda r: r == "ram_bytes"))
 
 
 def least_widths(groups: tuple[Group, ...], minimum: int | Sequence[int]) -> Widths:
@@ -142,7 +147,7 @@ def _refilled(
             wider = _with(widths, index, width)
             gone, back = len(group.units) - widths[index], len(group.units) - width
             worth = lost[index][gone] - lost[index][back]
-            if worth > best_worth and not over(cost_of(wider), limits):
+            if worth > best_worth and holds(cost_of(wider), limits):
                 best, best_worth = wider, worth
         if best is None:
             return widths
@@ -165,11 +170,11 @@ def _preferred(
         down = widths[index] // prefer * prefer
         goes, gone = len(ascending[index]) - down, len(ascending[index]) - widths[index]
         free = ascending[index][gone:goes].sum() <= SMALL_LOSS * kept[index]
-        if free and down >= max(least[index], prefer) and not over(cost_of(_with(widths, index, down)), limits):
+        if free and down >= max(least[index], prefer) and holds(cost_of(_with(widths, index, down)), limits):
             widths = _with(widths, index, down)
     for index in sorted((i for i, w in enumerate(widths) if w < before[i]), key=lambda i: -kept[i]):
         up = min((widths[index] // prefer + 1) * prefer, before[index])
-        if up % prefer == 0 and not over(cost_of(_with(widths, index, up)), limits):
+        if up % prefer == 0 and holds(cost_of(_with(widths, index, up)), limits):
             widths = _with(widths, index, up)
     return widths
 

@@ -145,7 +145,7 @@ class Pruner:
             "instead": instead,
         }
 
-    def _recorded(self, widths: pruning.Widths, is_end: bool) -> dict[str, float]:
+    def _recorded(self, widths: pruning.Widths, is_end: bool) -> pruning.Costs:
         """In between a quick price will do: what was saved adds up all the same."""
         return self._pricer.costs(widths) if is_end else self._pricer.quick(widths, self.first)
 

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def by_tensors(function: Callable[[Op, Graph, *More], Result]) -> Callable[[Op, Graph, *More], Result]:
-    """Remember function(op, graph, *more) on the operator, for as long as that lives.
+    """Remember function(op, graph, *more) on the operator, for as long as that lives or until its tensors are others.
 
     Args:
         function: looks at nothing of the graph but the operator's tensors, or its variables: then nothing is
@@ -34,9 +34,11 @@ def by_tensors(function: Callable[[Op, Graph, *More], Result]) -> Callable[[Op, 
         if op.variables:
             return function(op, graph, *more)
         known = op.__dict__.setdefault("_known", {})
-        key = (name, graph.op_inputs(op), graph.op_outputs(op), *more)
-        if key not in known:
-            known[key] = function(op, graph, *more)
-        return known[key]
+        # Most often they are the same objects, which compare faster than they could be hashed.
+        key, tensors = (name, *more), [graph.tensors[own] for own in (*op.inputs, *op.outputs)]
+        found = known.get(key)
+        if found is None or found[0] != tensors:
+            found = known[key] = tensors, function(op, graph, *more)
+        return found[1]
 
     return remembered

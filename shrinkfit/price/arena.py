@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, repeat
+from typing import Any
 
 from shrinkfit.graph.ir import Graph
-from shrinkfit.price.calls import held_by_variables, is_cut, is_filled, roots, views
+from shrinkfit.price.calls import View, held_by_variables, is_cut, is_filled, roots, views
 from shrinkfit.price.overlap import Overlap
 from shrinkfit.price.placement import Problem, covered, place
-from shrinkfit.price.uses import pairs, roots_in_use
+from shrinkfit.price.uses import given_up, last_uses, pairs, roots_in_use
 
 ALIGNMENT = 8
 
@@ -70,9 +71,14 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
         scratch: operator name -> bytes of scratch that its kernel needs.
         quick: whether a first good plan will do; it is never smaller than the usual one.
     """
-    where, held = views(graph), held_by_variables(graph)
+    held = held_by_variables(graph) if graph.variables else {}
     states, state_bytes = _state_offsets(graph)
-    rules, tensors, scratches = _buffers(graph, scratch)
+    where, rules, tensors = _tensors(graph)
+    scratches = [
+        Buffer(op.name, _aligned(scratch[op.name]), index, index)
+        for index, op in enumerate(graph.ops)
+        if scratch.get(op.name, 0) > 0
+    ]
     problem = _problem(rules, tensors, scratches)
     places = [state_bytes + offset for offset in place(problem, quick)]
     # Behind the last buffer's end there may be operators that need nothing: reads of variables that nobody uses.
@@ -93,26 +99,65 @@ def plan(graph: Graph, scratch: dict[str, int], quick: bool = False) -> Plan:
     )
 
 
-def _buffers(
-    graph: Graph, scratch: dict[str, int]
-) -> tuple[dict[tuple[str, str], Overlap], list[Buffer], list[Buffer]]:
-    """What may overlap; tensors that get a place; scratch."""
-    rules, tensors = _tensors(graph)
-    scratches = [
-        Buffer(op.name, _aligned(scratch[op.name]), index, index)
-        for index, op in enumerate(graph.ops)
-        if scratch.get(op.name, 0) > 0
-    ]
-    return rules, list(tensors), scratches
+@dataclass(frozen=True)
+class _Wiring:
+    """Which operators read and make which tensors; while a model is fitted, all graphs have the same.
+
+    Args:
+        of: all that follows from.
+        graph: one that has it.
+    """
+
+    of: tuple[Any, ...]
+    graph: Graph = field(compare=False)
+
+    @classmethod
+    def in_graph(cls, graph: Graph) -> _Wiring:
+        ops = tuple([(op.kind, op.inputs, op.outputs) for op in graph.ops])
+        return cls((graph.inputs, graph.outputs, tuple(graph.constants), ops), graph)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What a wiring says about the plan.
+
+    Args:
+        where: the graph's `views`.
+        lives: (tensor, first, last), of those that get a place.
+        overlaps: (tensor, the one that may lie over it, index of the operator that makes that, which of its inputs).
+    """
+
+    where: dict[str, View]
+    lives: tuple[tuple[str, int, int], ...]
+    overlaps: tuple[tuple[str, str, int, tuple[int, ...]], ...]
+
+
+def _is_whole(graph: Graph) -> bool:
+    """Whether no tensor lies in a part of another, or in a variable."""
+    return not graph.variables and not is_cut(graph)
+
+
+@lru_cache(maxsize=2)
+def _frame(wiring: _Wiring) -> _Frame:
+    graph, where = wiring.graph, views(wiring.graph)
+    buffers = tensor_buffers(graph, tensor_roots(graph))
+    found = last_uses(graph, where, roots_in_use(graph, where, {b.name for b in buffers}))
+    over = [(a, b, i, tuple(k for k, n in enumerate(graph.ops[i].inputs) if where[n].root == a)) for a, b, i in found]
+    return _Frame(where, tuple((b.name, b.first, b.last) for b in buffers), tuple(over))
 
 
 # An export plans one graph for every known part.
 @lru_cache(maxsize=2)
-def _tensors(graph: Graph) -> tuple[dict[tuple[str, str], Overlap], tuple[Buffer, ...]]:
-    """What may overlap; tensors that get a place."""
-    held = held_by_variables(graph)
-    tensors = [b for b in tensor_buffers(graph, tensor_roots(graph)) if b.name not in held]
-    return overlaps(graph, tensors), tuple(tensors)
+def _tensors(graph: Graph) -> tuple[dict[str, View], dict[tuple[str, str], Overlap], list[Buffer]]:
+    """The graph's `views`; what may overlap; tensors that get a place."""
+    if not _is_whole(graph):
+        held = held_by_variables(graph)
+        tensors = [b for b in tensor_buffers(graph, tensor_roots(graph)) if b.name not in held]
+        return views(graph), overlaps(graph, tensors), tensors
+    frame = _frame(_Wiring.in_graph(graph))
+    tensors = [Buffer(n, _aligned(graph.tensors[n].size_bytes), first, last) for n, first, last in frame.lives]
+    rules = {(a, b): given_up(graph.ops[i], graph, i, positions) for a, b, i, positions in frame.overlaps}
+    return frame.where, {pair: rule for pair, rule in rules.items() if rule.allowed}, tensors
 
 
 def _problem(rules: dict[tuple[str, str], Overlap], tensors: list[Buffer], scratches: list[Buffer]) -> Problem:

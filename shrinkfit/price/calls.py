@@ -45,7 +45,7 @@ def is_free(op: ir.Op) -> bool:
 
 def is_cut(graph: ir.Graph) -> bool:
     """Whether layers run in stripes, with many calls and tensors in parts of others."""
-    return any(is_free(op) and op.kind != "reshape" for op in graph.ops)
+    return any(getattr(op, "in_place", False) for op in graph.ops if op.kind != "reshape")
 
 
 @dataclass(frozen=True)

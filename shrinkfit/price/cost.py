@@ -19,8 +19,9 @@ from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, is_free, roots
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice, word
-from shrinkfit.price.kernels import linked_code_bytes, scratch_sizes, stack_bytes, static_ram_bytes
+from shrinkfit.price.kernels import scratch_sizes
 from shrinkfit.price.kernels_layout import reset_data_bytes
+from shrinkfit.price.linked import linked_code_bytes, stack_bytes, static_ram_bytes
 from shrinkfit.price.listening import Listens, Surroundings, checked_listener, listening_image
 from shrinkfit.price.shared import data_bytes
 from shrinkfit.price.smallest import Striping, checked_ram, with_ram

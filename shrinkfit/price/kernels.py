@@ -11,16 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
-from shrinkfit.device import Device
 from shrinkfit.errors import UnsupportedLayerError
 from shrinkfit.graph import ir
 from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.memo import by_tensors
 from shrinkfit.graph.softmax import softmax_parameters
 from shrinkfit.price import kernels_3x3, kernels_arithmetic, kernels_dense, kernels_layout, kernels_sparse, kernels_time
-from shrinkfit.price.arena import reset_fills
-from shrinkfit.price.calls import calls, held_by_variables, is_cut, is_filled, is_free
-from shrinkfit.price.code_sizes import CodeSizes, load, variant
+from shrinkfit.price.calls import held_by_variables, is_free
 from shrinkfit.price.kernel import GATHER_SLACK_BYTES, NO_KERNEL, UINT16_MAX, Choice, Kernel, KernelOf, supported, word
 from shrinkfit.price.plain import fits_pairs
 from shrinkfit.price.strips import RECORD_BYTES, PlaneShape, has_strips, strips
@@ -49,24 +46,6 @@ STRUCT_BYTES = (
     | kernels_layout.STRUCT_BYTES
     | kernels_time.STRUCT_BYTES
 )
-
-
-# What the compiler makes of the generated run function; tests compare it with linked images.
-MODEL_CODE_BYTES = 40
-CALL_BYTES, ARGUMENT_BYTES = 2, 4
-# Where layers run in stripes each call loads the arena's address.
-CUT_CALL_BYTES = 6
-# NAME_run's own frame: a chain of layers needs few registers; where tensors are read again, more addresses stay in
-# registers, and in long models without stripes some on the stack. A fifth argument goes over the stack too.
-CHAIN_FRAME_BYTES, BRANCHED_FRAME_BYTES, LONG_FRAME_BYTES, STACK_ARGUMENT_BYTES = 24, 40, 64, 8
-LONG_MODEL_CALLS, REGISTER_ARGUMENTS = 50, 4
-# Every input and output but the first of each: a function of the model, and its use in the port's main.
-EDGE_BYTES = 32
-# NAME_reset: main's call of it, and what it does for each fill and each copy.
-RESET_BYTES, RESET_FILL_BYTES, RESET_COPY_BYTES = 4, 12, 24
-# Armv7-M Architecture Reference Manual, B1.5.7: registers pushed on entry to an exception, with alignment.
-EXCEPTION_FRAME_BYTES = 36
-EXCEPTION_FRAME_FP_BYTES = 108
 
 
 @by_tensors
@@ -100,67 +79,6 @@ def scratch_sizes(graph: ir.Graph, choice: Choice | bool) -> dict[str, int]:
     """Operator name -> bytes of scratch, for those that need any: what price.arena.plan takes."""
     kernels = {op.name: kernel_for(op, graph, choice) for op in graph.ops}
     return {name: kernel.scratch_bytes for name, kernel in kernels.items() if kernel.scratch_bytes > 0}
-
-
-def linked_code_bytes(graph: ir.Graph, device: Device) -> int:
-    """Flash of the linked image without the layers' constants: start-up, main, kernels, the model's functions."""
-    return _sizes(device).flash_bytes(linked_symbols(graph, device)) + model_code_bytes(graph, device)
-
-
-def static_ram_bytes(graph: ir.Graph, device: Device) -> int:
-    """.data and .bss of the linked image, without the arena."""
-    return _sizes(device).ram_bytes(linked_symbols(graph, device))
-
-
-def run_stack_bytes(graph: ir.Graph, device: Device) -> int:
-    """The deepest stack below a call of the model's run function."""
-    sizes = _sizes(device)
-    return run_frame_bytes(graph) + max((sizes.stack_bytes(s) for s in linked_symbols(graph, device)), default=0)
-
-
-def run_frame_bytes(graph: ir.Graph) -> int:
-    """A bound on the stack frame of the model's run function itself."""
-    made = [arguments for op in graph.ops if not is_free(op) for arguments in calls(op)]
-    passed = max((len(arguments) for arguments in made), default=0) + 1
-    is_chain = not graph.variables and all(len(op.inputs) == len(op.outputs) == 1 for op in graph.ops)
-    frame = CHAIN_FRAME_BYTES if is_chain else BRANCHED_FRAME_BYTES
-    frame = frame if is_chain or is_cut(graph) or len(made) <= LONG_MODEL_CALLS else LONG_FRAME_BYTES
-    return frame + (STACK_ARGUMENT_BYTES if passed > REGISTER_ARGUMENTS else 0)
-
-
-def stack_bytes(graph: ir.Graph, device: Device) -> int:
-    """The stack that the firmware image sets aside: its deepest path of calls, and one exception on top of it."""
-    deepest = _sizes(device).stack_bytes("Reset_Handler", run_stack_bytes(graph, device))
-    frame = EXCEPTION_FRAME_FP_BYTES if device.fpu else EXCEPTION_FRAME_BYTES
-    return -(-(deepest + frame + _sizes(device).stack_bytes("Fault_Handler")) // 8) * 8
-
-
-def _sizes(device: Device) -> CodeSizes:
-    return load(variant(device.core, bool(device.dsp), bool(device.fpu)))
-
-
-def linked_symbols(graph: ir.Graph, device: Device) -> tuple[str, ...]:
-    """The runtime's functions that the model's own call."""
-    kernels = (kernel_for(op, graph, Choice.of(device)) for op in graph.ops)
-    return tuple(sorted({kernel.symbol for kernel in kernels} - {""} | set(kernels_layout.reset_symbols(graph))))
-
-
-def model_code_bytes(graph: ir.Graph, device: Device) -> int:
-    """NAME_run, NAME_input, NAME_output, NAME_reset: addresses of structs and tensors into registers, then a call."""
-    total, call_bytes = MODEL_CODE_BYTES, CUT_CALL_BYTES if is_cut(graph) else CALL_BYTES
-    for op in graph.ops:
-        kernel = kernel_for(op, graph, Choice.of(device))
-        if kernel.function:
-            counts = (1 + len(arguments) + int(kernel.takes_scratch) for arguments in calls(op))
-            total += sum(call_bytes + ARGUMENT_BYTES * count for count in counts)
-    return word(total) + EDGE_BYTES * (len(graph.inputs) + len(graph.outputs) - 2) + _reset_code_bytes(graph)
-
-
-def _reset_code_bytes(graph: ir.Graph) -> int:
-    if not graph.variables:
-        return 0
-    copied = sum(not is_filled(variable) for variable in graph.variables.values())
-    return RESET_BYTES + RESET_FILL_BYTES * len(reset_fills(graph)) + RESET_COPY_BYTES * copied
 
 
 def conv2d_dsp_scratch_bytes(op: ir.Conv2D, in_shape: tuple[int, ...], out_shape: tuple[int, ...]) -> int:

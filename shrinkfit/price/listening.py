@@ -11,9 +11,10 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.price.arena import ALIGNMENT
 from shrinkfit.price.code_sizes import load, load_listening, variant
-from shrinkfit.price.kernels import (
+from shrinkfit.price.linked import (
     EXCEPTION_FRAME_BYTES,
     EXCEPTION_FRAME_FP_BYTES,
+    Called,
     linked_symbols,
     model_code_bytes,
     run_stack_bytes,
@@ -96,18 +97,18 @@ class Image:
     stack_bytes: int
 
 
-def listening_image(graph: Graph, device: Device) -> Image:
+def listening_image(network: Graph | Called, device: Device) -> Image:
     """Price the code around a network's constants.
 
     Args:
-        graph: the network.
+        network: its graph, or what it calls.
         device: what it runs on.
     """
     name = variant(device.core, bool(device.dsp), bool(device.fpu))
-    plain, listening, model = load(name), load_listening(name), linked_symbols(graph, device)
+    plain, listening, model = load(name), load_listening(name), linked_symbols(network, device)
     symbols = tuple(sorted({*model, *LISTEN_CALLS, *RESET_CALLS}))
-    own = model_code_bytes(graph, device) + CODE_BYTES
-    below = max(run_stack_bytes(graph, device), *(plain.stack_bytes(s) for s in (*LISTEN_CALLS, *RESET_CALLS)))
+    own = model_code_bytes(network, device) + CODE_BYTES
+    below = max(run_stack_bytes(network, device), *(plain.stack_bytes(s) for s in (*LISTEN_CALLS, *RESET_CALLS)))
     call = FRAME_BYTES + below
     frame = EXCEPTION_FRAME_FP_BYTES if device.fpu else EXCEPTION_FRAME_BYTES
     deepest = listening.stack_bytes("Reset_Handler", call) + frame + listening.stack_bytes("Fault_Handler")

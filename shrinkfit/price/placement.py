@@ -38,15 +38,10 @@ class Problem:
     gaps: tuple[tuple[int, int, int], ...] = ()
     in_place: tuple[tuple[int, int], ...] = ()
 
-    @cached_property
+    @property
     def moments(self) -> list[list[int]]:
         """Moment -> buffers alive."""
-        end = max((last for _, last in self.spans), default=-1) + 1
-        alive: list[list[int]] = [[] for _ in range(end)]
-        for i, (first, last) in enumerate(self.spans):
-            for moment in range(first, last + 1):
-                alive[moment].append(i)
-        return alive
+        return _moments(self.spans)
 
     @cached_property
     def live(self) -> list[int]:
@@ -54,21 +49,70 @@ class Problem:
         over: dict[int, list[tuple[int, int]]] = {}
         for a, b, gap in (*self.gaps, *((a, b, 0) for a, b in self.in_place)):
             over.setdefault(b, []).append((a, gap))
-        bytes_ = []
-        for moment, alive in enumerate(self.moments):
-            total = sum(self.sizes[i] for i in alive)
-            for b in alive:
-                sides = [(a, gap) for a, gap in over.get(b, ()) if self.spans[a][0] <= moment <= self.spans[a][1]]
+        sizes, spans, moments = self.sizes, self.spans, self.moments
+        bytes_, overlapped = [sum([sizes[i] for i in alive]) for alive in moments], set()
+        for b, under in over.items():
+            end = max(spans[a][1] for a, _ in under)
+            for moment in range(spans[b][0], min(spans[b][1], end) + 1):
+                sides = [(a, gap) for a, gap in under if spans[a][0] <= moment <= spans[a][1]]
                 if sides:
-                    both, gap = sum(self.sizes[a] for a, _ in sides), min(gap for _, gap in sides)
-                    total -= both + self.sizes[b] - max(self.sizes[b], gap + both)
-            bytes_.append(max(total, max((self.sizes[i] for i in alive), default=0)))
+                    both, gap = sum(sizes[a] for a, _ in sides), min(gap for _, gap in sides)
+                    bytes_[moment] -= both + sizes[b] - max(sizes[b], gap + both)
+                    overlapped.add(moment)
+        for moment in overlapped:
+            bytes_[moment] = max(bytes_[moment], *(sizes[i] for i in moments[moment]))
         return bytes_
 
-    @property
+    @cached_property
     def bound(self) -> int:
         """Bytes below which there is no plan."""
         return max(self.live, default=0)
+
+
+# While a model is fitted, all problems have the same spans.
+@lru_cache(maxsize=8)
+def _moments(spans: tuple[tuple[int, int], ...]) -> list[list[int]]:
+    end = max((last for _, last in spans), default=-1) + 1
+    alive: list[list[int]] = [[] for _ in range(end)]
+    for i, (first, last) in enumerate(spans):
+        for moment in range(first, last + 1):
+            alive[moment].append(i)
+    return alive
+
+
+@lru_cache(maxsize=8)
+def _tied(
+    spans: tuple[tuple[int, int], ...], pairs: tuple[tuple[int, int], ...]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """The unit of each buffer, where pairs share one; the units' spans."""
+    unit_of = list(range(len(spans)))
+    for a, b in pairs:
+        old, new = unit_of[b], unit_of[a]
+        unit_of = [new if unit == old else unit for unit in unit_of]
+    names = {unit: k for k, unit in enumerate(dict.fromkeys(unit_of))}
+    unit_of = [names[unit] for unit in unit_of]
+    own = [(len(_moments(spans)), -1)] * len(names)
+    for (first, last), unit in zip(spans, unit_of, strict=True):
+        own[unit] = min(own[unit][0], first), max(own[unit][1], last)
+    return unit_of, own
+
+
+@lru_cache(maxsize=8)
+def _couples(
+    spans: tuple[tuple[int, int], ...], pairs: tuple[tuple[int, int], ...]
+) -> tuple[list[tuple[int, int, int, int]], list[tuple[int, int, list[tuple[int, int]]]]]:
+    """Units (u, v) that live at the same time: those of which one buffer each does, (u, v, i, j); all others, with
+    their buffers."""
+    unit_of, _ = _tied(spans, pairs)
+    found: dict[tuple[int, int], dict[tuple[int, int], None]] = {}
+    for alive in _moments(spans):
+        for k, i in enumerate(alive):
+            for j in alive[:k]:
+                (u, a), (v, b) = sorted(((unit_of[i], i), (unit_of[j], j)))
+                if u != v:
+                    found.setdefault((u, v), {})[a, b] = None
+    singles = [(u, v, *next(iter(own))) for (u, v), own in found.items() if len(own) == 1]
+    return singles, [(u, v, list(own)) for (u, v), own in found.items() if len(own) > 1]
 
 
 @lru_cache(maxsize=4096)
@@ -117,38 +161,30 @@ class _Units:
     """A problem whose in-place pairs are tied together: units that share an offset."""
 
     def __init__(self, problem: Problem, pairs: tuple[tuple[int, int], ...]) -> None:
-        self.problem, sizes = problem, problem.sizes
-        unit_of = list(range(len(sizes)))
-        for a, b in pairs:
-            old, new = unit_of[b], unit_of[a]
-            unit_of = [new if unit == old else unit for unit in unit_of]
-        names = {unit: k for k, unit in enumerate(dict.fromkeys(unit_of))}
-        self.unit_of = [names[unit] for unit in unit_of]
-        self.count = len(names)
+        self.problem = problem
+        self.unit_of, self.spans = _tied(problem.spans, pairs)
+        self._singles, self._several = _couples(problem.spans, pairs)
+        self.count = len(self.spans)
         self.heights = [0] * self.count
-        self.spans = [(len(problem.moments), -1)] * self.count
-        for i, unit in enumerate(self.unit_of):
-            self.heights[unit] = max(self.heights[unit], sizes[i])
-            (first, last), (own_first, own_last) = self.spans[unit], problem.spans[i]
-            self.spans[unit] = min(first, own_first), max(last, own_last)
+        for size, unit in zip(problem.sizes, self.unit_of, strict=True):
+            self.heights[unit] = max(self.heights[unit], size)
         self.above = self._above()
         # Of each unit those that live with it, how far they are from it when below, and when above.
         self.sides = [[(v, self.above[v][u], gap) for v, gap in others.items()] for u, others in enumerate(self.above)]
 
     def _above(self) -> list[dict[int, int]]:
         """Unit -> unit that lives with it -> how far at least its offset is from the other's when above it."""
-        close = {(a, b): gap for a, b, gap in self.problem.gaps}
+        gaps, sizes, unit_of = self.problem.gaps, self.problem.sizes, self.unit_of
         found: list[dict[int, int]] = [{} for _ in range(self.count)]
-        seen: set[tuple[int, int]] = set()
-        for alive in self.problem.moments:
-            for k, i in enumerate(alive):
-                u = self.unit_of[i]
-                for j in alive[:k]:
-                    v = self.unit_of[j]
-                    if u != v and (i, j) not in seen:
-                        seen.add((i, j))
-                        found[u][v] = max(found[u].get(v, 0), close.get((i, j), self.problem.sizes[j]))
-                        found[v][u] = max(found[v].get(u, 0), close.get((j, i), self.problem.sizes[i]))
+        for u, v, i, j in self._singles:
+            found[u][v], found[v][u] = sizes[j], sizes[i]
+        for a, b, gap in gaps:
+            if unit_of[b] in found[unit_of[a]]:
+                found[unit_of[a]][unit_of[b]] = gap
+        close = {(a, b): gap for a, b, gap in gaps}
+        for u, v, buffers in self._several:
+            found[u][v] = max(close.get((i, j), sizes[j]) for i, j in buffers)
+            found[v][u] = max(close.get((j, i), sizes[i]) for i, j in buffers)
         return found
 
     def peak(self, places: list[int]) -> int:

@@ -20,7 +20,8 @@ from shrinkfit.graph.stripes import striped
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cycles import estimate
 from shrinkfit.price.kernel import Choice
-from shrinkfit.price.kernels import scratch_sizes, stack_bytes
+from shrinkfit.price.kernels import scratch_sizes
+from shrinkfit.price.linked import stack_bytes
 
 SMALLEST = "smallest"
 # How often another peak is looked for, and how many cuts are planned for one.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from shrinkfit.graph.ir import Graph, Op
+from shrinkfit.graph.memo import by_tensors
 from shrinkfit.price.calls import View, is_free
 from shrinkfit.price.overlap import NONE, Overlap, combined, overlap
 
@@ -99,6 +100,35 @@ def pairs(graph: Graph, where: dict[str, View], roots: dict[str, Root]) -> Itera
                 rule = _rule(graph, where, a, b)
                 if rule.allowed:
                     yield a, b, rule
+
+
+def last_uses(graph: Graph, where: dict[str, View], roots: dict[str, Root]) -> Iterator[tuple[str, str, int]]:
+    """(a, b, index): the operator that makes b is the last that reads a. Where no root has parts these are all that may
+    overlap, and the operators' tensors alone say how far: `given_up`."""
+    for b in roots.values():
+        index = b.first
+        if index >= 0 and len(graph.ops[index].outputs) == 1:
+            for name in dict.fromkeys(where[read].root for read in graph.ops[index].inputs):
+                if name in roots and roots[name].last == index:
+                    yield name, b.name, index
+
+
+@by_tensors
+def given_up(op: Op, graph: Graph, index: int, positions: tuple[int, ...]) -> Overlap:
+    """How far an operator's output may lie over an input that nothing reads later, where both are whole.
+
+    Args:
+        op: at this index of the graph's.
+        graph: gives the tensors.
+        positions: which of op.inputs lie in that input's bytes.
+    """
+    (source, target) = (graph.tensors[name] for name in (op.inputs[positions[0]], op.outputs[0]))
+    a, b = Root(source.name), Root(target.name)
+    a.writes.append(Use(-1, 0, source.size_bytes))
+    a.reads.append(Use(index, 0, source.size_bytes))
+    b.writes.append(Use(index, 0, target.size_bytes))
+    where = {name: View(a.name if i in positions else name) for i, name in enumerate(op.inputs)}
+    return _rule(graph, where, a, b)
 
 
 def _rule(graph: Graph, where: dict[str, View], a: Root, b: Root) -> Overlap:

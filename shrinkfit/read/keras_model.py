@@ -11,7 +11,8 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.read.keras_file import load_model
-from shrinkfit.read.lowering import Weights, lower
+from shrinkfit.read.lowering import Weights
+from shrinkfit.read.pieces import lower
 from shrinkfit.read.ranges import learned_ranges, observe_ranges
 from shrinkfit.read.stages import Stage, fuse
 from shrinkfit.read.topology import Node, Topology, canonical, canonical_weights, read_topology

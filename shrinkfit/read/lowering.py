@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stages and weights in, integer graph out: batch normalization folded, weights and activations quantized.
+"""A stage and its weights in, integer operators out: batch normalization folded, weights and activations quantized.
 
 Scales follow LiteRT's int8 scheme: kernels symmetric per output channel in [-127, 127],
 activations asymmetric per tensor in [-128, 127], bias int32 at input_scale * kernel_scale.
@@ -17,38 +17,10 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.tables import function_table
 from shrinkfit.read.calls import Range
 from shrinkfit.read.nodes import resolve_padding
-from shrinkfit.read.stages import Stage, stage_of_output
+from shrinkfit.read.stages import Stage
 from shrinkfit.read.steps import activation_quantization, batch_norm_line, quantize_kernel, quantize_slopes
-from shrinkfit.read.topology import Topology
 
 Weights = Mapping[str, Mapping[str, np.ndarray]]
-
-
-def lower(
-    topology: Topology,
-    stages: tuple[Stage, ...],
-    weights: Weights,
-    ranges: Mapping[str, Range],
-    name: str,
-    known: dict[Any, Any] | None = None,
-) -> ir.Graph:
-    """Quantize stages into an integer graph.
-
-    Args:
-        topology, stages: of one model.
-        weights: node name -> role -> float array with canonical axes; channels may be sliced away.
-        ranges: stage key -> (smallest, largest) real value; stages without one take (-1, 1), which
-            is right for shapes and prices only.
-        name: the graph's name.
-        known: what earlier calls for the same topology, stages and ranges made, kept by the caller; a stage that reads
-            the same tensors and has the same weights, as objects, is taken from there.
-    """
-    lowering = _Lowering(topology, stages, weights, ranges, {} if known is None else known)
-    for stage in stages:
-        lowering.add(stage)
-    outputs = [lowering.finish_output(stage_of_output(topology, stages, n)) for n in topology.outputs]
-    ops, constants = tuple(lowering.ops), lowering.constants
-    return ir.Graph(name, lowering.tensors, ops, topology.inputs, tuple(outputs), constants)
 
 
 def ir_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -62,58 +34,41 @@ def _likely_range(stage: Stage) -> tuple[float, float]:
     return (-1.0, 1.0) if node is None else (0.0, node.attributes["max_value"] or 1.0)
 
 
-class _Lowering:
-    """Collects tensors and operators, stage by stage."""
+class Lowering:
+    """Collects tensors and operators of one stage.
+
+    Args:
+        sources: the tensors that it reads.
+        taken: names that operators have already.
+        stages: all of the model, by their keys.
+        weights, ranges: as in `pieces.lower`.
+    Attributes:
+        tensors, ops, constants: with what was collected; tensors has the sources too.
+        inputs: names of the sources.
+    """
 
     def __init__(
         self,
-        topology: Topology,
-        stages: tuple[Stage, ...],
+        sources: list[ir.Tensor],
+        taken: set[str],
+        stages: Mapping[str, Stage],
         weights: Weights,
         ranges: Mapping[str, Range],
-        known: dict[Any, Any],
     ) -> None:
-        self.topology, self.weights, self.ranges, self.known = topology, weights, ranges, known
-        self.stages = {stage.key: stage for stage in stages}
-        self.tensors: dict[str, ir.Tensor] = {}
+        self.sources, self.taken, self.stages, self.weights, self.ranges = sources, taken, stages, weights, ranges
+        self.tensors = {source.name: source for source in sources}
+        self.inputs = tuple(self.tensors)
         self.ops: list[ir.Op] = []
         self.constants: dict[str, np.ndarray] = {}
-        self.tensor_of: dict[str, str] = {}  # stage key -> tensor, past the reshape behind a model input
-        self.keras_rank: dict[str, int] = {}
 
-    def add(self, stage: Stage) -> None:
-        self.keras_rank[stage.key] = len(stage.last.shape)
-        if stage.kind == "input":
-            self._add_input(stage)
-            return
-        sources = [self.tensors[self.tensor_of[key]] for key in stage.inputs]
-        nodes = (node for node in (stage.head, stage.batch_norm) if node is not None)
-        # Their weights are kept too, so that no other object gets their identity.
-        own = [self.weights[node.name] for node in nodes]
-        key = (stage.key, *map(id, own), *sources)
-        if key not in self.known:
-            tensors, ops = len(self.tensors), len(self.ops)
-            result = getattr(self, f"_{stage.kind}")(stage, *sources)
-            made = list(self.tensors.items())[tensors:]
-            constants = {name: self.constants[name] for name, _ in made if name in self.constants}
-            self.known[key] = result, made, self.ops[ops:], constants, own
-        else:
-            _, made, ops, constants, _ = self.known[key]
-            self.tensors.update(made)
-            self.constants.update(constants)
-            self.ops += ops
-        self.tensor_of[stage.key] = self.known[key][0]
+    def add(self, stage: Stage) -> str:
+        """The tensor with the stage's output, past the reshape behind a model input."""
+        return self._input(stage) if stage.kind == "input" else getattr(self, f"_{stage.kind}")(stage, *self.sources)
 
-    def _add_input(self, stage: Stage) -> None:
+    def _input(self, stage: Stage) -> str:
         shape = stage.head.shape
-        scale, zero_point = self._quantization(stage)
-        self.tensors[stage.key] = ir.Tensor(stage.key, (1, *shape), scale, zero_point)
-        self.tensor_of[stage.key] = self._reshaped(stage.key, ir_shape(shape))
-
-    def finish_output(self, key: str) -> str:
-        """The output tensor with the batch and rank that the Keras model gives it."""
-        tensor = self.tensors[self.tensor_of[key]]
-        return self._reshaped(tensor.name, (1, *tensor.shape[2:])) if self.keras_rank[key] == 2 else tensor.name
+        self.tensors[stage.key] = ir.Tensor(stage.key, (1, *shape), *self._quantization(stage))
+        return self.reshaped(stage.key, ir_shape(shape))
 
     def _quantization(self, stage: Stage) -> tuple[float, int]:
         source = self.stages[stage.scale_from]
@@ -126,7 +81,8 @@ class _Lowering:
         self.ops.append(op)
         return name
 
-    def _reshaped(self, name: str, shape: tuple[int, ...]) -> str:
+    def reshaped(self, name: str, shape: tuple[int, ...]) -> str:
+        """The tensor in another shape."""
         source = self.tensors[name]
         if source.shape == shape:
             return name
@@ -144,7 +100,7 @@ class _Lowering:
 
     def _common(self, stage: Stage, *sources: ir.Tensor) -> dict[str, Any]:
         """The operator bears its layer's name; a second one of the same call, its kind too."""
-        taken = {op.name for op in self.ops}
+        taken = self.taken | {op.name for op in self.ops}
         names = (stage.head.call, f"{stage.head.call}/{stage.kind}", stage.head.name, stage.key)
         name = next(name for name in names if name not in taken)
         return {"name": name, "inputs": tuple(s.name for s in sources), "outputs": (stage.key,)}
@@ -239,9 +195,9 @@ class _Lowering:
     def _line(self, stage: Stage, source: ir.Tensor, factor: np.ndarray, shift: np.ndarray) -> str:
         """A line per channel that nothing could absorb: a 1x1 depthwise convolution."""
         plane = source.shape if len(source.shape) == 4 else (1, 1, prod(source.shape[:-1]), source.shape[-1])
-        flat = self.tensors[self._reshaped(source.name, plane)]
+        flat = self.tensors[self.reshaped(source.name, plane)]
         name = self._weighted(stage, ir.DepthwiseConv2D, flat, factor[np.newaxis, np.newaxis], shift)
-        return self._reshaped(name, source.shape)
+        return self.reshaped(name, source.shape)
 
     def _relu(self, stage: Stage, source: ir.Tensor) -> str:
         scale, zero_point = self._quantization(stage)
@@ -271,7 +227,7 @@ class _Lowering:
         """Keras gives a tensor of fewer axes new ones behind the batch."""
         rank = max(len(source.shape) for source in sources)
         shapes = ((*(1,) * (rank - len(s.shape)), *s.shape) for s in sources)
-        return [self.tensors[self._reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True)]
+        return [self.tensors[self.reshaped(s.name, shape)] for s, shape in zip(sources, shapes, strict=True)]
 
     def _add(self, stage: Stage, *sources: ir.Tensor) -> str:
         return self._merged(stage, ir.Add, *sources)
@@ -373,7 +329,7 @@ class _Lowering:
         common = self._common(stage, source)
         op = ir.Pool2D(**common, mode="max", window=window, stride=window)
         name = self._emit(op, source.scale, source.zero_point)
-        return name if len(stage.last.shape) > 1 else self._reshaped(name, (1, source.shape[3]))
+        return name if len(stage.last.shape) > 1 else self.reshaped(name, (1, source.shape[3]))
 
     def _reshape(self, stage: Stage, source: ir.Tensor) -> str:
         shape = list(ir_shape(stage.last.shape))

@@ -13,7 +13,8 @@ from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import plan
 from shrinkfit.price.calls import calls
 from shrinkfit.price.kernel import Choice
-from shrinkfit.price.kernels import kernel_for, run_stack_bytes, scratch_sizes
+from shrinkfit.price.kernels import kernel_for, scratch_sizes
+from shrinkfit.price.linked import run_stack_bytes
 from shrinkfit.price.shared import shared_with
 from shrinkfit.write.api import Api, api_of
 from shrinkfit.write.model import Layer, Model, layer_identifiers

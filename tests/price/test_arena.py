@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shrinkfit.graph import ir
+from shrinkfit.price import arena
 from shrinkfit.price.arena import ALIGNMENT, overlaps, plan, tensor_buffers, tensor_roots
 
 
@@ -65,6 +66,13 @@ def test_the_arena_is_at_least_the_peak_and_a_plan_is_reproducible(graph):
     result = plan(graph, {})
     assert result.lower_bound_bytes == max(result.live_bytes.values()) <= result.arena_bytes
     assert plan(graph, {}) == result
+
+
+@given(graphs())
+def test_what_is_kept_of_the_wiring_says_the_same_as_the_graph(graph):
+    where, rules, buffers = arena._tensors(graph)
+    assert buffers == tensor_buffers(graph, tensor_roots(graph)) and rules == overlaps(graph, buffers)
+    assert where.keys() == graph.tensors.keys()
 
 
 def test_a_reshape_shares_its_inputs_bytes_and_the_output_lives_to_the_end():

@@ -11,7 +11,7 @@ import pytest
 
 from shrinkfit.device import Device, devices, get_device
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
-from shrinkfit.price import code_sizes, kernels
+from shrinkfit.price import code_sizes, kernels, linked
 from shrinkfit.write.pack import pack
 from tests.runtime_c import graphs
 from tests.runtime_c.cases import CASES, label
@@ -63,22 +63,22 @@ def test_price_depends_on_shapes_only():
 @pytest.mark.parametrize("device", devices(), ids=lambda d: d.name)
 def test_every_catalogued_core_has_sizes(device):
     graph = graphs.conv(np.random.default_rng(0), size=(6, 5), channels=4, kernel=(3, 3), out=6)
-    assert 1000 < kernels.linked_code_bytes(graph, device) < 6000
-    assert 100 < kernels.run_stack_bytes(graph, device) < kernels.stack_bytes(graph, device) < 1024
-    assert kernels.static_ram_bytes(graph, device) == 0
+    assert 1000 < linked.linked_code_bytes(graph, device) < 6000
+    assert 100 < linked.run_stack_bytes(graph, device) < linked.stack_bytes(graph, device) < 1024
+    assert linked.static_ram_bytes(graph, device) == 0
 
 
 def test_only_used_kernels_are_linked():
     device = get_device("efm32")
     dense = graphs.dense(np.random.default_rng(0), 8, 4)
     conv = graphs.conv(np.random.default_rng(0), size=(6, 5), channels=4, kernel=(3, 3), out=6)
-    assert kernels.linked_code_bytes(dense, device) < kernels.linked_code_bytes(conv, device)
+    assert linked.linked_code_bytes(dense, device) < linked.linked_code_bytes(conv, device)
 
 
 def test_unknown_core_is_named():
     graph = graphs.dense(np.random.default_rng(0), 8, 4)
     with pytest.raises(ShrinkfitError, match="'xtensa-lx7' has no measured code sizes.*cortex-m4"):
-        kernels.linked_code_bytes(graph, Device(name="esp", core="xtensa-lx7", dsp=False))
+        linked.linked_code_bytes(graph, Device(name="esp", core="xtensa-lx7", dsp=False))
 
 
 def test_closure_and_stack_of_a_small_program():
