@@ -186,7 +186,7 @@ CASES: dict[str, Callable] = {
         *("export", "m.keras", "-o", "fw", "--name", "m", "--calibration", file("x.npy", "1, 2, 3"))
     ),
     "layer 'gru' (GRU)": lambda: fitted(net("GRU", units=4, return_sequences=True, name="gru")),
-    "layer 'classes': activation": lambda: fitted(net(last="gelu")),
+    "layer 'classes': activation": lambda: fitted(net(last="log_softmax")),
     "model 'gesture' is a subclassed": subclassed,
     "layer 'samples': output shape": lambda: stem_of((None, 2)),
     "layer 'stem': data_format": lambda: stem_of((2, 8), data_format="channels_first"),

@@ -63,7 +63,7 @@ def function_nodes(call: Call, inputs: tuple[Node, ...]) -> list[Node]:
     name = OPERATIONS.get(call.kind, "")
     if name == "silu":
         return _gated(node)
-    kind, attributes = _kind_of(node, name) if name else _settings_of(node, call.layer)
+    kind, attributes = _kind_of(node, name) if name else _settings_of(node, call.kind, call.layer)
     return [replace(node, kind=kind, attributes=attributes)]
 
 
@@ -79,7 +79,7 @@ def with_activation(node: Node, activation: Any) -> list[Node]:
     if name in ("silu", "swish"):
         return _gated(node)
     if type(activation).__name__ in _WITH_SETTINGS:
-        kind, attributes = _settings_of(node, activation)
+        kind, attributes = _settings_of(node, type(activation).__name__, activation)
     else:
         kind, attributes = _kind_of(node, name, getattr(activation, "__module__", ""))
     head = replace(node, name=f"{node.name}/{node.kind}")
@@ -115,9 +115,8 @@ def _table(function: str, alpha: float = 0.0) -> tuple[str, dict[str, Any]]:
     return "table", {"function": function, "alpha": float(alpha)}
 
 
-def _settings_of(node: Node, owner: Any) -> tuple[str, dict[str, Any]]:
-    """What a layer or operation does, by its class and its settings."""
-    kind = type(owner).__name__
+def _settings_of(node: Node, kind: str, owner: Any) -> tuple[str, dict[str, Any]]:
+    """What a layer or operation does, by its class's name and its settings."""
     if kind == "ReLU":
         return _relu(node, owner)
     if kind == "Gelu":

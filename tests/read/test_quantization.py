@@ -63,8 +63,11 @@ def test_models_of_every_family(name):
     data = as_list(inputs_for(model, 12))
     data = data if len(data) > 1 else data[0]
     found = quantization_error(model, shrinkfit.read_keras(model, data), data).tensors
-    # Tensors that do not belong together would be as far apart as they are long, which is 0 dB.
-    assert len(found) > 5 and all(tensor.sqnr_db is None or tensor.sqnr_db > 15 for tensor in found)
+    # Tensors that do not belong together would be as far apart as they are long, which is 0 dB. What a Minimum never
+    # takes is clipped, and its rounding alone (with which clipping counts) is not much better then.
+    assert len(found) > 5
+    assert all(t.sqnr_db is None or t.sqnr_db > min(15, t.rounding_db - 3) for t in found)
+    assert sum(t.sqnr_db is not None and t.sqnr_db < 15 for t in found) <= 2
 
 
 def test_narrow_ranges_clip(measured):
