@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 help:
 	@echo "make hotword   train, fit, export and check the hotword example; results in build/hotword"
 	@echo "               DATA=dir       recordings in Speech Commands layout (else speech is synthesized)"
-	@echo "               HOTWORDS=a,b   the words to spot"
+	@echo "               HOTWORDS=a,b   the words or phrases to spot: HOTWORDS=\"hey jarvis\""
 	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
 	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
 	@echo "               QUICK=1        little of everything, to see that it works"

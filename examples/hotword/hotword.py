@@ -102,7 +102,7 @@ def main(argv=None):
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--hotwords", default="computer", help="words to spot, with commas between (%(default)s)")
+    add("--hotwords", default="computer", help="words or phrases to spot, with commas between (%(default)s)")
     add("--data", help="recordings in Speech Commands layout; without, speech is synthesized")
     add("--positives", help="folder of recordings of the hotword (of several: folders with their names in it)")
     add("--negatives", help="folder of recordings of other words and sounds")
@@ -120,7 +120,7 @@ def parse_arguments(argv):
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
-    args.hotwords = [word.strip() for word in args.hotwords.split(",") if word.strip()]
+    args.hotwords = [" ".join(word.split()) for word in args.hotwords.split(",") if word.strip()]
     args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else BASELINE_EPOCHS, TUNING_EPOCHS
     args.epochs = args.epochs or (CLIP_FIT_EPOCHS if args.data else FIT_EPOCHS)
     if args.quick:

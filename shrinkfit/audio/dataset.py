@@ -17,6 +17,7 @@ from shrinkfit.audio.sound import SAMPLE_RATE_HZ, gather_notes, read_sound, soun
 CLIP_SAMPLES = SAMPLE_RATE_HZ
 NOISE_FOLDER, SILENCE_FOLDER, UNKNOWN_FOLDER = "_background_noise_", "_silence_", "_unknown_"
 UNKNOWN, SILENCE = "unknown", "silence"
+HOTWORD = re.compile(r"[A-Za-z][A-Za-z0-9'-]*( [A-Za-z][A-Za-z0-9'-]*)*")
 SPLITS = ("train", "validation", "test")
 Entry = tuple[str, int, np.ndarray]  # speaker, label, samples
 
@@ -136,10 +137,11 @@ def class_labels(hotwords: list[str]) -> tuple[str, ...]:
     """The hotwords, then "unknown" and "silence"."""
     if not hotwords or len(set(hotwords)) != len(hotwords):
         raise AudioError(f"hotwords are {hotwords}; expected at least one, each once")
-    bad = [word for word in hotwords if word in (UNKNOWN, SILENCE) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9'-]*", word)]
+    bad = [word for word in hotwords if word in (UNKNOWN, SILENCE) or not HOTWORD.fullmatch(word)]
     if bad:
         raise AudioError(
-            f"{', '.join(map(repr, bad))} cannot be a hotword: expected letters, one word, not a class name"
+            f"{', '.join(map(repr, bad))} cannot be a hotword: expected words of letters, one space between two of "
+            "them, and no class's name"
         )
     return (*hotwords, UNKNOWN, SILENCE)
 

@@ -29,7 +29,7 @@ HOTWORD_SHARES = (0.2, 0.25, 0.3, 0.35)  # of one hotword, of two, three and mor
 FEWEST_CLIPS = 200
 FEWEST_SILENCES = 60  # so that each split gets some
 NEAR_SHARE, COMMAND_SHARE = 0.12, 0.25  # of the single words that are no hotword
-NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES = 40, 12, 60
+NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES, HALF_SAID = 40, 12, 60, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
 MADE_UP_SECONDS = 240  # by the clock
@@ -47,7 +47,7 @@ def synthesize(
     MADE_UP_SECONDS; on a machine on which they need longer, others say what is left.
 
     Args:
-        hotwords: words to be spoken.
+        hotwords: words or phrases to be spoken.
         cache: folder under which the data set gets a folder of its own.
         clips: how many clips in all, noise included.
         seed: of voices, speeds and pitches.
@@ -123,21 +123,43 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
     """Texts that are no hotword.
 
     Returns:
-        near: the words that sound most like a hotword, halves of the hotwords as `[[phonemes]]`, and phrases of two
-            words that sound like the halves.
+        near: the words that sound most like a hotword, the words of a phrase, halves of the hotwords as `[[phonemes]]`,
+            and phrases of two words that sound like the halves.
         far: all other words.
     """
     spoken = dict(zip(WORDS, phonemes(*WORDS), strict=True))
-    wanted = [sounds for (sounds,) in (phonemes(word) for word in hotwords)]
+    wanted = phonemes(*hotwords)
     others = [word for word in WORDS if min(_distance(spoken[word], sounds) for sounds in wanted) > 0]
     near, more = {}, []  # a dictionary keeps the order, and each word once
-    for sounds in wanted:
+    for hotword, sounds in zip(hotwords, wanted, strict=True):
         ranked = sorted(others, key=lambda word: (_distance(spoken[word], sounds), word))
         near.update(dict.fromkeys(ranked[:NEAR_WORDS]))
+        parts = [part for part in hotword.split() if part not in hotwords] if " " in hotword else []
+        near.update(dict.fromkeys(parts))
         if len(sounds) >= 4:
-            halves = sounds[: len(sounds) // 2], sounds[len(sounds) // 2 :]
-            more += [f"[[{''.join(half)}]]" for half in halves] + _near_phrases(halves, sounds, spoken, others)
+            halves = _halves(hotword)
+            more += [f"[[{''.join(half)}]]" for half in halves]
+            known = spoken | dict(zip(parts, phonemes(*parts), strict=True))
+            more += _near_phrases(halves, sounds, known, [*dict.fromkeys(others + parts)])
+        if " " in hotword:
+            more += _half_said(hotword, [word for word in others if word not in hotword.split()])
     return [*near, *more], [word for word in others if word not in near]
+
+
+def _halves(hotword: str) -> tuple[list[str], list[str]]:
+    """Its phonemes in two parts, between words where it is a phrase."""
+    *words, last = _spelled(hotword)[0]
+    sounds = sum([*words, last], [])
+    ends = np.cumsum([len(word) for word in words]) if words else np.array([len(sounds) // 2])
+    middle = int(ends[np.argmin(np.abs(ends - len(sounds) / 2))])
+    return sounds[:middle], sounds[middle:]
+
+
+def _half_said(phrase: str, words: list[str]) -> list[str]:
+    """The phrase with another first or last word."""
+    end, beginning = phrase.split(" ", 1)[1], phrase.rsplit(" ", 1)[0]
+    some = words[:: -(-len(words) // HALF_SAID)]
+    return [f"{word} {end}" for word in some[::2]] + [f"{beginning} {word}" for word in some[1::2]]
 
 
 def _near_phrases(
@@ -151,14 +173,21 @@ def _near_phrases(
     return [" ".join(pair) for pair in pairs[:NEAR_PHRASES]]
 
 
-def phonemes(*words: str) -> list[list[str]]:
-    """Each word as espeak-ng's phonemes, American English; stress stays with its vowel."""
+def phonemes(*texts: str) -> list[list[str]]:
+    """Each word or phrase as espeak-ng's phonemes, American English; stress stays with its vowel."""
+    return [sum(words, []) for words in _spelled(*texts)]
+
+
+def _spelled(*texts: str) -> list[list[list[str]]]:
+    """The phonemes of each word of each text."""
+    if not texts:
+        return []
     command = ["espeak-ng", "-q", "-x", "--sep=_", "-v", "en-us"]
-    listing = subprocess.run(command, input="\n".join(words), capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(command, input="\n".join(texts), capture_output=True, text=True, check=True).stdout
     lines = listing.strip().splitlines()
-    if len(lines) != len(words):
-        raise AudioError(f"espeak-ng spelled {len(words)} words as {len(lines)}; expected single words")
-    return [line.strip().split("_") for line in lines]
+    if len(lines) != len(texts):
+        raise AudioError(f"espeak-ng spelled {len(texts)} words as {len(lines)} lines; expected one line for each")
+    return [[word.split("_") for word in line.split()] for line in lines]
 
 
 def _distance(a: list[str], b: list[str]) -> float:

@@ -137,7 +137,9 @@ def test_loading_is_deterministic(speech):
         ([], "at least one"),
         (["yes", "yes"], "each once"),
         (["unknown"], "'unknown' cannot be a hotword"),
-        (["hey you"], "'hey you' cannot be a hotword"),
+        (["hey  you"], "'hey  you' cannot be a hotword"),
+        (["route 66"], "'route 66' cannot be a hotword"),
+        (["hey you"], "no folder for hey you"),
         (["maybe"], "no folder for maybe; it has: no, tree, yes"),
     ],
 )

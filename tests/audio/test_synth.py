@@ -152,6 +152,31 @@ def test_near_misses_sound_alike_but_are_others():
     assert any(" " in text for text in near)
 
 
+@needs_speech
+def test_near_misses_of_a_phrase_are_its_words_and_what_begins_or_ends_like_it():
+    near, far = synth.negative_texts(["hey jarvis"])
+    assert {"hey", "jarvis", "[[h'eI]]"} <= set(near)
+    assert "hey jarvis" not in near
+    assert not {"hey", "jarvis"} & set(far)
+    assert sum(text.startswith("hey ") for text in near) >= 20
+    assert sum(text.endswith(" jarvis") for text in near) >= 20
+
+
+@needs_speech
+def test_words_of_a_phrase_that_are_hotwords_are_no_near_misses():
+    near, far = synth.negative_texts(["hey computer", "computer"])
+    assert "computer" not in {*near, *far}
+    assert "hey" in near
+
+
+@needs_speech
+def test_a_phrase_is_a_hotword(tmp_path):
+    folder = synth.synthesize(["view glass"], tmp_path, clips=200, progress=False)
+    said = read_synthesized(folder, ["view glass"])
+    assert set(np.array(said.words)[said.labels == 0]) == {"view glass"}
+    assert np.sum(said.labels == 0) >= 40
+
+
 VOICES = [("f3", "hello", 1.0), ("Mr serious", "hello", 1.0), ("f1", "[[k@m]]", 1.0), ("flite:slt", "hello", 1.2)]
 
 
