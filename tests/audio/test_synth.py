@@ -37,7 +37,7 @@ def test_missing_espeak_is_named_and_nothing_written(tmp_path, monkeypatch):
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(("hotwords", "clips", "says"), [(["yes"], 199, "at least 200"), (["hey you"], 500, "hey you")])
+@pytest.mark.parametrize(("hotwords", "clips", "says"), [(["yes"], 199, "at least 200"), (["hey_you"], 500, "hey_you")])
 def test_bad_arguments(tmp_path, hotwords, clips, says):
     with pytest.raises(AudioError, match=says):
         synth.synthesize(hotwords, tmp_path, clips=clips, progress=False)
