@@ -134,7 +134,7 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
     for hotword, sounds in zip(hotwords, wanted, strict=True):
         ranked = sorted(others, key=lambda word: (_distance(spoken[word], sounds), word))
         near.update(dict.fromkeys(ranked[:NEAR_WORDS]))
-        parts = [part for part in hotword.split() if part not in hotwords] if " " in hotword else []
+        parts = [part for part in hotword.split() if part not in hotwords]  # none but a phrase has any
         near.update(dict.fromkeys(parts))
         if len(sounds) >= 4:
             halves = _halves(hotword)
@@ -143,6 +143,8 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
             more += _near_phrases(halves, sounds, known, [*dict.fromkeys(others + parts)])
         if " " in hotword:
             more += _half_said(hotword, [word for word in others if word not in hotword.split()])
+    # One hotword may end another: "hey computer", "computer".
+    more = [text for text in more if not any(f" {hotword} " in f" {text} " for hotword in hotwords)]
     return [*near, *more], [word for word in others if word not in near]
 
 
