@@ -124,35 +124,36 @@ def negative_texts(hotwords: list[str]) -> tuple[list[str], list[str]]:
 
     Returns:
         near: the words that sound most like a hotword, the words of a phrase, halves of the hotwords as `[[phonemes]]`,
-            and phrases of two words that sound like the halves.
+            phrases of two words that sound like the halves, and a phrase with another first or last word.
         far: all other words.
     """
     spoken = dict(zip(WORDS, phonemes(*WORDS), strict=True))
-    wanted = phonemes(*hotwords)
+    spelled = _spelled(*hotwords)
+    wanted = [sum(words, []) for words in spelled]
     others = [word for word in WORDS if min(_distance(spoken[word], sounds) for sounds in wanted) > 0]
     near, more = {}, []  # a dictionary keeps the order, and each word once
-    for hotword, sounds in zip(hotwords, wanted, strict=True):
+    for hotword, words, sounds in zip(hotwords, spelled, wanted, strict=True):
         ranked = sorted(others, key=lambda word: (_distance(spoken[word], sounds), word))
         near.update(dict.fromkeys(ranked[:NEAR_WORDS]))
         parts = [part for part in hotword.split() if part not in hotwords]  # none but a phrase has any
         near.update(dict.fromkeys(parts))
         if len(sounds) >= 4:
-            halves = _halves(hotword)
-            more += [f"[[{''.join(half)}]]" for half in halves]
+            halves = _halves(words)
+            # Half a phrase may be a hotword, too: "hey computer", "computer".
+            more += [f"[[{''.join(half)}]]" for half in halves if min(_distance(half, other) for other in wanted) > 0]
             known = spoken | dict(zip(parts, phonemes(*parts), strict=True))
             more += _near_phrases(halves, sounds, known, [*dict.fromkeys(others + parts)])
         if " " in hotword:
-            more += _half_said(hotword, [word for word in others if word not in hotword.split()])
-    # One hotword may end another: "hey computer", "computer".
+            said = phonemes(*hotword.split())
+            more += _half_said(hotword, [word for word in others if min(_distance(spoken[word], x) for x in said) > 0])
     more = [text for text in more if not any(f" {hotword} " in f" {text} " for hotword in hotwords)]
     return [*near, *more], [word for word in others if word not in near]
 
 
-def _halves(hotword: str) -> tuple[list[str], list[str]]:
-    """Its phonemes in two parts, between words where it is a phrase."""
-    *words, last = _spelled(hotword)[0]
-    sounds = sum([*words, last], [])
-    ends = np.cumsum([len(word) for word in words]) if words else np.array([len(sounds) // 2])
+def _halves(words: list[list[str]]) -> tuple[list[str], list[str]]:
+    """The phonemes of a word or phrase in two parts, between words where it is a phrase."""
+    sounds = sum(words, [])
+    ends = np.cumsum([len(word) for word in words[:-1]]) if words[1:] else np.array([len(sounds) // 2])
     middle = int(ends[np.argmin(np.abs(ends - len(sounds) / 2))])
     return sounds[:middle], sounds[middle:]
 
