@@ -19,6 +19,7 @@ from shrinkfit.audio.spoken import (
     read_recordings,
     read_synthesized,
     render,
+    speech_samples,
 )
 from shrinkfit.audio.synth import synthesize
 from shrinkfit.audio.volunteers import missing_packages, read_volunteers
@@ -145,6 +146,9 @@ def volunteers(spoken, hotwords, seed):
 def recorded(said, copies, weight, spoken, hotwords, seed):
     """Recordings to draw scenes from, with a weight against what is spoken by synthesizers and of the same kind."""
     rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
+    # What is said may lie anywhere in the window, whatever silence was recorded around it.
+    frames = np.array([speech_samples(clip) for clip in said.samples], np.float32) / CONFIG.hop_samples
+    rendered = replace(rendered, lengths=frames)
     same = np.sum((spoken.labels < hotwords) == (said.labels[0] < hotwords))
     weights = np.full(len(said), weight * same / len(said))
     return Voices(rendered, said.labels, np.full(len(said), -1), weights)

@@ -20,6 +20,7 @@ SPACE_SAMPLES = 25_920  # what is said and what is around it: 1.6 s, so that a w
 ROOMS = 300
 CLIPS_AT_ONCE = 64
 ACTIVE_DB = 22.0  # how far below the loudest moment speech still counts as such
+SHORTEST_SAMPLES = 6_400
 NOT_A_WORD = ""
 
 
@@ -106,20 +107,31 @@ def cut_to_speech(clip: np.ndarray, length: int = SPACE_SAMPLES) -> np.ndarray:
     return np.pad(clip[max(0, start) : end], (max(0, -start), max(0, end - len(clip))))
 
 
+def speech_samples(clip: np.ndarray) -> int:
+    """How many samples of a recording are speech; SHORTEST_SAMPLES at least, since soft ends of a word do not count."""
+    start, end = _span_of_speech(clip)
+    return max(end - start, min(SHORTEST_SAMPLES, len(clip)))
+
+
 def _middle_of_speech(clip: np.ndarray) -> int:
+    return sum(_span_of_speech(clip)) // 2
+
+
+def _span_of_speech(clip: np.ndarray) -> tuple[int, int]:
+    """First sample of the stretch around the loudest moment, and the first behind it."""
     hop = SAMPLE_RATE_HZ // 50
     count = len(clip) // hop
     if count < 3:
-        return len(clip) // 2
+        return 0, len(clip)
     power = np.square(clip[: count * hop].astype(np.float64)).reshape(count, hop).mean(axis=1)
     smooth = np.convolve(power, np.ones(5) / 5, "same")
     loud = np.flatnonzero(smooth >= smooth.max() / 10 ** (ACTIVE_DB / 10))
     peak = int(np.argmax(smooth))
-    # The stretch around the loudest moment, across pauses as short as those inside a word.
+    # Pauses as short as those inside a word do not end it.
     breaks = np.flatnonzero(np.diff(loud) > 10)
     runs = np.split(loud, breaks + 1)
     run = next(run for run in runs if run[0] <= peak <= run[-1])
-    return int((run[0] + run[-1] + 1) / 2 * hop)
+    return int(run[0]) * hop, int(run[-1] + 1) * hop
 
 
 def render(

@@ -10,6 +10,7 @@ from shrinkfit.audio.dataset import write_wav
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
 from shrinkfit.audio.spoken import (
+    SHORTEST_SAMPLES,
     SPACE_SAMPLES,
     Rendered,
     Spoken,
@@ -18,6 +19,7 @@ from shrinkfit.audio.spoken import (
     levels,
     read_recordings,
     render,
+    speech_samples,
     to_features,
 )
 
@@ -104,6 +106,14 @@ def test_recordings_are_cut_around_what_is_said(start, length):
     loud = np.flatnonzero(np.abs(cut) > 1_000)
     assert len(loud) > 4_000
     assert abs((loud[0] + loud[-1]) / 2 - len(cut) / 2) < 800
+
+
+@pytest.mark.parametrize(("said", "counted"), [(3_000, SHORTEST_SAMPLES), (9_600, 9_600), (16_000, 16_000)])
+def test_how_much_of_a_recording_is_speech(said, counted):
+    clip = np.random.default_rng(0).integers(-20, 20, 25_600).astype(np.int16)
+    clip[4_800 : 4_800 + said] = tone(700, said)
+    assert speech_samples(clip) == pytest.approx(counted, abs=4 * 320)
+    assert speech_samples(clip[4_800:][: min(said, 6_000)]) <= min(said, 6_000)
 
 
 @pytest.mark.parametrize(("name", "says"), [("nowhere", "is no folder"), ("empty", "no usable sound file")])
