@@ -20,7 +20,7 @@ SPACE_SAMPLES = 25_920  # what is said and what is around it: 1.6 s, so that a w
 ROOMS = 300
 CLIPS_AT_ONCE = 64
 ACTIVE_DB = 22.0  # how far below the loudest moment speech still counts as such
-SHORTEST_SAMPLES = 6_400
+SHORTEST_SAMPLES = 6_400  # 0.4 s: what is counted as speech of a recording at least
 NOT_A_WORD = ""
 
 
@@ -108,7 +108,7 @@ def cut_to_speech(clip: np.ndarray, length: int = SPACE_SAMPLES) -> np.ndarray:
 
 
 def speech_samples(clip: np.ndarray) -> int:
-    """How many samples of a recording are speech; SHORTEST_SAMPLES at least, since soft ends of a word do not count."""
+    """How many samples of a recording are speech; SHORTEST_SAMPLES at least: soft ends of a word are not found."""
     start, end = _span_of_speech(clip)
     return max(end - start, min(SHORTEST_SAMPLES, len(clip)))
 
