@@ -14,6 +14,7 @@ from shrinkfit.device import Device, get_device
 from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
+from shrinkfit.fit.auxiliary import checked_auxiliary, shipped_part
 from shrinkfit.fit.backup import Backups, digest
 from shrinkfit.fit.beside import Beside, find_beside
 from shrinkfit.fit.channels import slice_weights
@@ -89,6 +90,9 @@ class FitDevice(Views, keras.callbacks.Callback):
             convolutions, from the end of pruning on. Export takes kernels that skip them where that is faster; prices
             while training count them like others.
         sparsity_layers: names or patterns of these layers; None for all.
+        auxiliary: names of outputs that help to train and do not ship: they have no price, and `model`, `predict` and
+            export leave them out, with the layers that lead to nothing else. What such an output needs counts in the
+            choice of channels. Not together with `distill`.
         verbose: 1 prints a line whenever channels go.
     Attributes:
         model: after fit(): the smaller, plain Keras model.
@@ -136,6 +140,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         temperature: float = 4.0,
         block_sparsity: float = 0.0,
         sparsity_layers: Sequence[str] | None = None,
+        auxiliary: Sequence[str] = (),
         verbose: int = 0,
     ) -> None:
         super().__init__()
@@ -165,9 +170,11 @@ class FitDevice(Views, keras.callbacks.Callback):
         self.teacher = teacher
         self.block_sparsity = checked_sparsity(block_sparsity)
         self.sparsity_layers = sparsity_layers
+        self.auxiliary = checked_auxiliary(auxiliary, self.distill)
         self.verbose = verbose
         self.history: list[dict[str, Any]] = []
         self._fitting: Any = None  # the model given to fit()
+        self._shipped: Any = None  # the part of it that goes onto the device, of the same layers
         self._small: Any = None
         self._graph: Graph | None = None
         self._instruments: Instruments | None = None
@@ -225,7 +232,8 @@ class FitDevice(Views, keras.callbacks.Callback):
                 "this FitDevice has not fitted a model yet: pass it to model.fit(callbacks=[...]) first"
             )
         with self._instruments.applied():
-            return self._fitting.predict(x, batch_size=batch_size, verbose=0)
+            self._shipped.predict_function = None  # traced with the layers as they were
+            return self._shipped.predict(x, batch_size=batch_size, verbose=0)
 
     def quantization_error(self, x: Any = None) -> QuantizationError:
         """How far the tensors of the integer graph are from those of the float `model`.
@@ -285,8 +293,9 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
         )
+        self._shipped = shipped_part(self._fitting, self.auxiliary)
         self._pruner = Pruner(
-            self._fitting,
+            self._shipped,
             self.device,
             self.budget,
             prune=self.prune,
@@ -434,7 +443,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._put_zeros()
         self._finished = digest(self._fitting)
         topology, channels, alive = self._pruner.topology, self._pruner.channels, self._pruner.alive
-        self._small = smaller_model(self._fitting, topology, channels, alive)
+        self._small = smaller_model(self._shipped, topology, channels, alive)
         if self.quantize:
             settle(self._in_use, topology, self._pruner.stages)
             learned = self._in_use.variables
