@@ -24,7 +24,16 @@ import numpy as np
 from evaluate import evaluate
 from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips, listener_of
 from model import build_model
-from recipe import FALSE_ACCEPTS, ClipBatches, SceneBatches, compile_model, listen_for_words, smoothed
+from recipe import (
+    FALSE_ACCEPTS,
+    ClipBatches,
+    SceneBatches,
+    compile_model,
+    hears_words,
+    listen_for_words,
+    smoothed,
+    without_words,
+)
 from rich.console import Console
 from rich.table import Table
 from speech import CONFIG, FRAMES, digest, from_folder, from_synthesis, with_recordings
@@ -48,6 +57,7 @@ CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each cl
 QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": {"validation": 600, "test": 600}}
 STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
 SYNTHETIC_CLIPS = 8_000
+FIT_RATE, CLIP_FIT_RATE = 3e-3, 1.5e-3  # at its peak
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only, and misses many real \
 voices, more in noise. What helps most, in this order:
@@ -73,7 +83,7 @@ def main(argv=None):
     if recorded is not None:
         speech = recorded
         tune(model, speech, args)
-    float_accuracy = accuracy(model, speech.test)
+    float_accuracy = accuracy(without_words(model), speech.test)
     fit = fit_to_device(model, speech, args)
     fit.model.save(out / "hotword.keras")
     console.rule("Choosing thresholds")
@@ -155,8 +165,9 @@ def train_baseline(speech, args):
     console.rule("The float baseline")
     console.print(speech.sources, soft_wrap=True)
     model = build_model(FRAMES, CONFIG.bands, len(speech.labels))
+    model = listen_for_words(model, speech.words) if speech.words else model
     console.print(f"{args.baseline_epochs} epochs; recall at {FALSE_ACCEPTS:.1%} false accepts")
-    learn(listen_for_words(model, speech.words) if speech.words else model, speech, args, args.baseline_epochs, 3e-3)
+    learn(model, speech, args, args.baseline_epochs, 3e-3)
     return model
 
 
@@ -168,8 +179,7 @@ def tune(model, speech, args):
 
 
 def learn(model, speech, args, epochs, learning_rate):
-    words = "words" in model.output_names
-    batches = batches_of(speech, args, args.seed, words=words)
+    batches = batches_of(speech, args, args.seed, words=hears_words(model))
     compile_model(model, len(batches) * epochs, learning_rate, len(args.hotwords), average=True)
     model.fit(batches, epochs=epochs, verbose=2)
 
@@ -188,10 +198,12 @@ def fit_to_device(model, speech, args):
     Of the epochs that fit, the one that hears most at FALSE_ACCEPTS is kept; of recordings alone, the most accurate.
     """
     console.rule(f"Fitting it to {DEVICE}")
-    teacher = build_model(FRAMES, CONFIG.bands, len(speech.labels))
-    teacher.set_weights(model.get_weights())
-    batches = batches_of(speech, args, args.seed + 1, teacher=teacher)
-    compile_model(model, len(batches) * args.epochs, 1.5e-3, len(args.hotwords))
+    teacher = keras.models.clone_model(without_words(model))
+    teacher.set_weights(without_words(model).get_weights())
+    words = hears_words(model)
+    batches = batches_of(speech, args, args.seed + 1, words=words, teacher=teacher)
+    rate = FIT_RATE if speech.copies is None else CLIP_FIT_RATE
+    compile_model(model, len(batches) * args.epochs, rate, len(args.hotwords))
     # Of each call only what is new is computed, so a second's operations are shared by all its calls. RAM and flash
     # are held to their limits with all that the sound takes around the network.
     fit = shrinkfit.FitDevice(
@@ -200,13 +212,21 @@ def fit_to_device(model, speech, args):
         frames_per_call=FRAMES_PER_CALL,
         inferences_per_second=CALLS_PER_SECOND,
         listener=listener_of(speech.labels),
+        auxiliary=("words",) if words else (),
     )
     # Hundreds of clips say too little of the few false accepts.
-    by = "val_recall" if speech.copies is None else "val_accuracy"
+    by = f"val_{of_classes(fit)}{'recall' if speech.copies is None else 'accuracy'}"
     best = keras.callbacks.EarlyStopping(by, mode="max", patience=args.epochs, restore_best_weights=True)
-    valid = (speech.validation[0], smoothed(speech.validation[1], len(speech.labels)))
+    x, labels = speech.validation
+    targets = smoothed(labels, len(speech.labels))
+    valid = (x, {"classes": targets, "words": np.full(len(x), -1)} if words else targets)
     model.fit(batches, epochs=args.epochs, validation_data=valid, callbacks=[fit, best], verbose=2)
     return fit
+
+
+def of_classes(fit):
+    """How the logs begin the names of a metric: with two outputs, by that of its own."""
+    return "classes_" if fit.auxiliary else ""
 
 
 def judge(fit, speech):
@@ -312,8 +332,8 @@ def plot_history(fit, path):
     costs = {name: [record["costs"][name] for record in fit.history] for name in names}
     limits = {name: [record["limits"].get(name) for record in fit.history] for name in names}
     reached = {
-        "training": [record["metrics"]["accuracy"] for record in fit.history],
-        "validation": [record["metrics"]["val_accuracy"] for record in fit.history],
+        "training": [record["metrics"][f"{of_classes(fit)}accuracy"] for record in fit.history],
+        "validation": [record["metrics"][f"val_{of_classes(fit)}accuracy"] for record in fit.history],
     }
     plot_epochs(path, [record["epoch"] + 1 for record in fit.history], costs, limits, reached)
 

@@ -142,9 +142,22 @@ class Recall(keras.metrics.Metric):
 
 
 def listen_for_words(model, words):
-    """The model with a second output, trained along: which of so many words is said. It is left off afterwards."""
+    """The model with a second output, trained along: which of so many words is said. It stays behind in the end.
+
+    Three classes can be told apart by less than a new voice takes to be understood.
+    """
     heard = keras.layers.Dense(words, name="words")(model.get_layer("dropout").output)
-    return keras.Model(model.input, {"classes": model.output, "words": heard})
+    return keras.Model(model.input, {"classes": model.output, "words": heard}, name=model.name)
+
+
+def without_words(model):
+    """What ships of it; made of the same layers."""
+    return keras.Model(model.input, model.output["classes"], name=model.name) if hears_words(model) else model
+
+
+def hears_words(model):
+    """Whether it has that second output."""
+    return "words" in model.output_names
 
 
 def compile_model(model, steps, learning_rate, hotwords, *, average=False):
@@ -160,7 +173,7 @@ def compile_model(model, steps, learning_rate, hotwords, *, average=False):
     ema = {"use_ema": True, "ema_momentum": 0.99, "ema_overwrite_frequency": None} if average else {}
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.02, **ema)
     metrics = ["accuracy", Recall(hotwords)]
-    if "words" not in model.output_names:
+    if not hears_words(model):
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=metrics)
         return
     words = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)

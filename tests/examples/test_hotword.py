@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,10 +31,18 @@ def run(*arguments, **kwargs):
 
 
 @pytest.fixture
-def here(monkeypatch, capsys):
-    """here(*arguments) -> (status, stdout): the script in this process, which has TensorFlow already."""
+def importable(monkeypatch):
+    """The example's modules can be imported, as they are beside the script, and are forgotten afterwards."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(EXAMPLE)
+    yield
+    for name in {path.stem for path in EXAMPLE.glob("*.py")} & (set(sys.modules) - before):
+        del sys.modules[name]
+
+
+@pytest.fixture
+def here(importable, monkeypatch, capsys):
+    """here(*arguments) -> (status, stdout): the script in this process, which has TensorFlow already."""
     monkeypatch.setenv("COLUMNS", "120")
 
     def call(*arguments):
@@ -42,9 +51,7 @@ def here(monkeypatch, capsys):
             runpy.run_path(str(EXAMPLE / "hotword.py"), run_name="__main__")
         return stopped.value.code, capsys.readouterr().out
 
-    yield call
-    for name in {path.stem for path in EXAMPLE.glob("*.py")} & (set(sys.modules) - before):
-        del sys.modules[name]
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +229,23 @@ def test_recall_is_counted_at_the_rate_of_false_accepts(hotwords):
     own = scores[np.arange(8_000), labels][spoken]
     threshold = np.quantile(scores[~spoken, :hotwords].max(axis=1), 1 - recipe().FALSE_ACCEPTS)
     assert float(metric.result()) == pytest.approx(np.mean(own > threshold), abs=0.03)
+
+
+def test_words_that_are_told_apart_along_the_way_do_not_ship(importable, tmp_path):
+    hotword = part("hotword")
+    labels = ("yes", "_unknown_", "_silence_")
+    x, y, _ = Scenes().draw(60, np.random.default_rng(0))
+    speech = SimpleNamespace(labels=labels, scenes=Scenes(), copies=None, words=4, validation=(x, y), sources="")
+    args = SimpleNamespace(seed=0, steps=2, epochs=3, baseline_epochs=1, hotwords=["yes"])
+    model = hotword.train_baseline(speech, args)
+    assert set(model.output_names) == {"classes", "words"}
+    fit = hotword.fit_to_device(model, speech, args)
+    assert fit.model.output_shape == (None, 3) and fit.predict(x).shape == (60, 3)
+    limits = fit.budget.limits()
+    assert all(fit.history[-1]["costs"][name] <= limit for name, limit in limits.items())
+    assert 0 <= hotword.judge(fit, speech)["recall"] <= 1
+    hotword.plot_history(fit, tmp_path / "epochs.png")
+    assert (tmp_path / "epochs.png").stat().st_size > 1_000
 
 
 def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind():
