@@ -120,6 +120,6 @@ def recorded(
     sound = np.fft.irfft(spectrum, padded)[:length]
     sound *= SPEECH_RMS / (np.sqrt(np.mean(sound[start : start + len(spoken)] ** 2)) + 1e-9)
     if rng.random() < CLIPPED_SHARE * share:
-        limit = np.abs(sound).max() * rng.uniform(0.15, 0.7)
+        limit = (np.abs(sound).max() + 1e-9) * rng.uniform(0.15, 0.7)  # a stretch may be silent
         sound = np.clip(sound, -limit, limit) if rng.random() < 0.5 else limit * np.tanh(sound / limit)
     return np.clip(np.rint(sound), -32_768, 32_767).astype(np.int16)

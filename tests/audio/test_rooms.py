@@ -47,3 +47,10 @@ def test_without_room_and_microphone_nothing_but_the_level_changes():
     clip = recorded(said, 8_000, ROOMS, rng, share=0.0)
     np.testing.assert_allclose(clip[1_500:6_500], said * (SPEECH_RMS / rms(said)), atol=0.51)
     assert not clip[:1_500].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_silent_stretch_of_a_recording_stays_silent():
+    rng = np.random.default_rng(5)
+    for _ in range(100):  # some of them are clipped
+        assert not recorded(np.zeros(8_000, np.int16), 25_920, ROOMS, rng).any()
