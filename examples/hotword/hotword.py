@@ -175,7 +175,7 @@ def tune(model, speech, args):
     """Go on with recordings mixed in, for what synthetic speech cannot teach."""
     console.rule("Tuning on the recordings")
     console.print(speech.sources, soft_wrap=True)
-    learn(model, speech, args, args.tuning_epochs, 1e-3)
+    learn(model, speech, args, args.tuning_epochs, 3e-3)
 
 
 def learn(model, speech, args, epochs, learning_rate):
