@@ -57,7 +57,7 @@ CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each cl
 QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": {"validation": 600, "test": 600}}
 STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
 SYNTHETIC_CLIPS = 8_000
-FIT_RATE, CLIP_FIT_RATE = 3e-3, 1.5e-3  # at its peak
+FIT_RATE, CLIP_FIT_RATE = 2e-3, 1.5e-3  # at its peak
 LOST_AT_MOST = 0.02  # accuracy that the device may lose against the float baseline
 WHAT_NEXT = """[bold yellow]Demo quality:[/] this model has heard synthetic speech only, and misses many real \
 voices, more in noise. What helps most, in this order:
