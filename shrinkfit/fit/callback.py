@@ -283,6 +283,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         Raises:
             BudgetError: the model cannot meet a limit; none of its weights has changed.
             UnsupportedLayerError: it has a layer that cannot be fitted.
+            ShrinkfitError: it has no such auxiliary output.
         """
         self._release()
         self._beside.begin()
@@ -293,7 +294,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._schedule = Schedule(
             epochs, self.prune_epochs, self.quantize_from if self.quantize else None, self.freeze_from
         )
-        self._shipped = shipped_part(self._fitting, self.auxiliary)
+        with scope_of(self._fitting):
+            self._shipped = shipped_part(self._fitting, self.auxiliary)
         self._pruner = Pruner(
             self._shipped,
             self.device,

@@ -77,7 +77,7 @@ def test_what_it_needs_counts_in_the_choice_of_channels():
     assert left[1]
 
 
-def test_a_killed_run_and_early_stopping_see_one_model(tmp_path):
+def test_backups_and_early_stopping_go_with_it(tmp_path):
     model = two_headed()
     done = shrinkfit.FitDevice("efm32", auxiliary=["words"])
     stop = keras.callbacks.EarlyStopping("loss", patience=EPOCHS, restore_best_weights=True)
