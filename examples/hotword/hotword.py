@@ -144,7 +144,15 @@ def get_speech(args):
     if args.data:
         speech = from_folder(args.data, args.hotwords, args.seed, args.quick)
         return speech, train_baseline(speech, args), None
-    speech, spoken, noise = from_synthesis(args.hotwords, args.cache, args.clips, args.seed, args.quick, args.noise)
+    speech, spoken, noise = from_synthesis(
+        args.hotwords,
+        args.cache,
+        args.clips,
+        args.seed,
+        args.quick,
+        args.noise,
+        real_talk=not args.positives,  # else volunteers are trained on
+    )
     recorded = None
     if args.positives or args.negatives:
         recorded = with_recordings(speech, spoken, noise, args.positives, args.negatives, args.seed)

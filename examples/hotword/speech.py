@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from shrinkfit.audio.copies import augmented_features
-from shrinkfit.audio.dataset import NOISE_FOLDER, SILENCE, UNKNOWN, class_labels, fit_length, load, split_of
+from shrinkfit.audio.dataset import (
+    NOISE_FOLDER,
+    SILENCE,
+    UNKNOWN,
+    class_labels,
+    fit_length,
+    load,
+    speaker_of,
+    split_of,
+)
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
 from shrinkfit.audio.sound import read_folder
@@ -22,6 +31,7 @@ from shrinkfit.audio.spoken import (
     speech_samples,
 )
 from shrinkfit.audio.synth import synthesize
+from shrinkfit.audio.talk import synthesize_talk
 from shrinkfit.audio.volunteers import missing_packages, read_volunteers
 
 CONFIG = FeatureConfig()
@@ -30,6 +40,7 @@ COPIES = {"synthetic": 3, "recorded": 8, "volunteers": 2, "clips": 30}
 RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
 RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
 VALIDATION_SCENES, TEST_SCENES = 6_000, 600
+TALK = {"clips": 4_000, "quick": 400}  # sentences, for both streams
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +85,15 @@ def from_folder(folder, hotwords, seed, quick):
     return Speech(data.labels, None, *judged, sounds, clips, 0, True, sources, seen)
 
 
-def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
-    """Speech by synthesizers, judged by voices apart; and its scenes' parts, for `with_recordings`."""
+def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, real_talk=True):
+    """Speech by synthesizers, judged by voices apart; and its scenes' parts, for `with_recordings`.
+
+    Args:
+        real_talk: let volunteers talk in the streams, too, where they are not trained on.
+    """
     folder = synthesize(hotwords, cache, clips=clips, seed=seed)
     said = read_synthesized(folder, hotwords)
-    apart = np.array([split_of(speaker, 8, 0) == "validation" for speaker in said.speakers])
+    apart = np.array([is_apart(speaker) for speaker in said.speakers])
     words = sorted(set(said.words) - {NOT_A_WORD})
     noise = noise_levels(read_folder(Path(folder) / NOISE_FOLDER).samples)
     own = noise_levels(read_folder(noise_folder).samples) if noise_folder else []
@@ -96,12 +111,41 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None):
     sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(noise)} stretches of noise"
     hum = read_folder(noise_folder or Path(folder) / NOISE_FOLDER).samples
     # Two halves of the voices apart: thresholds are chosen on one and judged on the other.
-    half = np.array([split_of(f"{speaker} apart", 50, 0) == "validation" for speaker in said.speakers])
-    halves = {"validation": said.take(np.flatnonzero(apart & half)), "test": said.take(np.flatnonzero(apart & ~half))}
-    sounds = {name: parts_of(part, len(hotwords), hum) for name, part in halves.items()}
+    half = np.array([half_of(speaker) for speaker in said.speakers])
+    halves = {name: said.take(np.flatnonzero(apart & (half == name))) for name in ("validation", "test")}
+    talk = talk_of(hotwords, cache, seed, quick, real_talk)
+    sounds = {name: (parts_of(part, len(hotwords), hum)[0], talk[name], list(hum)) for name, part in halves.items()}
+    told = " and ".join(f"{len(clips):,}" for clips in talk.values())
+    sources += f"; {told} clips of talk for the streams{', by volunteers, too' * real_talk}"
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
     return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
+
+
+def is_apart(speaker):
+    """Whether nothing that this synthetic voice says is trained on."""
+    return split_of(speaker, 8, 0) == "validation"
+
+
+def half_of(speaker):
+    """Which of the two streams somebody apart speaks in."""
+    return "validation" if split_of(f"{speaker} apart", 50, 0) == "validation" else "test"
+
+
+def talk_of(hotwords, cache, seed, quick, real):
+    """What is said beside the hotwords in each stream, hardly anything twice: talk by voices apart, real ones too.
+
+    The words of the data set would not do: a few hundred of voices apart, many of them chosen for being near the
+    hotword, said over and over for hours.
+    """
+    clips = TALK["quick" if quick else "clips"]
+    folder = synthesize_talk(hotwords, cache, clips=clips, speakers=is_apart, seed=seed)
+    read = read_folder(folder)
+    said = list(zip(map(speaker_of, read.paths), read.samples, strict=True))
+    if real:
+        people = read_volunteers(hotwords)
+        said += zip(people.speakers, people.samples, strict=True)
+    return {name: [clip for who, clip in said if half_of(who) == name] for name in ("validation", "test")}
 
 
 def parts_of(clips, hotwords, noise):

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +65,28 @@ def synthesize(
     require_tools()
     cast = Cast.here()
     key = json.dumps([FORMAT, sorted(hotwords), clips, seed, cast.people, cast.made_up])
-    folder = Path(cache) / f"{'_'.join(sorted(hotwords))[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+    def write(folder: Path) -> None:
+        words = write_speech(_plan_in_time(hotwords, clips, seed, cast, progress), folder, progress)
+        _write_noise(folder, _silences(clips), words, seed, progress)
+
+    return cached_folder(Path(cache), "_".join(sorted(hotwords)), key, write)
+
+
+def cached_folder(cache: Path, name: str, key: str, write: Callable[[Path], object]) -> Path:
+    """The folder that was written for this key, or is written now: whole or not at all.
+
+    Args:
+        name: what the folder's own name begins with.
+        key: all that what is in it depends on.
+        write: fills a folder that is not there yet.
+    """
+    folder = cache / f"{name[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if folder.is_dir():
         return folder
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        words = _write_speech(_plan_in_time(hotwords, clips, seed, cast, progress), part, progress)
-        _write_noise(part, _silences(clips), words, seed, progress)
+        write(part)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -204,8 +220,8 @@ def _distance(a: list[str], b: list[str]) -> float:
     return row[-1] / max(len(a), len(b), 1)
 
 
-def _write_speech(utterances: list[Utterance], folder: Path, progress: bool) -> list[np.ndarray]:
-    """Write all clips; returns some of them, to make crowds of."""
+def write_speech(utterances: list[Utterance], folder: Path, progress: bool) -> list[np.ndarray]:
+    """Write all clips as `<said>_<speaker>_nohash_<number>.wav`; returns some of them, to make crowds of."""
     from rich.progress import track
 
     for name in {u.folder for u in utterances}:
@@ -217,11 +233,15 @@ def _write_speech(utterances: list[Utterance], folder: Path, progress: bool) -> 
         text = f"Speaking {len(utterances):,} clips"
         for number, (u, sound) in track(rows, description=text, total=len(utterances), disable=not progress):
             said = "part" if u.text.startswith("[[") else re.sub(r"[^A-Za-z0-9']+", "+", u.text)
-            speaker = hashlib.sha1(u.speaker.encode()).hexdigest()[:8]
-            write_wav(folder / u.folder / f"{said}_{speaker}_nohash_{number}.wav", sound)
+            write_wav(folder / u.folder / f"{said}_{speaker_name(u)}_nohash_{number}.wav", sound)
             if number % max(1, len(utterances) // CROWD_WORDS) == 0:
                 kept.append(sound)
     return kept
+
+
+def speaker_name(utterance: Utterance) -> str:
+    """Who says it, as in the names of files."""
+    return hashlib.sha1(utterance.speaker.encode()).hexdigest()[:8]
 
 
 def _write_noise(folder: Path, silences: int, words: list[np.ndarray], seed: int, progress: bool) -> None:
