@@ -113,10 +113,9 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, re
     # Two halves of the voices apart: thresholds are chosen on one and judged on the other.
     half = np.array([half_of(speaker) for speaker in said.speakers])
     halves = {name: said.take(np.flatnonzero(apart & (half == name))) for name in ("validation", "test")}
-    talk = talk_of(hotwords, cache, seed, quick, real_talk)
+    talk, of_it = talk_of(hotwords, cache, seed, quick, real_talk)
     sounds = {name: (parts_of(part, len(hotwords), hum)[0], talk[name], list(hum)) for name, part in halves.items()}
-    told = " and ".join(f"{len(clips):,}" for clips in talk.values())
-    sources += f"; {told} clips of talk for the streams{', by volunteers, too' * real_talk}"
+    sources += f"; talk in the streams: {of_it}"
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
     return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
@@ -133,7 +132,7 @@ def half_of(speaker):
 
 
 def talk_of(hotwords, cache, seed, quick, real):
-    """What is said beside the hotwords in each stream, hardly anything twice: talk by voices apart, real ones too.
+    """What is said beside the hotwords in each stream, hardly anything twice, and what that is in words.
 
     The words of the data set would not do: a few hundred of voices apart, many of them chosen for being near the
     hotword, said over and over for hours.
@@ -142,10 +141,12 @@ def talk_of(hotwords, cache, seed, quick, real):
     folder = synthesize_talk(hotwords, cache, clips=clips, speakers=is_apart, seed=seed)
     read = read_folder(folder)
     said = list(zip(map(speaker_of, read.paths), read.samples, strict=True))
+    of_it = f"{len(said):,} sentences"
     if real:
         people = read_volunteers(hotwords)
         said += zip(people.speakers, people.samples, strict=True)
-    return {name: [clip for who, clip in said if half_of(who) == name] for name in ("validation", "test")}
+        of_it += f", {len(people):,} recordings of volunteers"
+    return {name: [clip for who, clip in said if half_of(who) == name] for name in ("validation", "test")}, of_it
 
 
 def parts_of(clips, hotwords, noise):

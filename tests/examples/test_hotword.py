@@ -281,3 +281,24 @@ def test_volunteers_say_what_is_no_hotword(monkeypatch):
     assert "not installed: ktuberling-data" in told[0] and "4 recordings of volunteers" in told[1]
     monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: said.take([]))
     assert speech.volunteers(spoken, ["yes", "no"], 0)[0] == []
+
+
+def test_streams_hear_talk_by_voices_apart_and_volunteers_only_where_these_are_not_trained_on(monkeypatch, tmp_path):
+    speech = part("speech")
+    for who in range(40):
+        write_wav(tmp_path / f"what+is+said_{who:08x}_nohash_{who}.wav", np.full(1_000, who, np.int16))
+    asked = []
+    monkeypatch.setattr(speech, "synthesize_talk", lambda *args, **options: asked.append(options) or tmp_path)
+    real = Spoken((np.full(1_000, 99, np.int16),) * 20, np.ones(20, int), ("",) * 20, tuple(map(str, range(20))))
+    monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: real)
+    talk, told = speech.talk_of(["yes"], tmp_path, 0, True, True)
+    assert told == "40 sentences, 20 recordings of volunteers"
+    assert asked == [{"clips": speech.TALK["quick"], "speakers": speech.is_apart, "seed": 0}]
+    heard = {name: sorted(int(clip[0]) for clip in clips) for name, clips in talk.items()}
+    assert len(heard["validation"] + heard["test"]) == 60 and min(map(len, heard.values())) > 15
+    assert not set(heard["validation"]) & set(heard["test"]) - {99}
+    assert [clip for clip in heard["test"] if clip < 99] == [
+        who for who in range(40) if speech.half_of(f"{who:08x}") == "test"
+    ]
+    talk, told = speech.talk_of(["yes"], tmp_path, 0, True, False)
+    assert told == "40 sentences" and sum(map(len, talk.values())) == 40
