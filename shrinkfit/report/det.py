@@ -148,11 +148,23 @@ def stream_table(figures: StreamFigures, choice: Choice | WordThresholds | None 
     )
     table.add_row("latency, median", number(_whole(figures.latency_median_ms), "ms"), "from the end of the word")
     table.add_row("latency, 90 %", number(_whole(figures.latency_90_ms), "ms"), "without the time to compute")
+    said, clips = figures.recipe.get("other_clips", 0), figures.recipe.get("negative_clips", 0)
+    if clips:
+        table.add_row("other sounds", f"{said:,}", f"of {clips:,} clips, {_times(said, clips)}")
     if len(figures.by_word) > 1:
         for word, one in figures.by_word.items():
             missed = f"{one['false_rejects']} of {one['words']} missed"
             table.add_row(f"  {word}", missed, _counted(one["false_accepts"]))
     return table
+
+
+def _times(said: int, clips: int) -> str:
+    """How often each is said: bounds of confidence are those of clips that are said once."""
+    if said <= clips:
+        return "none said twice"
+    few, more = divmod(said, clips)
+    often = f"{few} or {few + 1}" if more else f"{few}"
+    return f"each said {often} times"
 
 
 def _counted(accepts: int) -> str:

@@ -125,3 +125,22 @@ def test_table_of_several_words():
     _, text = printed(stream_table(figures(by_word={"yes": counts, "no": counts | {"words": 3}})))
     assert "1 of 9 missed" in text and "1 of 3 missed" in text and "4 false accepts" in text
     assert "chosen" not in text
+
+
+@pytest.mark.parametrize(
+    ("said", "clips", "text"),
+    [
+        (1_200, 1_300, "of 1,300 clips, none said twice"),
+        (1_300, 1_300, "of 1,300 clips, none said twice"),
+        (2_600, 1_300, "of 1,300 clips, each said 2 times"),
+        (9_000, 200, "of 200 clips, each said 45 times"),
+        (2_000, 1_300, "of 1,300 clips, each said 1 or 2 times"),
+    ],
+)
+def test_table_tells_how_often_the_other_sounds_are_said(said, clips, text):
+    _, told = printed(stream_table(figures(recipe={"other_clips": said, "negative_clips": clips})))
+    assert f"{said:,}" in told and text in told
+
+
+def test_table_of_a_stream_without_other_sounds():
+    assert "other sounds" not in printed(stream_table(figures(recipe={"other_clips": 0, "negative_clips": 0})))[1]
