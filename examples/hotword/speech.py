@@ -114,7 +114,10 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, re
     half = np.array([half_of(speaker) for speaker in said.speakers])
     halves = {name: said.take(np.flatnonzero(apart & (half == name))) for name in ("validation", "test")}
     talk, of_it = talk_of(hotwords, cache, seed, quick, real_talk)
-    sounds = {name: (parts_of(part, len(hotwords), hum)[0], talk[name], list(hum)) for name, part in halves.items()}
+    sounds = {}
+    for name, part in halves.items():
+        spoken, _, noises = parts_of(part, len(hotwords), hum)
+        sounds[name] = spoken, talk[name], noises
     sources += f"; talk in the streams: {of_it}"
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
