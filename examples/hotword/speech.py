@@ -28,7 +28,6 @@ from shrinkfit.audio.spoken import (
     read_recordings,
     read_synthesized,
     render,
-    speech_samples,
 )
 from shrinkfit.audio.synth import synthesize
 from shrinkfit.audio.talk import synthesize_talk
@@ -79,7 +78,10 @@ def from_folder(folder, hotwords, seed, quick):
     )
     judged = [(as_float(features(clips.samples, CONFIG)), clips.labels) for clips in (data.validation, data.test)]
     sources = f"{folder}: {len(data.train):,} clips to learn from, {len(data.test):,} to be judged by"
-    sounds = {name: parts_of(getattr(data, name), len(hotwords), data.noise) for name in ("validation", "test")}
+    sounds = {}
+    for name, part in (("validation", data.validation), ("test", data.test)):
+        others = list(part.samples[part.labels >= len(hotwords)])
+        sounds[name] = hotwords_of(part, len(hotwords)), others, list(data.noise)
     clips = data.test.samples, data.test.labels
     seen = changed, data.train.labels
     return Speech(data.labels, None, *judged, sounds, clips, 0, True, sources, seen)
@@ -114,10 +116,7 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, re
     half = np.array([half_of(speaker) for speaker in said.speakers])
     halves = {name: said.take(np.flatnonzero(apart & (half == name))) for name in ("validation", "test")}
     talk, of_it = talk_of(hotwords, cache, seed, quick, real_talk)
-    sounds = {}
-    for name, part in halves.items():
-        spoken, _, noises = parts_of(part, len(hotwords), hum)
-        sounds[name] = spoken, talk[name], noises
+    sounds = {name: (hotwords_of(part, len(hotwords)), talk[name], list(hum)) for name, part in halves.items()}
     sources += f"; talk in the streams: {of_it}"
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
@@ -152,11 +151,10 @@ def talk_of(hotwords, cache, seed, quick, real):
     return {name: [clip for who, clip in said if half_of(who) == name] for name in ("validation", "test")}, of_it
 
 
-def parts_of(clips, hotwords, noise):
-    """What `build_stream` takes: hotwords with their numbers, other sounds, noise."""
-    said = [(int(label), samples) for samples, label in zip(clips.samples, clips.labels, strict=True)]
-    spoken = [(label, samples) for label, samples in said if label < hotwords]
-    return spoken, [samples for label, samples in said if label >= hotwords], list(noise)
+def hotwords_of(clips, hotwords):
+    """(number, samples) of each hotword among clips."""
+    said = zip(clips.labels, clips.samples, strict=True)
+    return [(int(label), samples) for label, samples in said if label < hotwords]
 
 
 def with_recordings(speech, spoken, noise, positives, negatives, seed):
@@ -194,9 +192,6 @@ def volunteers(spoken, hotwords, seed):
 def recorded(said, copies, weight, spoken, hotwords, seed):
     """Recordings to draw scenes from, with a weight against what is spoken by synthesizers and of the same kind."""
     rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
-    # What is said may lie anywhere in the window, whatever silence was recorded around it.
-    frames = np.array([speech_samples(clip) for clip in said.samples], np.float32) / CONFIG.hop_samples
-    rendered = replace(rendered, lengths=frames)
     same = np.sum((spoken.labels < hotwords) == (said.labels[0] < hotwords))
     weights = np.full(len(said), weight * same / len(said))
     return Voices(rendered, said.labels, np.full(len(said), -1), weights)

@@ -33,21 +33,27 @@ class Spoken:
         labels: int64 [n], index into the hotwords; their count for all else.
         words: what is said, or NOT_A_WORD for phrases and parts of words.
         speakers: who says it.
+        lengths: how many samples in the middle of each clip are speech; all of it where that is left out.
     """
 
     samples: tuple[np.ndarray, ...]
     labels: np.ndarray
     words: tuple[str, ...]
     speakers: tuple[str, ...]
+    lengths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.lengths:
+            object.__setattr__(self, "lengths", tuple(len(clip) for clip in self.samples))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, index: Sequence[int] | np.ndarray) -> Spoken:
         """The clips of these numbers."""
-        samples = tuple(self.samples[i] for i in index)
+        samples, lengths = tuple(self.samples[i] for i in index), tuple(self.lengths[i] for i in index)
         words, speakers = tuple(self.words[i] for i in index), tuple(self.speakers[i] for i in index)
-        return Spoken(samples, self.labels[np.asarray(index, int)], words, speakers)
+        return Spoken(samples, self.labels[np.asarray(index, int)], words, speakers, lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +101,8 @@ def read_recordings(
     for note in read.notes:
         tell(note)
     cut = tuple(cut_to_speech(clip) for clip in read.samples)
-    count = len(cut)
-    return Spoken(cut, np.full(count, label), (word,) * count, tuple(speaker_of(path) for path in read.paths))
+    speakers = tuple(speaker_of(path) for path in read.paths)
+    return Spoken(cut, np.full(len(cut), label), (word,) * len(cut), speakers, tuple(map(speech_samples, cut)))
 
 
 def cut_to_speech(clip: np.ndarray, length: int = SPACE_SAMPLES) -> np.ndarray:
@@ -169,8 +175,8 @@ def render(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = track(pool.map(block, blocks), progress, len(blocks), disable=not progress)
         made = np.concatenate(list(rows))
-    lengths = np.array([len(clip) for clip in spoken.samples]) / config.hop_samples
-    return Rendered(made.reshape(copies, len(spoken), *made.shape[1:]), lengths.astype(np.float32))
+    lengths = np.array(spoken.lengths, np.float32) / config.hop_samples
+    return Rendered(made.reshape(copies, len(spoken), *made.shape[1:]), lengths)
 
 
 def levels(clips: np.ndarray, config: FeatureConfig | None = None) -> np.ndarray:
@@ -204,4 +210,5 @@ def merged(parts: Sequence[Spoken]) -> Spoken:
         np.concatenate([part.labels for part in parts]),
         sum((part.words for part in parts), ()),
         sum((part.speakers for part in parts), ()),
+        sum((part.lengths for part in parts), ()),
     )

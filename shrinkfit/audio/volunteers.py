@@ -18,7 +18,7 @@ import numpy as np
 
 from shrinkfit.audio.features import AudioError
 from shrinkfit.audio.sound import read_sound, sound_files
-from shrinkfit.audio.spoken import NOT_A_WORD, Spoken, cut_to_speech
+from shrinkfit.audio.spoken import NOT_A_WORD, Spoken, cut_to_speech, speech_samples
 
 # Debian package -> where its recordings lie, a folder for each language.
 PACKAGES = {"klettres-data": "/usr/share/klettres", "ktuberling-data": "/usr/share/ktuberling/sounds"}
@@ -50,8 +50,8 @@ def read_volunteers(hotwords: Collection[str], packages: Mapping[str, str] | Non
         clips = list(pool.map(_voice, [path for _, path in found]))
     kept = [(clip, home, path) for clip, (home, path) in zip(clips, found, strict=True) if clip is not None]
     speakers = tuple(f"{home.name}:{path.relative_to(home).parts[0]}" for _, home, path in kept)
-    label = np.full(len(kept), len(hotwords))
-    return Spoken(tuple(clip for clip, _, _ in kept), label, (NOT_A_WORD,) * len(kept), speakers)
+    label, samples = np.full(len(kept), len(hotwords)), tuple(clip for clip, _, _ in kept)
+    return Spoken(samples, label, (NOT_A_WORD,) * len(kept), speakers, tuple(map(speech_samples, samples)))
 
 
 def _voice(path: Path) -> np.ndarray | None:

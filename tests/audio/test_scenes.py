@@ -17,6 +17,7 @@ from shrinkfit.audio.spoken import (
     cut_to_speech,
     from_features,
     levels,
+    merged,
     read_recordings,
     render,
     speech_samples,
@@ -114,6 +115,17 @@ def test_how_much_of_a_recording_is_speech(said, counted):
     clip[4_800 : 4_800 + said] = tone(700, said)
     assert speech_samples(clip) == pytest.approx(counted, abs=4 * 320)
     assert speech_samples(clip[4_800:][: min(said, 6_000)]) <= min(said, 6_000)
+
+
+def test_recordings_may_lie_anywhere_in_the_window_whatever_silence_is_around_them(tmp_path):
+    clip = np.random.default_rng(0).integers(-20, 20, 24_000).astype(np.int16)
+    clip[8_000:16_000] = tone(700, 8_000)
+    write_wav(tmp_path / "one.wav", clip)
+    recorded = read_recordings(tmp_path, 0, "a")
+    both = merged([recorded, Spoken((tone(700, 4_000),), np.zeros(1, int), ("a",), ("b",))])
+    assert len(both.samples[0]) > 20_000 and both.lengths == (pytest.approx(8_000, abs=4 * 320), 4_000)
+    lengths = render(both.take([1, 0]), 1, share=0.0).lengths
+    assert lengths == pytest.approx([4_000 / 320, 8_000 / 320], abs=4)
 
 
 @pytest.mark.parametrize(("name", "says"), [("nowhere", "is no folder"), ("empty", "no usable sound file")])

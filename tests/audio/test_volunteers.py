@@ -29,6 +29,7 @@ def test_all_that_is_said_but_hotwords_silence_and_what_is_broken(packages):
     assert said.labels.tolist() == [2, 2, 2]
     assert set(said.words) == {NOT_A_WORD}
     assert all(clip.dtype == np.int16 and np.abs(clip).max() > 8_000 for clip in said.samples)
+    assert said.lengths == pytest.approx([8_000] * 3, abs=4 * 320)
     assert len(read_volunteers(["Egypt"], packages)) == 3
 
 

@@ -261,16 +261,6 @@ def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind():
         assert voices.rendered.levels.shape[:2] == (2, 3)
 
 
-def test_recordings_may_lie_anywhere_in_the_window_whatever_silence_is_around_them():
-    speech = part("speech")
-    spoken = Voices(None, np.zeros(4, int), np.full(4, -1), np.ones(4))
-    clip = np.zeros(24_000, np.int16)
-    clip[8_000:16_000] = np.random.default_rng(0).integers(-9_000, 9_000, 8_000)
-    said = Spoken((clip,), np.zeros(1, int), ("",), ("a",))
-    lengths = speech.recorded(said, 1, 1.0, spoken, 1, seed=0).rendered.lengths
-    assert lengths == pytest.approx([8_000 / speech.CONFIG.hop_samples], abs=4)
-
-
 def test_volunteers_say_what_is_no_hotword(monkeypatch):
     speech = part("speech")
     said = Spoken((np.full(8_000, 900, np.int16),) * 4, np.full(4, 2), ("",) * 4, ("a",) * 4)
