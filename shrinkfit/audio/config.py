@@ -10,6 +10,7 @@ from shrinkfit.errors import ShrinkfitError
 
 FFT_SIZES = (128, 256, 512, 1024)
 KINDS = ("log_mel", "mfcc")
+MEL_SCALES = ("htk", "slaney")
 MOST_LEVEL_LOG2 = 48  # no level of int16 sound is further from 0, whatever the window; keeps int32 products whole
 
 
@@ -35,6 +36,7 @@ class FeatureConfig:
         fine: make the bands of all bins of the FFT. Without it they are made of every second one, which lie
             2 * sample_rate_hz / fft_size apart and cost much less; a window's peak is several bins wide anyhow.
         noise_rise_s, noise_fall_s: how quickly the estimate of the noise follows, upwards and downwards.
+        mel_scale: "htk", or "slaney" (linear up to 1 kHz, logarithmic above), in which many pretrained networks hear.
 
     Raises:
         AudioError: a number that does not suit the others.
@@ -56,6 +58,7 @@ class FeatureConfig:
     fine: bool = False
     noise_rise_s: float = 2.0
     noise_fall_s: float = 0.1
+    mel_scale: str = "htk"
 
     def __post_init__(self) -> None:
         self._check_frames()
@@ -71,8 +74,9 @@ class FeatureConfig:
                 f"{self.bands} bands from {self.low_hz} to {self.high_hz} Hz do not fit in {bins:.1f} bins of an FFT "
                 f"of {self.fft_size}; take at most {max(1, int(bins) - 1)} bands, a larger fft_size, or fine=True"
             )
-        if self.kind not in KINDS:
-            raise AudioError(f"kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
+        for name, known in (("kind", KINDS), ("mel_scale", MEL_SCALES)):
+            if getattr(self, name) not in known:
+                raise AudioError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}")
         if self.kind == "mfcc" and not 1 <= self.coefficients <= self.bands:
             raise AudioError(f"{self.coefficients} coefficients of {self.bands} bands; expected 1 to {self.bands}")
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from shrinkfit.audio.features import FeatureConfig
+from shrinkfit.audio.mel import to_hz, to_mel
 from shrinkfit.audio.spoken import Rendered, to_features
 
 DB_PER_LOG2 = 10 * np.log10(2)
@@ -177,7 +178,7 @@ class Scenes:
     def _warp(self, levels: np.ndarray, tract: np.ndarray) -> np.ndarray:
         """Vocal tract length perturbation (Jaitly and Hinton 2013): each band reads where its formant came from."""
         mel, hz = self._bands
-        position = np.interp(_mel(hz * tract[:, None]), mel, np.arange(len(mel)))
+        position = np.interp(to_mel(hz * tract[:, None], self.config.mel_scale), mel, np.arange(len(mel)))
         position = np.clip(position, 0, len(mel) - 1.001)
         band = position.astype(int)[:, None]
         part = (position[:, None] - band).astype(np.float32)
@@ -186,8 +187,9 @@ class Scenes:
     @cached_property
     def _bands(self) -> tuple[np.ndarray, np.ndarray]:
         """Middles of the bands, in mel and in Hz."""
-        mel = np.linspace(_mel(self.config.low_hz), _mel(self.config.high_hz), self.config.bands + 2)[1:-1]
-        return mel, 700 * (10 ** (mel / 2595) - 1)
+        low, high = to_mel(np.array([self.config.low_hz, self.config.high_hz]), self.config.mel_scale)
+        mel = np.linspace(low, high, self.config.bands + 2)[1:-1]
+        return mel, to_hz(mel, self.config.mel_scale)
 
     def _wander(self, count: int, rng: Rng) -> np.ndarray:
         """A smooth random frequency response for each scene, in log2; float32 [count, 1, bands]."""
@@ -219,10 +221,6 @@ class Scenes:
         _, hz = self._bands
         width = np.gradient(hz)
         return (power @ (width / width.sum()).astype(np.float32)).mean(axis=1)
-
-
-def _mel(hz: np.ndarray | float) -> np.ndarray:
-    return 2595 * np.log10(1 + np.asarray(hz) / 700)
 
 
 def wipe(x: np.ndarray, axis: int, widest: int, rng: Rng) -> np.ndarray:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from shrinkfit.audio.config import FeatureConfig
+from shrinkfit.audio.mel import to_hz, to_mel
 
 WINDOW_PEAK = 32_440  # 1 % below 2^15: sums that just fit in 16 bits keep room for what rounding adds
 LOG2_BITS = 10  # of a level's fraction; a level is a log2 of power
@@ -138,15 +139,15 @@ def _passes(points: int) -> tuple[tuple[np.ndarray, ...], int]:
 def mel_edges(config: FeatureConfig) -> np.ndarray:
     """Edges of the bands in bins, float64 [bands + 2].
 
-    Even steps on the mel scale 2595 log10(1 + f / 700) (O'Shaughnessy); where they would be below the step between the
-    bins that are used they are that, and the mel steps begin behind, so that no band is empty.
+    Even steps on the config's mel scale; where they would be below the step between the bins that are used they are
+    that, and the mel steps begin behind, so that no band is empty.
     """
     bin_hz, step = config.sample_rate_hz / config.fft_size, config.bin_step
 
     def mel_behind(linear: int) -> np.ndarray:
         start_hz = config.low_hz + linear * step * bin_hz
-        low, high = (2595 * np.log10(1 + hz / 700) for hz in (start_hz, config.high_hz))
-        return 700 * (10 ** (np.linspace(low, high, config.bands + 2 - linear) / 2595) - 1) / bin_hz
+        low, high = to_mel(np.array([start_hz, config.high_hz]), config.mel_scale)
+        return to_hz(np.linspace(low, high, config.bands + 2 - linear), config.mel_scale) / bin_hz
 
     linear, mel = 0, mel_behind(0)
     while linear < config.bands and mel[1] - mel[0] < step:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
+from shrinkfit.audio.mel import to_hz, to_mel
 from shrinkfit.audio.tables import mel_edges
 from tests.audio.sounds import noise, square, tone
 
@@ -93,8 +94,11 @@ def float_log_mel(clips, config):
     return np.clip((log2 - config.floor_log2) * 256 / (config.ceiling_log2 - config.floor_log2) - 128, -128, 127)
 
 
+SETTINGS = [{}, {"window_samples": 400, "hop_samples": 160}, {"fine": True}, {"fine": True, "mel_scale": "slaney"}]
+
+
 @pytest.mark.parametrize("level", [30, 1000, 20_000])
-@pytest.mark.parametrize("setting", [{}, {"window_samples": 400, "hop_samples": 160}, {"fine": True}])
+@pytest.mark.parametrize("setting", SETTINGS)
 def test_near_floating_point_on_coloured_noise(level, setting):
     """Noise that falls by 12 dB from the lowest band to the highest; the mean error is under a step and a half."""
     rng = np.random.default_rng(3)
@@ -112,8 +116,32 @@ def test_narrow_bands_are_never_empty():
         assert np.diff(mel_edges(config)).min() > config.bin_step - 0.001
 
 
+# The first as O'Shaughnessy's formula has it, the second as Slaney's Auditory Toolbox does.
+PITCHES = [
+    ("htk", [0, 700, 1_000, 6_300], [0, 781.17, 999.99, 2_595]),
+    ("slaney", [0, 110, 440, 1_000, 6_400], [0, 1.65, 6.6, 15, 42]),
+]
+
+
+@pytest.mark.parametrize(("scale", "hz", "mel"), PITCHES)
+def test_pitch(scale, hz, mel):
+    np.testing.assert_allclose(to_mel(np.array(hz), scale), mel, atol=0.01)
+    np.testing.assert_allclose(to_hz(to_mel(np.array(hz), scale), scale), hz, atol=1e-6)
+
+
+def test_bands_of_slaneys_scale_are_even_below_1_khz_and_grow_above():
+    config = FeatureConfig(bands=32, high_hz=3_800.0, fine=True, mel_scale="slaney")
+    edges = mel_edges(config) * 31.25
+    np.testing.assert_allclose(edges[[0, -1]], [60, 3_800])
+    low, high = edges[edges < 1_000], edges[edges > 1_000]
+    np.testing.assert_allclose(np.diff(low), low[1] - low[0])
+    np.testing.assert_allclose(high[1:] / high[:-1], high[1] / high[0])
+    found = features(tone(2_000, 1_000), config).argmax(axis=1)
+    assert np.all(np.abs(found - (np.searchsorted(edges, 2_000) - 1.5)) <= 1)
+
+
 def test_settings_survive_json():
-    config = FeatureConfig(bands=20, kind="mfcc", noise_reduction=0.5)
+    config = FeatureConfig(bands=20, kind="mfcc", noise_reduction=0.5, fine=True, mel_scale="slaney")
     assert FeatureConfig.from_dict(config.to_dict()) == config
     with pytest.raises(AudioError, match="filters is no setting"):
         FeatureConfig.from_dict({"filters": 3})
@@ -145,6 +173,7 @@ def test_bad_samples(samples, says):
         ({"floor_log2": 30.0}, "not below"),
         ({"ceiling_log2": 7.0}, "at least 8 apart"),
         ({"kind": "mel"}, "log_mel, mfcc"),
+        ({"mel_scale": "bark"}, "mel_scale is 'bark'; expected one of htk, slaney"),
         ({"kind": "mfcc", "coefficients": 41}, "1 to 40"),
         ({"noise_reduction": 1.0}, "below 1"),
         ({"noise_rise_s": 0.0}, "seconds"),

@@ -22,6 +22,7 @@ CASES = {
     "six": ({"window_samples": 384, "hop_samples": 100}, M4),
     "odd": ({"window_samples": 399, "hop_samples": 133}, M4),
     "fine": ({"fine": True}, M4),
+    "slaney": ({"bands": 32, "high_hz": 3_800.0, "fine": True, "mel_scale": "slaney"}, M4),
     "few bands": ({"bands": 2}, M4),  # many bins in each
     "short": ({"window_samples": 256, "hop_samples": 100}, M4),
     "8 kHz": (

@@ -173,7 +173,9 @@ def test_words_of_a_phrase_that_are_hotwords_are_no_near_misses():
 
 
 @needs_speech
-def test_a_phrase_is_a_hotword(tmp_path):
+def test_a_phrase_is_a_hotword(tmp_path, monkeypatch):
+    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 2)
+    monkeypatch.setattr(synth, "NOISE_ROUNDS", 1)
     folder = synth.synthesize(["view glass"], tmp_path, clips=200, progress=False)
     names = [path.name for path in (folder / "view glass").glob("*.wav")]
     assert len(names) == 40
