@@ -136,7 +136,7 @@ def test_where_made_up_people_are_slow_others_say_more(monkeypatch, seconds, lef
     everything = sum(is_made_up(u.voice) for u in synth.plan_utterances(["computer"], 4_000, 3, cast))
     monkeypatch.setattr(synth.neural, "seconds_a_clip", lambda: seconds)
     monkeypatch.setattr(synth.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 0.25 * everything * 10.0 / 2)
+    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 0.25 * everything * 10.0 / 2 / 4_000)
     planned = synth._plan_in_time(["computer"], 4_000, 3, cast, progress=False)
     assert sum(is_made_up(u.voice) for u in planned) == pytest.approx(left * everything, rel=0.25)
     assert len(planned) == 3_800
@@ -174,7 +174,6 @@ def test_words_of_a_phrase_that_are_hotwords_are_no_near_misses():
 
 @needs_speech
 def test_a_phrase_is_a_hotword(tmp_path, monkeypatch):
-    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 2)
     monkeypatch.setattr(synth, "NOISE_ROUNDS", 1)
     folder = synth.synthesize(["view glass"], tmp_path, clips=200, progress=False)
     names = [path.name for path in (folder / "view glass").glob("*.wav")]
