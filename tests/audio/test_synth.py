@@ -46,6 +46,7 @@ def test_bad_arguments(tmp_path, hotwords, clips, says):
 @needs_speech
 def test_synthesized_folder_loads_and_is_cached(tmp_path, monkeypatch):
     monkeypatch.setattr(synth, "NOISE_ROUNDS", 1)
+    monkeypatch.setattr(synth.neural, "seconds_a_clip", lambda: 0.01)  # the same voices on every machine
     folder = synth.synthesize(["yes", "no"], tmp_path, clips=200, progress=False)
     data = load(folder, ["yes", "no"])
     counts = sum(np.bincount(getattr(data, name).labels, minlength=4) for name in SPLITS)
@@ -136,7 +137,7 @@ def test_where_made_up_people_are_slow_others_say_more(monkeypatch, seconds, lef
     everything = sum(is_made_up(u.voice) for u in synth.plan_utterances(["computer"], 4_000, 3, cast))
     monkeypatch.setattr(synth.neural, "seconds_a_clip", lambda: seconds)
     monkeypatch.setattr(synth.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(synth, "MADE_UP_SECONDS", 0.25 * everything * 10.0 / 2 / 4_000)
+    monkeypatch.setattr(synth, "MADE_UP_SECONDS_A_CLIP", 0.25 * everything * 10.0 / 2 / 4_000)
     planned = synth._plan_in_time(["computer"], 4_000, 3, cast, progress=False)
     assert sum(is_made_up(u.voice) for u in planned) == pytest.approx(left * everything, rel=0.25)
     assert len(planned) == 3_800
