@@ -71,3 +71,10 @@ int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores
     detection->label = -1;
     return 0;
 }
+
+void sf_detect_nothing(void *state) {
+    state_head *head = (state_head *)state;
+    if (head->waiting > 0) {
+        head->waiting--;
+    }
+}

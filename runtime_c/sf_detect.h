@@ -53,6 +53,10 @@ void sf_detect_reset(const sf_detector *detector, void *state);
 int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores,
                   sf_detection *detection);
 
+/* Lets the time of one output pass where there is none, as after a run of a first network after
+ * which a second one did not run: refractory counts it. Only for a smoothing of 1. */
+void sf_detect_nothing(void *state);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from shrinkfit.audio.listen import check_sound, listen
     from shrinkfit.audio.listener import Listener
+    from shrinkfit.audio.verifier import Verifier
     from shrinkfit.check.compare import check
     from shrinkfit.check.loaded import load
     from shrinkfit.check.profile import profile
@@ -34,6 +35,7 @@ _HOMES = {
     "FitDevice": ("shrinkfit.fit.callback", "FitDevice"),
     "Listener": ("shrinkfit.audio.listener", "Listener"),
     "ShrinkfitError": ("shrinkfit.errors", "ShrinkfitError"),
+    "Verifier": ("shrinkfit.audio.verifier", "Verifier"),
     "check": ("shrinkfit.check.compare", "check"),
     "check_sound": ("shrinkfit.audio.listen", "check_sound"),
     "devices": ("shrinkfit.device", "devices"),
@@ -58,6 +60,7 @@ __all__ = [
     "FitDevice",
     "Listener",
     "ShrinkfitError",
+    "Verifier",
     "__version__",
     "check",
     "check_sound",

@@ -19,6 +19,7 @@ class SoundCost:
         load: share of the device's clock; None where that is not known.
         energy_uj: a second while the core runs; sleeping comes on top. None where the current is not known.
         energy_source: where the current was read.
+        verifier: cycles of verifying one hotword, which no other figure counts; None where that did not happen.
     """
 
     features: float
@@ -29,10 +30,11 @@ class SoundCost:
     load: float | None
     energy_uj: float | None
     energy_source: str
+    verifier: float | None = None
 
     @property
     def cycles(self) -> float:
-        """Of all parts, a second of sound."""
+        """Of all parts but a verifier's network, a second of sound."""
         return self.features + self.network + self.detector + self.rest
 
 
@@ -49,6 +51,7 @@ class Heard:
         cost: None where cycles were not counted.
         stack_bytes: the deepest stack of a call; None where it was not measured.
         flash_bytes, ram_bytes: of the linked image; None on the host.
+        verified: int8 [runs that count, classes], the verifier's scores, -128 where it did not run; None without one.
     """
 
     on: str
@@ -60,10 +63,11 @@ class Heard:
     stack_bytes: int | None = None
     flash_bytes: int | None = None
     ram_bytes: int | None = None
+    verified: np.ndarray | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the scores, for JSON."""
-        plain = {key: value for key, value in vars(self).items() if key not in ("scores", "cost")}
+        plain = {key: value for key, value in vars(self).items() if key not in ("scores", "verified", "cost")}
         cost = None if self.cost is None else asdict(self.cost) | {"cycles": self.cost.cycles}
         return plain | {"runs": len(self.scores), "cost": cost}
 
@@ -125,6 +129,8 @@ def _cost_lines(cost: SoundCost | None) -> list[str]:
         return []
     parts = {"cycles": cost.cycles} | {p: getattr(cost, p) for p in ("features", "network", "detector", "rest")}
     lines = [f"  {name:<12} {value:>12,.0f} a second of sound" for name, value in parts.items()]
+    if cost.verifier is not None:
+        lines.append(f"  {'verifier':<12} {cost.verifier:>12,.0f} a hotword that is verified")
     if cost.load is not None:
         lines.append(f"  {'load':<12} {100 * cost.load:>10.1f} % of the clock")
     if cost.energy_uj is not None:

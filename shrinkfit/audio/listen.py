@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shrinkfit._progress import step
+from shrinkfit.audio.around import tabled
 from shrinkfit.audio.features import AudioError, features
 from shrinkfit.audio.heard import Heard, SoundCheck, SoundCost
 from shrinkfit.audio.listener import Listening
@@ -22,6 +23,7 @@ from shrinkfit.graph.simulate import run, run_stream
 from shrinkfit.price.cost import energy_uj
 
 RUNS_AT_ONCE = 1024  # an hour of sound is a few GB of overlapping windows
+VERIFIED_AT_ONCE = 64
 MEMORY_RUNS = 32  # most streams forget sooner
 _PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
 
@@ -86,32 +88,77 @@ def listening_of(folder: str | Path | Exported) -> Listening:
     return Listening.from_dict(sound.listener_of(exported))
 
 
-def listen_python(folder: str | Path | Listening, samples: np.ndarray, graph: Graph | None = None) -> Heard:
+def listen_python(
+    folder: str | Path | Listening,
+    samples: np.ndarray,
+    graph: Graph | None = None,
+    verifier_graph: Graph | None = None,
+) -> Heard:
     """The twin: what the C of a folder hears, computed in Python.
 
     Args:
         folder: what export wrote with a listener, or Listener.of(graph).
         samples: int16 [n].
-        graph: the integer graph that was exported; read from the folder's .tflite when None.
+        graph: the integer graph that was exported; read from the folder's .tflite when None. verifier_graph: likewise.
 
     Raises:
         CheckError: the folder has no listener.
-        AudioError: the samples are no int16 [n], or a Listening came without its graph.
+        AudioError: the samples are no int16 [n], or a Listening came without its graphs.
     """
     if isinstance(folder, Listening):
         listening = folder
     else:
         exported = Exported.read(Path(folder))
         listening, graph = listening_of(exported), exported.graph() if graph is None else graph
-    if graph is None:
-        raise AudioError("a Listening does not hold its network; give graph= as well, or the exported folder")
+        if listening.verifier is not None and verifier_graph is None:
+            verifier_graph = exported.graph("_verifier")
+    if graph is None or (listening.verifier is not None and verifier_graph is None):
+        raise AudioError(
+            "a Listening does not hold its networks; give graph= (and verifier_graph=, with a verifier) too, or the "
+            "exported folder"
+        )
     config, samples = listening.features, _checked(samples)
     is_short = config.frames(len(samples)) < 1
     frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)
-    scores = scores_of(listening, graph, frames)
-    detector, first = listening.detector, listening.first_samples + listening.settle * listening.step_samples
-    detections = [(first + s * listening.step_samples, label, score) for s, label, score in detector.detect(scores)]
-    return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores)
+    scores, verified, detector = scores_of(listening, graph, frames), None, listening.detector
+    found = detector.detect(scores)
+    first = listening.first_samples + listening.settle * listening.step_samples
+    if verifier_graph is not None and listening.verifier is not None:
+        candidates = [step for step, _, _ in found]
+        verified = verified_of(listening, verifier_graph, samples, candidates, len(scores))
+        found = listening.verifier.detector.detect(verified)
+    detections = [(first + s * listening.step_samples, label, score) for s, label, score in found]
+    return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores, verified=verified)
+
+
+def verified_of(
+    listening: Listening, graph: Graph, samples: np.ndarray, candidates: Sequence[int], runs: int
+) -> np.ndarray:
+    """The outputs of a verifier's network, which the C has where it runs.
+
+    Args:
+        listening: with a verifier.
+        graph: the verifier's network.
+        samples: int16 [n], all that was heard.
+        candidates: the runs, of those that count, at which the first network's detector detected something.
+        runs: how many of them there are.
+    Returns:
+        int8 [runs, classes]; -128 where it did not run.
+    """
+    verifier, first = listening.verifier, listening.first_samples + listening.settle * listening.step_samples
+    assert verifier is not None
+    made = np.full((runs, len(verifier.detector.labels)), -128, np.int8)
+    due = [step + verifier.delay for step in candidates if step + verifier.delay < runs]
+    # What was before the first sample is silence.
+    heard = np.concatenate([np.zeros(verifier.samples, np.int16), samples])
+    shape = graph.tensors[graph.inputs[0]].shape[1:]
+    for start in range(0, len(due), VERIFIED_AT_ONCE):
+        part = due[start : start + VERIFIED_AT_ONCE]
+        ends = [first + step * listening.step_samples for step in part]
+        frames = features(np.stack([heard[end : end + verifier.samples] for end in ends]), verifier.features)
+        outputs = run(graph, tabled(frames, verifier.table()).reshape(-1, *shape))
+        made[part] = outputs.reshape(len(part), -1)
+    return made
 
 
 def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndarray:
@@ -124,8 +171,8 @@ def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndar
     Returns:
         int8 [runs, classes].
     """
-    table, shape = listening.table(), graph.tensors[graph.inputs[0]].shape[1:]
-    frames = frames if table is None else table[frames.astype(np.int16) + 128]
+    shape = graph.tensors[graph.inputs[0]].shape[1:]
+    frames = tabled(frames, listening.table())
     starts = range(0, len(frames) - listening.frames + 1, listening.hop_frames)
 
     def inputs(first: int, last: int) -> np.ndarray:
@@ -143,13 +190,19 @@ def scores_of(listening: Listening, graph: Graph, frames: np.ndarray) -> np.ndar
 
 
 def check_sound(
-    folder: str | Path, samples: np.ndarray, on: str = "host", *, graph: Graph | None = None, **options: Any
+    folder: str | Path,
+    samples: np.ndarray,
+    on: str = "host",
+    *,
+    graph: Graph | None = None,
+    verifier_graph: Graph | None = None,
+    **options: Any,
 ) -> SoundCheck:
     """Compare every score byte and every detection of a folder's C with the twin's.
 
     Args:
         folder, samples, on, options: as for `listen`.
-        graph: the integer graph that was exported; read from the folder's .tflite when None.
+        graph: the integer graph that was exported; read from the folder's .tflite when None. verifier_graph: likewise.
 
     Returns:
         how many scores and detections differ, where the first one does, and what was heard.
@@ -162,7 +215,7 @@ def check_sound(
     exported = Exported.read(Path(folder))
     samples = _checked(samples)
     step("listening in Python")
-    expected = listen_python(folder, samples, graph)
+    expected = listen_python(folder, samples, graph, verifier_graph)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
         ran = [program.hear(samples, **options) for program in sound.programs(exported, on, Path(place))]
     found = [_differences(one, expected) for one in ran]
@@ -194,20 +247,30 @@ def _heard(exported: Exported, on: str, ran: sound.Ran) -> Heard:
     sizes = {} if ran.sizes is None else {"flash_bytes": ran.sizes.flash_bytes, "ram_bytes": ran.sizes.ram_bytes}
     rate, labels = listening.features.sample_rate_hz, listening.detector.labels
     cost = None if ran.costs is None else _cost(exported, ran.costs, rate)
-    return Heard(on, rate, labels, list(ran.detections), ran.scores, cost, ran.stack_bytes, **sizes)
+    return Heard(
+        on, rate, labels, list(ran.detections), ran.scores, cost, ran.stack_bytes, **sizes, verified=ran.verified
+    )
 
 
 def _cost(exported: Exported, costs: sound.Costs, rate_hz: int) -> SoundCost:
     device, seconds = device_of(exported.report), costs.samples / rate_hz
     parts = dict.fromkeys(("features", "network", "detector", "rest"), 0.0)
     known = _PARTS | {f"{exported.name}_run": "network"}
+    verifier = {name: cycles for name, cycles in costs.parts.items() if name in _verifier_calls(exported)}
     for function, cycles in costs.parts.items():
-        parts[known.get(function, "rest")] += cycles / seconds
+        if function not in verifier:
+            parts[known.get(function, "rest")] += cycles / seconds
+    verified = costs.calls.get(f"{exported.name}_verifier_run", 0)
     total = sum(parts.values())
     load = None if device.clock_hz is None else total / device.clock_hz
     energy = energy_uj(round(total), device)
     source = sound.listener_of(exported)["cost"]["energy_source"]
-    return SoundCost(**parts, counted_seconds=seconds, load=load, energy_uj=energy, energy_source=source)
+    each = sum(verifier.values()) / verified if verified else None
+    return SoundCost(**parts, counted_seconds=seconds, load=load, energy_uj=energy, energy_source=source, verifier=each)
+
+
+def _verifier_calls(exported: Exported) -> tuple[str, ...]:
+    return "sf_verify_input", f"{exported.name}_verifier_run", f"{exported.name}_verifier_input"
 
 
 def _differences(ran: sound.Ran, expected: Heard) -> tuple[int, str]:
@@ -215,13 +278,18 @@ def _differences(ran: sound.Ran, expected: Heard) -> tuple[int, str]:
     if ran.scores.shape != expected.scores.shape:
         missing = abs(ran.scores.size - expected.scores.size)
         return missing, f"{ran.label}: {len(ran.scores)} runs, expected {len(expected.scores)}"
-    differ = np.argwhere(ran.scores != expected.scores)
+    said = [("run", ran.scores, expected.scores)]
+    if ran.verified is not None and expected.verified is not None:
+        said.append(("the verifier's run", ran.verified, expected.verified))
     only = set(ran.detections) ^ set(expected.detections)
-    text = ""
-    if len(differ):
-        step, label = differ[0]
-        values = ran.scores[step, label], expected.scores[step, label]
-        text = "{}, run {}, '{}': {}, expected {}".format(ran.label, step, expected.labels[label], *values)
-    elif only:
+    count, text = len(only), ""
+    for what, ours, theirs in said:
+        differ = np.argwhere(ours != theirs)
+        count += len(differ)
+        if len(differ) and not text:
+            step, label = differ[0]
+            values = ours[step, label], theirs[step, label]
+            text = "{}, {} {}, '{}': {}, expected {}".format(ran.label, what, step, expected.labels[label], *values)
+    if only and not text:
         text = f"{ran.label}, detection {min(only)} (sample, label, score), which only one of the two has"
-    return len(differ) + len(only), text
+    return count, text

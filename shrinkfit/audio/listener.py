@@ -7,34 +7,37 @@ shrinkfit.export(model, "firmware/", name="hotword", listener=Listener(FeatureCo
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from shrinkfit.audio.around import UINT16_MAX, aligned, check_output, counted, input_of, input_table
 from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.features_c import feature_sources
 from shrinkfit.audio.listener_c import makefile, render
 from shrinkfit.audio.listener_cost import ListenerCost, constant_bytes, price_listener
+from shrinkfit.audio.verifier import Verifier, VerifierLayout, Verifying
 from shrinkfit.device import DEFAULT_DEVICE, Device, get_device
 from shrinkfit.errors import ExportError, ShrinkfitError
-from shrinkfit.graph.ir import Graph, Tensor
-from shrinkfit.graph.simulate import quantize
+from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.cost import Cost, optimized_for, price_graph, streamed_graph
 from shrinkfit.price.kernel import Choice
 from shrinkfit.price.kernels import scratch_sizes
 from shrinkfit.price.listening import Surroundings
+from shrinkfit.price.second import Second
+from shrinkfit.write.c import render as render_network
 from shrinkfit.write.extra import Extra
 from shrinkfit.write.model import Model
+from shrinkfit.write.modelled import modelled
+from shrinkfit.write.tflite import write_tflite
 
 RUNS_PER_SECOND = 10
-ALIGNMENT = 8
 FRAMES_HEAD_BYTES = 12  # struct ring in sf_listen.c
-UINT16_MAX = (1 << 16) - 1
 RUNTIME = ("sf_listen.h", "sf_listen.c", "sf_detect.h", "sf_detect.c")
+VERIFIER_RUNTIME = ("sf_verify.h", "sf_verify.c")
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,24 @@ class Listener:
             from run to run takes as many as its input has, and no others.
         settle: after how many runs the scores begin to count. None: when a streamed network has seen what it looks
             back on; at once for others.
+        verifier: a second network that is asked before anything counts as detected; None without one.
     Raises:
-        ShrinkfitError: features or detector is something else.
+        ShrinkfitError: features, detector or verifier is something else.
     """
 
     features: FeatureConfig
     detector: Detector
     hop_frames: int | None = None
     settle: int | None = None
+    verifier: Verifier | None = None
 
     def __post_init__(self) -> None:
         for name, kind in (("features", FeatureConfig), ("detector", Detector)):
             given = getattr(self, name)
             if not isinstance(given, kind):
                 raise ShrinkfitError(f"a listener's {name} is a {type(given).__name__}, expected a {kind.__name__}")
+        if not isinstance(self.verifier, (Verifier, type(None))):
+            raise ShrinkfitError(f"a listener's verifier is a {type(self.verifier).__name__}, expected a Verifier")
 
     def labels_of(self, graph: Graph) -> tuple[str, ...]:
         """The network's classes.
@@ -88,13 +95,14 @@ class Listener:
 
     def _around(self, graph: Graph, stream: StreamReport | None = None) -> Listening:
         """With the detector as it was given, whose thresholds are not checked against the network's output."""
-        source = _input(graph, self.features)
-        _check_output(graph, self.detector)
+        source = input_of(graph, self.features)
+        check_output(graph, self.detector)
         frames = source.size_bytes // self.features.width
         hop = self._hop_frames(graph, frames)
         settle = 0 if stream is None else stream.warmup_calls - 1
-        settle = _count(self.settle, "settle", 0, UINT16_MAX) if self.settle is not None else settle
-        return Listening(self.features, self.detector, frames, hop, settle, source.scale, source.zero_point)
+        settle = counted(self.settle, "settle", 0, UINT16_MAX) if self.settle is not None else settle
+        verifier = None if self.verifier is None else self.verifier.beside(self.features, self.detector)
+        return Listening(self.features, self.detector, frames, hop, settle, source.scale, source.zero_point, verifier)
 
     def surroundings(self, graph: Graph) -> Surroundings:
         """What this listener holds around a network, whatever its layers are; thresholds do not matter.
@@ -104,7 +112,8 @@ class Listener:
         Raises:
             ExportError: the two do not go together; says what does not.
         """
-        return self._around(graph).surroundings()
+        around = self._around(graph).surroundings()
+        return around if self.verifier is None else replace(around, second=self.verifier.second)
 
     def _hop_frames(self, graph: Graph, frames: int) -> int:
         hop = self.hop_frames
@@ -118,7 +127,7 @@ class Listener:
         if hop is None:
             usual = self.features.sample_rate_hz / RUNS_PER_SECOND / self.features.hop_samples
             return min(frames, max(1, round(usual)))
-        return _count(hop, "hop_frames", 1, frames)
+        return counted(hop, "hop_frames", 1, frames)
 
     def price(
         self,
@@ -142,8 +151,8 @@ class Listener:
         part = optimized_for(get_device(device), optimize)
         graph, stream = streamed_graph(model, optimize, streaming, frames_per_call or self.hop_frames)
         listening = self.of(graph, stream)
-        layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))))
-        return price_listener(listening, layout, graph, part, price_graph(graph, part))
+        layout = listening.layout(plan(graph, scratch_sizes(graph, Choice.of(part))), self._arena_bytes(part))
+        return price_listener(listening, layout, graph, part, price_graph(graph, part), self._second)
 
     def extra(self, model: Model, device: Device, cost: Cost) -> Extra:
         """The files that join the model's own; what write/export.py asks for.
@@ -161,16 +170,34 @@ class Listener:
                 f"labels are {list(model.labels)} and the detector's {list(labels)}; expected the same, or none"
             )
         listening = self.of(model.graph, model.stream)
-        layout = listening.layout(model.plan)
-        price = price_listener(listening, layout, model.graph, device, cost)
+        layout = listening.layout(model.plan, self._arena_bytes(device))
+        price = price_listener(listening, layout, model.graph, device, cost, self._second)
         texts = render(listening, layout, model, price.listen_stack_bytes)
+        files, runtime = (
+            {file: text.encode() for file, text in texts.items()},
+            (*RUNTIME, *feature_sources(self.features)),
+        )
+        if self._second is not None:
+            second = modelled(self._second.graph, f"{model.name}_verifier", device)
+            # The ports' names are the first network's.
+            files |= {file: text.encode() for file, text in render_network(second).items() if file != "sf_model.h"}
+            files[f"{second.name}.tflite"] = write_tflite(second.graph)
+            runtime += (*VERIFIER_RUNTIME, *(source for layer in second.layers for source in layer.kernel.sources))
         return Extra(
-            files={file: text.encode() for file, text in texts.items()},
-            runtime=(*RUNTIME, *feature_sources(self.features)),
+            files=files,
+            runtime=runtime,
             makefile=makefile(model.name, device, price.stack_bytes),
             details=listening.to_dict() | {"layout": asdict(layout), "cost": asdict(price)},
             lines=price.lines(),
         )
+
+    @property
+    def _second(self) -> Second | None:
+        return None if self.verifier is None else self.verifier.second
+
+    def _arena_bytes(self, device: Device) -> int:
+        """Of the verifier's network."""
+        return 0 if self._second is None else self._second.on(device).cost.arena_bytes
 
 
 @dataclass(frozen=True)
@@ -182,6 +209,7 @@ class Layout:
         frame: the newest frame, until it is kept; there too.
         features, frames, detector: what each of them keeps.
         listener_bytes: all of it.
+        verifier: where a verifier's parts lie, behind all these; None without one.
     """
 
     scratch: int
@@ -190,6 +218,7 @@ class Layout:
     frames: int
     detector: int
     listener_bytes: int
+    verifier: VerifierLayout | None = None
 
 
 @dataclass(frozen=True)
@@ -202,6 +231,7 @@ class Listening:
         frames, hop_frames: of a run, and how many of them are new.
         settle: after how many runs the scores begin to count.
         input_scale, input_zero_point: of the network's input.
+        verifier: what stands around a second network; None without one.
     """
 
     features: FeatureConfig
@@ -211,6 +241,7 @@ class Listening:
     settle: int
     input_scale: float
     input_zero_point: int
+    verifier: Verifying | None = None
 
     @property
     def first_samples(self) -> int:
@@ -234,25 +265,25 @@ class Listening:
 
     def table(self) -> np.ndarray | None:
         """int8 [256], what each feature byte becomes in the network's input, by byte + 128; None where it stays."""
-        same = np.arange(-128, 128, dtype=np.int8)
-        real = (same.astype(np.float32) - np.float32(self.features.zero_point)) * np.float32(self.features.scale)
-        made = quantize(Tensor("frame", (1, 256), self.input_scale, self.input_zero_point), real)
-        return None if np.array_equal(made, same) else made
+        return input_table(self.features, self.input_scale, self.input_zero_point)
 
     def surroundings(self) -> Surroundings:
         """What lies around any network of this input and output."""
-        frame_bytes = _aligned(self.features.scratch_bytes) + self.features.width
-        kept = (self.features.state_bytes, self.frames_state_bytes, self.detector.state_bytes)
-        return Surroundings(frame_bytes, sum(map(_aligned, kept)), constant_bytes(self))
+        frame_bytes = aligned(self.features.scratch_bytes) + self.features.width
+        kept = sum(map(aligned, (self.features.state_bytes, self.frames_state_bytes, self.detector.state_bytes)))
+        kept += 0 if self.verifier is None else self.verifier.kept_bytes
+        return Surroundings(frame_bytes, kept, constant_bytes(self))
 
-    def layout(self, plan: Plan) -> Layout:
-        """The memory of a listener whose network has this arena."""
+    def layout(self, plan: Plan, verifier_arena_bytes: int = 0) -> Layout:
+        """The memory of a listener whose network has this arena, and whose verifier's has one of so many bytes."""
         scratch = plan.state_bytes
-        frame = scratch + _aligned(self.features.scratch_bytes)
+        frame = scratch + aligned(self.features.scratch_bytes)
         features = self.surroundings().network_bytes(plan.arena_bytes, plan.state_bytes)
-        frames = features + _aligned(self.features.state_bytes)
-        detector = frames + _aligned(self.frames_state_bytes)
-        return Layout(scratch, frame, features, frames, detector, detector + _aligned(self.detector.state_bytes))
+        frames = features + aligned(self.features.state_bytes)
+        detector = frames + aligned(self.frames_state_bytes)
+        end = detector + aligned(self.detector.state_bytes)
+        verifier = None if self.verifier is None else self.verifier.layout(end, verifier_arena_bytes)
+        return Layout(scratch, frame, features, frames, detector, end if verifier is None else verifier.end, verifier)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` makes the same of them."""
@@ -262,6 +293,7 @@ class Listening:
             "features": self.features.to_dict(),
             "detector": self.detector.to_dict(),
             **{key: getattr(self, key) for key in (*plain, *derived)},
+            "verifier": None if self.verifier is None else self.verifier.to_dict(),
         }
 
     @classmethod
@@ -269,41 +301,5 @@ class Listening:
         """What `to_dict` wrote down."""
         plain = ("frames", "hop_frames", "settle", "input_scale", "input_zero_point")
         features, detector = FeatureConfig.from_dict(record["features"]), Detector.from_dict(record["detector"])
-        return cls(features, detector, **{key: record[key] for key in plain})
-
-
-def _count(value: Any, name: str, least: int, most: int) -> int:
-    if isinstance(value, bool) or value != int(value) or not least <= value <= most:
-        raise ExportError(f"a listener's {name} is {value!r}; expected a whole number from {least} to {most}")
-    return int(value)
-
-
-def _aligned(size_bytes: int) -> int:
-    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
-
-
-def _input(graph: Graph, features: FeatureConfig) -> Tensor:
-    """The network's input, if frames of these features fill it."""
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ExportError(
-            f"a listener takes a network with one input and one output; '{graph.name}' has {len(graph.inputs)} and "
-            f"{len(graph.outputs)}"
-        )
-    tensor, width = graph.tensors[graph.inputs[0]], features.width
-    shape = tensor.shape[1:] if tensor.shape[:1] == (1,) else ()
-    frames = shape[0] if len(shape) > 1 else prod(shape) // width
-    if tensor.dtype != "int8" or frames < 1 or prod(shape) != frames * width or tensor.size_bytes > UINT16_MAX:
-        raise ExportError(
-            f"the network's input '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, and the features have "
-            f"{width} values a frame; expected int8 [1, frames, {width}]"
-        )
-    return tensor
-
-
-def _check_output(graph: Graph, detector: Detector) -> None:
-    tensor, classes = graph.tensors[graph.outputs[0]], len(detector.labels)
-    if tensor.dtype != "int8" or prod(tensor.shape) != classes:
-        raise ExportError(
-            f"the network's output '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, and the detector has "
-            f"{classes} labels ({', '.join(detector.labels)}); expected int8 [1, {classes}]"
-        )
+        verifier = record["verifier"] and Verifying.from_dict(record["verifier"])
+        return cls(features, detector, **{key: record[key] for key in plain}, verifier=verifier)

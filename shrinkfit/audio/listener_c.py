@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from shrinkfit.write.model import Model
 
 if TYPE_CHECKING:
     from shrinkfit.audio.listener import Layout, Listening
+    from shrinkfit.audio.verifier import Verifying
 
 NUMBERS_A_LINE = 16
 
@@ -31,7 +33,7 @@ def render(listening: Listening, layout: Layout, model: Model, stack_bytes: int)
     return {
         f"{model.name}_listen.h": _header(listening, layout, model, stack_bytes),
         f"{model.name}_listen.c": _source(listening, layout, model),
-        "sf_model_listen.h": _aliases(model),
+        "sf_model_listen.h": _aliases(listening, layout, model),
     }
 
 
@@ -76,14 +78,14 @@ int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_hea
 def _source(listening: Listening, layout: Layout, model: Model) -> str:
     n = model.name
     state = f"    {n}_reset(at);\n" if model.keeps_state else ""
-    table = listening.table()
+    asked = _Asked.of(listening, layout, n)
     return f"""/* Written by shrinkfit. Do not edit: export again. */
 #include "{n}_listen.h"
 
 #include <stddef.h>
 
 #include "sf_features.h"
-
+{asked.includes}
 #if SF_FORMAT_VERSION != {model.format_version}
 #error "{n}_listen.c was written for another version of shrinkfit's runtime: export the model again"
 #endif
@@ -92,8 +94,8 @@ def _source(listening: Listening, layout: Layout, model: Model) -> str:
 
 {detector_c(listening.detector, f"{n}_listen").strip()}
 
-{_frames(listening, n, table)}
-sf_status {n}_listen_reset(void *listener) {{
+{_frames(listening, n)}
+{asked.constants}sf_status {n}_listen_reset(void *listener) {{
     int8_t *const at = (int8_t *)listener;
     if (listener == NULL) {{
         return SF_ERROR_NULL;
@@ -104,7 +106,7 @@ sf_status {n}_listen_reset(void *listener) {{
 {state}    sf_features_reset(&{n}_listen_features, at + {layout.features});
     sf_frames_reset(&{n}_listen_frames, at + {layout.frames});
     sf_detect_reset(&{n}_listen_detector, at + {layout.detector});
-    return SF_OK;
+{asked.reset}    return SF_OK;
 }}
 
 int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_heard *heard) {{
@@ -112,11 +114,10 @@ int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_hea
     int32_t taken = 0;
     heard->scored = 0;
     heard->detected = 0;
+    heard->verified = 0;
     while (taken < count) {{
         int32_t done = 0;
-        taken += sf_features_take(&{n}_listen_features, at + {layout.features}, at + {layout.scratch},
-                                  samples + taken, count - taken, at + {layout.frame}, &done);
-        if (done == 0) {{
+{asked.take}        if (done == 0) {{
             continue;
         }}
         const int32_t due = sf_frames_take(&{n}_listen_frames, at + {layout.frames}, at + {layout.frame},
@@ -129,9 +130,7 @@ int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_hea
         }}
         if (due == SF_FRAMES_DUE) {{
             heard->scored = 1;
-            heard->detected =
-                sf_detect(&{n}_listen_detector, at + {layout.detector}, {n}_output(at), &heard->detection);
-        }}
+{asked.decide}        }}
         break;
     }}
     return taken;
@@ -139,33 +138,103 @@ int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_hea
 """
 
 
-def _frames(listening: Listening, name: str, table: np.ndarray | None) -> str:
-    array, pointer = "", "NULL"
-    if table is not None:
-        pointer = f"{name}_listen_table"
-        rows = [table[i : i + NUMBERS_A_LINE] for i in range(0, len(table), NUMBERS_A_LINE)]
-        numbers = "".join(f"    {', '.join(map(str, row))},\n" for row in rows)
-        array = "/* What each byte of a frame, from -128 on, is in the network's input. */\n"
-        array += f"static const int8_t {pointer}[256] = {{\n{numbers}}};\n"
+@dataclass(frozen=True)
+class _Asked:
+    """What a verifier changes in NAME_listen.c."""
+
+    includes: str
+    constants: str
+    reset: str
+    take: str
+    decide: str
+
+    @classmethod
+    def of(cls, listening: Listening, layout: Layout, name: str) -> _Asked:
+        verifier, at = listening.verifier, layout.verifier
+        n, newest = name, f"sf_features_take(&{name}_listen_features, at + {layout.features}, at + {layout.scratch},"
+        rest = f"samples + taken, count - taken, at + {layout.frame}, &done);\n"
+        detect = f"sf_detect(&{n}_listen_detector, at + {layout.detector}, {n}_output(at), &heard->detection);\n"
+        if verifier is None or at is None:
+            take = f"        taken += {newest}\n                                  {rest}"
+            return cls("", "", "", take, f"            heard->detected =\n                {detect}")
+        v = f"{n}_verifier"
+        return cls(
+            includes=f'#include "sf_verify.h"\n#include "{v}.h"\n',
+            constants=_verifier_constants(verifier, v),
+            reset=f"    sf_verify_reset(&{v}_verifier, at + {at.sound});\n"
+            f"    sf_detect_reset(&{v}_detector, at + {at.detector});\n",
+            take=f"        const int32_t newest = {newest}\n                                                {rest}"
+            f"        sf_verify_keep(&{v}_verifier, at + {at.sound}, samples + taken, newest);\n"
+            f"        taken += newest;\n",
+            decide=f"""            const int32_t candidate =
+                {detect}            heard->verified = sf_verify_due(&{v}_verifier, at + {at.sound}, candidate);
+            heard->detection.label = -1;
+            heard->detection.score = 0;
+            if (heard->verified) {{
+                sf_verify_input(&{v}_verifier, at + {at.sound}, at + {at.scratch}, {v}_input(at + {at.arena}));
+                if ({v}_run(at + {at.arena}) != SF_OK) {{
+                    return -1;
+                }}
+                heard->detected =
+                    sf_detect(&{v}_detector, at + {at.detector}, {v}_output(at + {at.arena}), &heard->detection);
+            }} else {{
+                sf_detect_nothing(at + {at.detector});
+            }}
+""",
+        )
+
+
+def _verifier_constants(verifier: Verifying, name: str) -> str:
+    array, pointer = _table(verifier.table(), f"{name}_table")
+    numbers = f"&{name}_features, {pointer}, {verifier.samples}, {verifier.delay}"
+    return f"""{features_c(verifier.features, name).replace('#include "sf_features.h"', "").strip()}
+
+{detector_c(verifier.detector, name).strip()}
+
+{array}static const sf_verifier {name}_verifier = {{{numbers}}};
+
+"""
+
+
+def _frames(listening: Listening, name: str) -> str:
+    array, pointer = _table(listening.table(), f"{name}_listen_table")
     numbers = f"{listening.features.width}, {listening.frames}, {listening.hop_frames}, {listening.settle}"
     return f"{array}static const sf_frames {name}_listen_frames = {{{pointer}, {numbers}}};\n"
 
 
-def _aliases(model: Model) -> str:
+def _table(table: np.ndarray | None, name: str) -> tuple[str, str]:
+    """(the array, the pointer to it) of what a frame's bytes become."""
+    if table is None:
+        return "", "NULL"
+    rows = [table[i : i + NUMBERS_A_LINE] for i in range(0, len(table), NUMBERS_A_LINE)]
+    numbers = "".join(f"    {', '.join(map(str, row))},\n" for row in rows)
+    array = "/* What each byte of a frame, from -128 on, is in the network's input. */\n"
+    return f"{array}static const int8_t {name}[256] = {{\n{numbers}}};\n", name
+
+
+def _aliases(listening: Listening, layout: Layout, model: Model) -> str:
     p, n = model.prefix, model.name
+    verifier = ""
+    if listening.verifier is not None and layout.verifier is not None:
+        classes = len(listening.verifier.detector.labels)
+        verifier = f"""/* Of the network that runs where sf_heard's verified is 1. */
+#define SF_VERIFIER_OUTPUT_BYTES {classes}
+#define SF_VERIFIER_LOWEST {{{", ".join(["-128"] * classes)}}}
+#define sf_verifier_output(listener) {n}_verifier_output((listener) + {layout.verifier.arena})
+"""
     return f"""/* Written by shrinkfit: {n}_listen under the names that the ports use for any listener. */
 #ifndef SF_MODEL_LISTEN_H
 #define SF_MODEL_LISTEN_H
 
 #include "{n}_listen.h"
-#include "sf_model.h"
+{f'#include "{n}_verifier.h"' + chr(10) if verifier else ""}#include "sf_model.h"
 
 #define SF_LISTENER_BYTES {p}_LISTENER_BYTES
 #define SF_LISTENER_SAMPLE_RATE_HZ {p}_SAMPLE_RATE_HZ
 #define SF_LISTENER_LABEL(label) {n}_labels[label]
 #define sf_listener_reset {n}_listen_reset
 #define sf_listener_take {n}_listen
-
+{verifier}
 #endif
 """
 

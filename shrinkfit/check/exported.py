@@ -70,15 +70,17 @@ class Exported:
             raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
         return cls(folder, report["name"], target, report)
 
-    def graph(self) -> Graph:
+    def graph(self, part: str = "") -> Graph:
         """The integer graph, read from its .tflite.
 
+        Args:
+            part: what the name of another network in the folder ends with, such as "_verifier".
         Raises:
             CheckError: it has none.
         """
         from shrinkfit.read.tflite import read_tflite
 
-        path = self.folder / f"{self.name}.tflite"
+        path = self.folder / f"{self.name}{part}.tflite"
         if not path.is_file():
             raise CheckError(
                 f"'{self.folder}' has no {path.name}, from which check simulates; export writes it for every model "

@@ -24,6 +24,7 @@ CHUNK_SAMPLES = 256
 TIMED_CORE = "cortex-m4"
 PLACES = ("host", "cortex-m4", "qemu")
 _LINE = re.compile(r"\(sample (\d+), label (\d+), score (-?\d+)\)")
+NOT_VERIFIED = bytes([0x80])  # -128, as ports/listen/sound.h writes it
 _SOUND, _SCORES = "sound.wav", "scores.bin"
 
 
@@ -36,11 +37,13 @@ class Costs:
         instructions: all of them.
         parts: C function that the listener calls -> cycles of all its calls, by a Cortex-M4's timings; what the
             listener does itself counts to the call that follows.
+        calls: the same functions -> how often.
     """
 
     samples: int
     instructions: int
     parts: dict[str, int]
+    calls: dict[str, int]
 
     @property
     def cycles(self) -> int:
@@ -59,6 +62,8 @@ class Ran:
         costs: None where none were counted.
         stack_bytes: the deepest stack of a call; None where it was not measured.
         sizes: of the linked image; None on this computer.
+        verified: int8 [runs that count, classes], the verifier's, the lowest there are where it did not run; None
+            without one.
     """
 
     label: str
@@ -67,6 +72,7 @@ class Ran:
     costs: Costs | None = None
     stack_bytes: int | None = None
     sizes: LinkedSizes | None = field(default=None, repr=False)
+    verified: np.ndarray | None = field(default=None, repr=False)
 
 
 def listener_of(exported: Exported) -> dict[str, Any]:
@@ -130,8 +136,8 @@ class _OnHost:
         done = run_command([str(self._path.resolve()), _SOUND, _SCORES, str(chunk)], str(self._place), self._path.name)
         if done.returncode != 0:
             raise CheckError(f"{self._path.name} ended with status {done.returncode}: {first_lines(done.stderr, 12)}")
-        scores = _scores(self._exported, (self._place / _SCORES).read_bytes())
-        return Ran(self._label, _printed(done.stdout), scores)
+        scores, verified = _scores(self._exported, (self._place / _SCORES).read_bytes())
+        return Ran(self._label, _printed(done.stdout), scores, verified=verified)
 
 
 class _OnQemu:
@@ -141,8 +147,8 @@ class _OnQemu:
     def hear(self, samples: np.ndarray, *, chunk: int = CHUNK_SAMPLES, count: bool = True) -> Ran:
         _write_wav(self._place / _SOUND, samples, _rate_hz(self._exported))
         printed = run_image(self._elf, str(self._place), self._target)
-        scores = _scores(self._exported, (self._place / _SCORES).read_bytes())
-        return Ran("QEMU", _printed(printed), scores, sizes=linked_sizes(self._elf))
+        scores, verified = _scores(self._exported, (self._place / _SCORES).read_bytes())
+        return Ran("QEMU", _printed(printed), scores, sizes=linked_sizes(self._elf), verified=verified)
 
 
 class _OnCore:
@@ -157,8 +163,8 @@ class _OnCore:
         ear.hear(samples[:begin])
         costs = ear.count(samples[begin : begin + length]) if length else None
         ear.hear(samples[begin + length :])
-        scores = _scores(self._exported, b"".join(ear.scores))
-        return Ran(core, tuple(ear.detections), scores, costs, ear.stack_bytes, self._sizes)
+        scores, verified = _scores(self._exported, b"".join(ear.scores))
+        return Ran(core, tuple(ear.detections), scores, costs, ear.stack_bytes, self._sizes, verified)
 
 
 def _rate_hz(exported: Exported) -> int:
@@ -184,8 +190,13 @@ class _Ear:
         self.detections: list[tuple[int, int, int]] = []
         self.scores: list[bytes] = []
         self.stack_bytes = 0
-        # An address that never changes; a call of this function later would be counted with the listener.
+        # Addresses that never change; a call of these functions later would be counted with the listener.
         self._output_at = machine.call(output, self._memory)
+        record = listener_of(exported)
+        self._verifies = record["verifier"] is not None
+        if self._verifies:
+            arena = self._memory + record["layout"]["verifier"]["arena"]
+            self._verified_at = machine.call(f"{self._name}_verifier_output", arena)
         status = machine.call(f"{self._name}_listen_reset", self._memory)
         if status != 0:
             raise CheckError(f"{self._name}_listen_reset returned status {status}; expected 0")
@@ -205,26 +216,33 @@ class _Ear:
             raise CheckError(f"{self._name}_listen took {taken} of {count} samples")
         self._taken += taken
         self.stack_bytes = max(self.stack_bytes, machine.stack_used())
-        scored, detected, label, score = np.frombuffer(machine.read(self._heard, 16), "<i4").tolist()
+        scored, detected, label, score, verified = np.frombuffer(machine.read(self._heard, 20), "<i4").tolist()
         if scored:
             self.scores.append(machine.read(self._output_at, self._output_bytes))
+        if scored and self._verifies:
+            lowest = NOT_VERIFIED * self._output_bytes
+            self.scores.append(machine.read(self._verified_at, self._output_bytes) if verified else lowest)
         if detected:
             self.detections.append((self._taken, label, score))
         return taken
 
     def count(self, samples: np.ndarray) -> Costs:
         parts: dict[str, int] = defaultdict(int)
+        calls: dict[str, int] = defaultdict(int)
         _, profile = self._machine.counted(f"{self._name}_listen", lambda: self.hear(samples))
         for one in profile.calls:
             parts[one.name] += one.cycles
-        return Costs(len(samples), profile.instructions, dict(parts))
+            calls[one.name] += 1
+        return Costs(len(samples), profile.instructions, dict(parts), dict(calls))
 
 
-def _scores(exported: Exported, raw: bytes) -> np.ndarray:
-    size = exported.output_bytes
-    if len(raw) % size:
-        raise CheckError(f"{len(raw)} bytes of scores were written, expected a multiple of {size}")
-    return np.frombuffer(raw, np.int8).reshape(-1, size)
+def _scores(exported: Exported, raw: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of the network, and of the verifier's."""
+    networks, classes = 1 if listener_of(exported)["verifier"] is None else 2, exported.output_bytes
+    if len(raw) % (networks * classes):
+        raise CheckError(f"{len(raw)} bytes of scores were written, expected a multiple of {networks * classes}")
+    scores = np.frombuffer(raw, np.int8).reshape(-1, networks, classes)
+    return scores[:, 0], scores[:, 1] if networks == 2 else None
 
 
 def _printed(text: str) -> tuple[tuple[int, int, int], ...]:

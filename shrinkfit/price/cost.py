@@ -238,9 +238,9 @@ def with_listener(cost: Cost, graph: Graph, device: Device, around: Surroundings
         around: what the listener holds around it.
         state_bytes: of the network's plan.
     """
-    image = listening_image(graph, device)
-    memory = around.network_bytes(cost.arena_bytes, state_bytes) + around.kept_bytes
-    code = image.code_bytes + around.table_bytes
+    image = listening_image(graph, device, around.second)
+    memory = around.network_bytes(cost.arena_bytes, state_bytes) + around.kept_on(device)
+    code = image.code_bytes + around.constants_on(device)
     return replace(
         cost,
         ram_bytes=memory + image.stack_bytes + image.static_bytes,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shrinkfit.device import Device
 from shrinkfit.errors import ShrinkfitError
@@ -20,11 +20,19 @@ from shrinkfit.price.linked import (
     run_stack_bytes,
 )
 
+if TYPE_CHECKING:
+    from shrinkfit.price.second import Second
+
 # What NAME_listen and NAME_listen_reset call, besides the model's own functions.
-LISTEN_CALLS = ("sf_features_take", "sf_frames_take", "sf_detect")
-RESET_CALLS = ("sf_features_reset", "sf_frames_reset", "sf_detect_reset")
+LISTEN_CALLS: tuple[str, ...] = ("sf_features_take", "sf_frames_take", "sf_detect")
+RESET_CALLS: tuple[str, ...] = ("sf_features_reset", "sf_frames_reset", "sf_detect_reset")
+# With a verifier, too.
+VERIFY_CALLS = ("sf_verify_keep", "sf_verify_due", "sf_verify_input", "sf_detect_nothing")
+VERIFY_RESET_CALLS = ("sf_verify_reset",)
 # What the compiler makes of the two; tests compare it with linked images.
 CODE_BYTES, FRAME_BYTES = 280, 72
+# With a verifier: more of both, and what the port's main does with its scores.
+VERIFY_CODE_BYTES, VERIFY_FRAME_BYTES = 220, 16
 
 
 @dataclass(frozen=True)
@@ -36,11 +44,13 @@ class Surroundings:
         frame_bytes: that features compute in between two runs: in the arena, behind what the network keeps.
         kept_bytes: what is kept of the sound, behind the arena.
         table_bytes: constants.
+        second: the verifier's network; None without one.
     """
 
     frame_bytes: int
     kept_bytes: int
     table_bytes: int
+    second: Second | None = None
 
     def network_bytes(self, arena_bytes: int, state_bytes: int) -> int:
         """The part of the memory that the network and the features take in turn.
@@ -49,6 +59,14 @@ class Surroundings:
             arena_bytes, state_bytes: of the network's plan.
         """
         return _aligned(max(arena_bytes, state_bytes + self.frame_bytes))
+
+    def kept_on(self, device: Device) -> int:
+        """What lies behind that part: what is kept of the sound, and the arena of a second network."""
+        return self.kept_bytes + (0 if self.second is None else _aligned(self.second.on(device).cost.arena_bytes))
+
+    def constants_on(self, device: Device) -> int:
+        """All constants but the network's own."""
+        return self.table_bytes + (0 if self.second is None else self.second.on(device).cost.weight_bytes)
 
 
 class Listens(Protocol):
@@ -97,19 +115,26 @@ class Image:
     stack_bytes: int
 
 
-def listening_image(network: Graph | Called, device: Device) -> Image:
+def listening_image(network: Graph | Called, device: Device, second: Second | None = None) -> Image:
     """Price the code around a network's constants.
 
     Args:
         network: its graph, or what it calls.
         device: what it runs on.
+        second: the verifier's network; None without one.
     """
     name = variant(device.core, bool(device.dsp), bool(device.fpu))
     plain, listening, model = load(name), load_listening(name), linked_symbols(network, device)
-    symbols = tuple(sorted({*model, *LISTEN_CALLS, *RESET_CALLS}))
-    own = model_code_bytes(network, device) + CODE_BYTES
-    below = max(run_stack_bytes(network, device), *(plain.stack_bytes(s) for s in (*LISTEN_CALLS, *RESET_CALLS)))
-    call = FRAME_BYTES + below
+    calls, resets, networks = LISTEN_CALLS, RESET_CALLS, [network]
+    own, call = model_code_bytes(network, device) + CODE_BYTES, FRAME_BYTES
+    if second is not None:
+        other = second.on(device).called
+        calls, resets, networks = calls + VERIFY_CALLS, resets + VERIFY_RESET_CALLS, [network, other]
+        own, call = own + model_code_bytes(other, device) + VERIFY_CODE_BYTES, call + VERIFY_FRAME_BYTES
+        model = (*model, *linked_symbols(other, device))
+    symbols = tuple(sorted({*model, *calls, *resets}))
+    below = (run_stack_bytes(one, device) for one in networks)
+    call += max(*below, *(plain.stack_bytes(s) for s in (*calls, *resets)))
     frame = EXCEPTION_FRAME_FP_BYTES if device.fpu else EXCEPTION_FRAME_BYTES
     deepest = listening.stack_bytes("Reset_Handler", call) + frame + listening.stack_bytes("Fault_Handler")
     return Image(listening.flash_bytes(symbols) + own, listening.ram_bytes(symbols), call, -(-deepest // 8) * 8)

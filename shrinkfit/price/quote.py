@@ -99,7 +99,7 @@ class Quote:
         constants = sum(part.constant_bytes for part in self._parts)
         if self._around is None:
             return constants + linked_code_bytes(self._called, self._device)
-        return constants + self._image.code_bytes + self._around.table_bytes
+        return constants + self._image.code_bytes + self._around.constants_on(self._device)
 
     @cached_property
     def ram_bytes(self) -> int:
@@ -139,11 +139,12 @@ class Quote:
     def _fixed_ram_bytes(self) -> int:
         if self._around is None:
             return stack_bytes(self._called, self._device) + static_ram_bytes(self._called, self._device)
-        return self._around.kept_bytes + self._image.stack_bytes + self._image.static_bytes
+        return self._around.kept_on(self._device) + self._image.stack_bytes + self._image.static_bytes
 
     @cached_property
     def _image(self) -> Image:
-        return listening_image(self._called, self._device)
+        second = None if self._around is None else self._around.second
+        return listening_image(self._called, self._device, second)
 
     @cached_property
     def _called(self) -> Called:

@@ -10,6 +10,7 @@ import numpy as np
 from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.audio.listener import Listener
+from shrinkfit.audio.verifier import Verifier
 from shrinkfit.graph import ir
 from shrinkfit.graph.streaming import to_streaming
 from shrinkfit.write.export import Changes, write_folder
@@ -19,12 +20,14 @@ LABELS = ("yes", "no", "unknown", "silence")
 BANDS = 12
 FEATURES = FeatureConfig(window_samples=200, hop_samples=120, fft_size=256, bands=BANDS)
 DETECTOR = Detector(LABELS, ("yes", "no", "silence"), smoothing=2, threshold=0.4, refractory=3)
+# Of the verifier: other frames of the same sound.
+VERIFIED = FeatureConfig(window_samples=240, hop_samples=100, fft_size=256, bands=8)
 
 
 class Heard(ctypes.Structure):
     """sf_heard."""
 
-    _fields_ = [(name, ctypes.c_int32) for name in ("scored", "detected", "label", "score")]
+    _fields_ = [(name, ctypes.c_int32) for name in ("scored", "detected", "label", "score", "verified")]
 
 
 def network(frames=9, bands=BANDS, scale=1 / 128, zero_point=0, seed=3, classes=4):
@@ -39,6 +42,12 @@ def network(frames=9, bands=BANDS, scale=1 / 128, zero_point=0, seed=3, classes=
         )
     x = b.op(ir.Mean, (x,), (channels,), axes=(1, 2))
     return b.graph(b.softmax(b.dense(x, classes)), "listening")
+
+
+def verifier(delay=2, frames=15, threshold=0.3, refractory=5, **options):
+    """Such a network once more, which hears longer."""
+    detector = Detector(LABELS, DETECTOR.hotwords, threshold=threshold, refractory=refractory)
+    return Verifier(network(frames, VERIFIED.bands, seed=8, **options), VERIFIED, detector, delay)
 
 
 def write(folder, graph, *, device="efm32", streaming=0, **options):

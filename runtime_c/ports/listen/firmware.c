@@ -54,11 +54,19 @@ static int32_t open_sound(void) {
     return count;
 }
 
-static void tell(int32_t sample) {
-    if (sf_heard_last.scored &&
-        semihost(SYS_WRITE, (uintptr_t)scores, (uintptr_t)sf_model_output(sf_listener),
-                 SF_MODEL_OUTPUT_BYTES) != 0) {
+static void write_scores(const int8_t *from, uint32_t count) {
+    if (semihost(SYS_WRITE, (uintptr_t)scores, (uintptr_t)from, count) != 0) {
         finish(WRITE_FAILED);
+    }
+}
+
+static void tell(int32_t sample) {
+    if (sf_heard_last.scored) {
+        write_scores(sf_model_output(sf_listener), SF_MODEL_OUTPUT_BYTES);
+#ifdef SF_VERIFIER_OUTPUT_BYTES
+        write_scores(sf_heard_last.verified ? sf_verifier_output(sf_listener) : sf_not_verified,
+                     SF_VERIFIER_OUTPUT_BYTES);
+#endif
     }
     if (sf_heard_last.detected) {
         sound_line(line, sample, &sf_heard_last.detection);

@@ -23,6 +23,10 @@ static int32_t read_bytes(void *file, void *to, uint32_t count) {
     return (int32_t)(count - fread(to, 1, count, (FILE *)file));
 }
 
+static int32_t write_scores(const int8_t *from, size_t count, FILE *scores) {
+    return fwrite(from, 1, count, scores) != count;
+}
+
 static int32_t tell(const sf_heard *heard, int32_t sample, FILE *scores) {
     if (heard->detected) {
         char line[SOUND_LINE_BYTES];
@@ -30,9 +34,17 @@ static int32_t tell(const sf_heard *heard, int32_t sample, FILE *scores) {
         (void)fputs(line, stdout);
         (void)fflush(stdout);
     }
-    return heard->scored && scores != NULL &&
-           fwrite(sf_model_output(sf_listener), 1, SF_MODEL_OUTPUT_BYTES, scores) !=
-               SF_MODEL_OUTPUT_BYTES;
+    if (!heard->scored || scores == NULL) {
+        return 0;
+    }
+#ifdef SF_VERIFIER_OUTPUT_BYTES
+    const int8_t *const said = heard->verified ? sf_verifier_output(sf_listener) : sf_not_verified;
+    const int32_t written =
+        write_scores(sf_model_output(sf_listener), SF_MODEL_OUTPUT_BYTES, scores);
+    return written != 0 || write_scores(said, SF_VERIFIER_OUTPUT_BYTES, scores);
+#else
+    return write_scores(sf_model_output(sf_listener), SF_MODEL_OUTPUT_BYTES, scores);
+#endif
 }
 
 static int listen_to(FILE *sound, int32_t left, int32_t most, FILE *scores) {
