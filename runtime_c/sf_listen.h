@@ -13,15 +13,15 @@ extern "C" {
 #endif
 
 /* What became of the samples that NAME_listen took.
- * scored: 1 where the network has run, so that NAME_output holds new scores.
+ * scored: 1 where the network has run, so that NAME_output holds new scores; 2 where a verifier's
+ * has run, too.
  * detected: 1 where a hotword was detected just now. detection: the detector's word on the new
- * scores; as it was where there are none. Of a listener with a verifier, the word of the verifier's
- * detector, which has none but where verified is 1: there the second network has run, too. */
+ * scores; as it was where there are none. With a verifier its detector's, which has none where the
+ * verifier's network has not run. */
 typedef struct sf_heard {
     int32_t scored;
     int32_t detected;
     sf_detection detection;
-    int32_t verified;
 } sf_heard;
 
 /* Which frames a network is given: `frames` of `width` bytes, the oldest first, of which `hop` are

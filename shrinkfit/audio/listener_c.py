@@ -114,7 +114,6 @@ int32_t {n}_listen(void *listener, const int16_t *samples, int32_t count, sf_hea
     int32_t taken = 0;
     heard->scored = 0;
     heard->detected = 0;
-    heard->verified = 0;
     while (taken < count) {{
         int32_t done = 0;
 {asked.take}        if (done == 0) {{
@@ -167,10 +166,10 @@ class _Asked:
             f"        sf_verify_keep(&{v}_verifier, at + {at.sound}, samples + taken, newest);\n"
             f"        taken += newest;\n",
             decide=f"""            const int32_t candidate =
-                {detect}            heard->verified = sf_verify_due(&{v}_verifier, at + {at.sound}, candidate);
-            heard->detection.label = -1;
+                {detect}            heard->detection.label = -1;
             heard->detection.score = 0;
-            if (heard->verified) {{
+            if (sf_verify_due(&{v}_verifier, at + {at.sound}, candidate)) {{
+                heard->scored = 2;
                 sf_verify_input(&{v}_verifier, at + {at.sound}, at + {at.scratch}, {v}_input(at + {at.arena}));
                 if ({v}_run(at + {at.arena}) != SF_OK) {{
                     return -1;
@@ -217,7 +216,7 @@ def _aliases(listening: Listening, layout: Layout, model: Model) -> str:
     verifier = ""
     if listening.verifier is not None and layout.verifier is not None:
         classes = len(listening.verifier.detector.labels)
-        verifier = f"""/* Of the network that runs where sf_heard's verified is 1. */
+        verifier = f"""/* Of the network that runs where sf_heard's scored is 2. */
 #define SF_VERIFIER_OUTPUT_BYTES {classes}
 #define SF_VERIFIER_LOWEST {{{", ".join(["-128"] * classes)}}}
 #define sf_verifier_output(listener) {n}_verifier_output((listener) + {layout.verifier.arena})

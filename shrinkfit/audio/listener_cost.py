@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FRAMES_STRUCT_BYTES, DETECTOR_STRUCT_BYTES, LABEL_BYTES, TABLE_BYTES = 12, 28, 4, 256
 VERIFIER_STRUCT_BYTES = 16
 # sf_verify_keep of a sample, on an emulated core; nearly all of it is memcpy's.
-KEEP_CYCLES = 1.0
+KEEP_CYCLES = 4.9
 # Below that the FFT of 512 has no loops of its own (sf_spectrum_dsp.c).
 SHORT_WINDOW = 384
 

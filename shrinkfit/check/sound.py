@@ -216,12 +216,12 @@ class _Ear:
             raise CheckError(f"{self._name}_listen took {taken} of {count} samples")
         self._taken += taken
         self.stack_bytes = max(self.stack_bytes, machine.stack_used())
-        scored, detected, label, score, verified = np.frombuffer(machine.read(self._heard, 20), "<i4").tolist()
+        scored, detected, label, score = np.frombuffer(machine.read(self._heard, 16), "<i4").tolist()
         if scored:
             self.scores.append(machine.read(self._output_at, self._output_bytes))
         if scored and self._verifies:
             lowest = NOT_VERIFIED * self._output_bytes
-            self.scores.append(machine.read(self._verified_at, self._output_bytes) if verified else lowest)
+            self.scores.append(machine.read(self._verified_at, self._output_bytes) if scored == 2 else lowest)
         if detected:
             self.detections.append((self._taken, label, score))
         return taken

@@ -48,6 +48,8 @@ def second_table(cost: SoundCost, record: dict[str, Any]) -> Table:
     for part in PARTS:
         cycles = getattr(cost, part)
         table.add_row(part, number(round(cycles)), f"{100 * cycles / cost.cycles:.1f} %", notes.get(part, ""))
+    if cost.verifier is not None:
+        table.add_row("verifier", number(round(cost.verifier)), "", "on top, for a hotword that it verifies")
     return table
 
 
@@ -66,6 +68,7 @@ def memory_table(heard: Heard, record: dict[str, Any]) -> Table:
         ("  features", parts["features"], "the window's samples, estimates"),
         ("  frames", parts["frames"], f"{record['frames']} a run, {record['hop_frames']} of them new"),
         ("  detector", parts["detector"], ""),
+        *([("  verifier", parts["verifier"], "the sound that it hears, its arena")] if "verifier" in parts else []),
         ("  data", parts["data"], "the samples' buffer, what the image keeps"),
         ("  stack", cost["stack_bytes"], bound if within else Text(f"{bound}: OVER", "bold red")),
     ]

@@ -25,17 +25,42 @@ def listening_section(record: Mapping[str, Any] | None) -> str:
         f'<div class="columns"><div><h3>RAM while listening, {number(cost["ram_bytes"])} bytes</h3>'
         f"{stack(ram_parts(record))}</div>"
         f"<div><h3>Flash, {number(cost['flash_bytes'])} bytes</h3>{stack(flash_parts(record))}</div></div>"
+        f"{_verifier(record)}"
     )
+
+
+def _verifier(record: Mapping[str, Any]) -> str:
+    text = verifier_summary(record)
+    return f"<h3>Verifying a hotword</h3><p>{escape(text)}</p>" if text else ""
+
+
+def verifier_summary(record: Mapping[str, Any]) -> str:
+    """What it takes to verify a hotword, in one line; "" without a verifier."""
+    cost = record["cost"].get("verifier")
+    if not cost:
+        return ""
+    parts = []
+    if cost["cycles"] is not None:
+        parts.append(f"{cost['cycles']:,} cycles")
+    if cost["seconds"] is not None:
+        parts.append(f"{cost['seconds']:.3g} s, in which {2 * cost['samples_meanwhile']:,} bytes of sound arrive")
+    if cost["energy_uj"] is not None:
+        parts.append(f"{number(cost['energy_uj'])} µJ")
+    parts.append(f"{cost['flash_bytes']:,} bytes of flash for its network")
+    return ", ".join(parts)
 
 
 def ram_parts(record: Mapping[str, Any]) -> dict[str, int]:
     """What lies in the RAM of the image that listens -> bytes."""
     at, cost = record["layout"], record["cost"]
+    end = at["listener_bytes"] if at.get("verifier") is None else at["verifier"]["sound"]
+    verifier = {"verifier": at["listener_bytes"] - end} if end < at["listener_bytes"] else {}
     return {
         "arena": at["features"],
         "features": at["frames"] - at["features"],
         "frames": at["detector"] - at["frames"],
-        "detector": at["listener_bytes"] - at["detector"],
+        "detector": end - at["detector"],
+        **verifier,
         "stack": cost["stack_bytes"],
         "data": cost["ram_bytes"] - cost["stack_bytes"] - at["listener_bytes"],
     }

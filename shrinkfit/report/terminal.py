@@ -14,7 +14,7 @@ from shrinkfit.report import memory_chart, quantization_section
 from shrinkfit.report.advice import advice, heaviest
 from shrinkfit.report.columns import plain_table
 from shrinkfit.report.fitted import fit_report
-from shrinkfit.report.listening_section import flash_parts, listening_summary, ram_parts
+from shrinkfit.report.listening_section import flash_parts, listening_summary, ram_parts, verifier_summary
 from shrinkfit.report.page import det_points, limited, metric_names, rate_text, some_of
 from shrinkfit.report.table import LIMIT_TITLES, Figure, budget_table, costs_of, number, parts_table
 
@@ -91,6 +91,7 @@ def _listening(record: Record) -> Group:
     return Group(
         Text(f"a second of sound: {listening_summary(record)}", style="bold"),
         _rows("", ("", "cycles"), list(cost["parts"].items())),
+        *([Text(f"verifying a hotword: {verified}", style="bold")] if (verified := verifier_summary(record)) else []),
         "",
         _rows("", (ram, "bytes"), list(ram_parts(record).items())),
         "",

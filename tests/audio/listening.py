@@ -27,7 +27,7 @@ VERIFIED = FeatureConfig(window_samples=240, hop_samples=100, fft_size=256, band
 class Heard(ctypes.Structure):
     """sf_heard."""
 
-    _fields_ = [(name, ctypes.c_int32) for name in ("scored", "detected", "label", "score", "verified")]
+    _fields_ = [(name, ctypes.c_int32) for name in ("scored", "detected", "label", "score")]
 
 
 def network(frames=9, bands=BANDS, scale=1 / 128, zero_point=0, seed=3, classes=4):

@@ -64,7 +64,7 @@ static void tell(int32_t sample) {
     if (sf_heard_last.scored) {
         write_scores(sf_model_output(sf_listener), SF_MODEL_OUTPUT_BYTES);
 #ifdef SF_VERIFIER_OUTPUT_BYTES
-        write_scores(sf_heard_last.verified ? sf_verifier_output(sf_listener) : sf_not_verified,
+        write_scores(sf_heard_last.scored == 2 ? sf_verifier_output(sf_listener) : sf_not_verified,
                      SF_VERIFIER_OUTPUT_BYTES);
 #endif
     }

@@ -38,7 +38,8 @@ static int32_t tell(const sf_heard *heard, int32_t sample, FILE *scores) {
         return 0;
     }
 #ifdef SF_VERIFIER_OUTPUT_BYTES
-    const int8_t *const said = heard->verified ? sf_verifier_output(sf_listener) : sf_not_verified;
+    const int8_t *const said =
+        heard->scored == 2 ? sf_verifier_output(sf_listener) : sf_not_verified;
     const int32_t written =
         write_scores(sf_model_output(sf_listener), SF_MODEL_OUTPUT_BYTES, scores);
     return written != 0 || write_scores(said, SF_VERIFIER_OUTPUT_BYTES, scores);
