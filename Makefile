@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 # What .venv holds: for the example alone, or for all that follows.
-FOR_USE := $(VENV)/.shrinkfit-voices
-FOR_WORK := $(VENV)/.shrinkfit-voices,dev
+FOR_USE := $(VENV)/.shrinkfit-voices,verifier
+FOR_WORK := $(VENV)/.shrinkfit-voices,verifier,dev
 RUN := $(VENV)/bin/python
 C_FILES = $(shell find runtime_c examples -name '*.[ch]' | sort)
 

@@ -73,7 +73,14 @@ def test_streaming(tmp_path, monkeypatch):
 
 def test_listening(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run("listening.md", fit=network(frames=29, bands=40), labels=("computer", "no", "unknown", "silence"))
+    import keras
+
+    layers = [keras.layers.Conv1D(4, 3), keras.layers.GlobalMaxPooling1D(), keras.layers.Dense(4, activation="softmax")]
+    large = keras.Sequential([keras.Input((40, 32)), *layers])
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 40, 32)).astype(np.float32)
+    labels = ("computer", "no", "unknown", "silence")
+    names = run("listening.md", fit=network(frames=29, bands=40), labels=labels, large=large, x=x)
+    assert "verifying a hotword" in str(names["report"])
     header = " ".join((tmp_path / "firmware" / "hotword_listen.h").read_text().split())
     api, _ = blocks("listening.md", "c")
     names = re.findall(r"#define (\w+)", api)

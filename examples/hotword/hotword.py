@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from evaluate import evaluate
-from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips, listener_of
+from listening import CALLS_PER_SECOND, FRAMES_PER_CALL, deploy, hear_clips, listener_of, verifier_of
 from model import build_model
 from recipe import (
     FALSE_ACCEPTS,
@@ -37,8 +37,10 @@ from recipe import (
 from rich.console import Console
 from rich.table import Table
 from speech import CONFIG, FRAMES, digest, from_folder, from_synthesis, with_recordings
+from verifier import train_verifier
 
 import shrinkfit
+from shrinkfit.audio.embedding import embedding_installed
 from shrinkfit.audio.features import as_float, features
 from shrinkfit.audio.listen import profile_sound
 from shrinkfit.check.build import find_tool
@@ -54,7 +56,15 @@ TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 60, 12, 32
 CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each clip once
-QUICK = {"baseline": 25, "tuning": 5, "fit": 8, "clips": 3_000, "stream_seconds": {"validation": 600, "test": 600}}
+DRAWS = 24_576  # scenes that the verifier learns from
+QUICK = {
+    "baseline": 25,
+    "tuning": 5,
+    "fit": 8,
+    "clips": 3_000,
+    "draws": 8_192,
+    "stream_seconds": {"validation": 600, "test": 600},
+}
 STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
 SYNTHETIC_CLIPS = 8_000
 FIT_RATE, CLIP_FIT_RATE = 2e-3, 1.5e-3  # at its peak
@@ -84,13 +94,14 @@ def main(argv=None):
         speech = recorded
         tune(model, speech, args)
     float_accuracy = accuracy(without_words(model), speech.test)
-    fit = fit_to_device(model, speech, args)
+    verifier = get_verifier(speech, args)
+    fit = fit_to_device(model, speech, args, verifier)
     fit.model.save(out / "hotword.keras")
     console.rule("Choosing thresholds")
     seconds = QUICK["stream_seconds"] if args.quick else STREAM_SECONDS
     minutes = " and ".join(f"{length / 60:.0f}" for length in seconds.values())
     console.print(f"two streams of {minutes} minutes, by voices that were not trained on ...")
-    chosen, heard = deploy(fit, out / "firmware", speech, seconds, args.max_false_accepts_per_hour, args.seed)
+    chosen, heard = deploy(fit, out / "firmware", speech, seconds, args.max_false_accepts_per_hour, args.seed, verifier)
 
     report = check_firmware(fit, out, speech) | chosen
     report["accuracy"] = {"float": float_accuracy, **report["accuracy"]}
@@ -128,8 +139,15 @@ def parse_arguments(argv):
     add("--epochs", type=int, help=f"of the fit ({FIT_EPOCHS}; with --data {CLIP_FIT_EPOCHS})")
     add("--steps", type=int, default=STEPS, help="batches of an epoch (%(default)s)")
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
+    add(
+        "--no-verifier",
+        dest="verifier",
+        action="store_false",
+        help="one small network alone: far less flash and RAM, but words pass for the hotword",
+    )
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
+    args.verifier = args.verifier and not args.data and embedding_installed()
     args.hotwords = [" ".join(word.split()) for word in args.hotwords.split(",") if word.strip()]
     args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else BASELINE_EPOCHS, TUNING_EPOCHS
     args.epochs = args.epochs or (CLIP_FIT_EPOCHS if args.data else FIT_EPOCHS)
@@ -144,7 +162,7 @@ def get_speech(args):
     if args.data:
         speech = from_folder(args.data, args.hotwords, args.seed, args.quick)
         return speech, train_baseline(speech, args), None
-    speech, spoken, noise = from_synthesis(
+    speech, learned = from_synthesis(
         args.hotwords,
         args.cache,
         args.clips,
@@ -152,10 +170,11 @@ def get_speech(args):
         args.quick,
         args.noise,
         real_talk=not args.positives,  # else volunteers are trained on
+        verifier=args.verifier,
     )
     recorded = None
     if args.positives or args.negatives:
-        recorded = with_recordings(speech, spoken, noise, args.positives, args.negatives, args.seed)
+        recorded = with_recordings(speech, learned, args.positives, args.negatives, args.seed)
     # What is learned from synthetic speech is the same whatever recordings come later.
     code = [(HERE / name).read_text() for name in ("model.py", "recipe.py", "speech.py")]
     key = digest(code, args.hotwords, args.clips, args.seed, args.quick, args.steps, args.noise, keras.__version__)
@@ -166,6 +185,17 @@ def get_speech(args):
     model = train_baseline(speech, args)
     model.save(cached)
     return speech, model, recorded
+
+
+def get_verifier(speech, args):
+    """The second network, which hears again what the first takes for a hotword; None where there is to be none."""
+    if speech.verified is None:
+        return None
+    console.rule("The verifier")
+    console.print("a head for Google's pretrained speech embedding, which knows real voices ...")
+    draws = QUICK["draws"] if args.quick else DRAWS
+    network = train_verifier(speech.verified, len(speech.labels), speech.words, args.seed, draws=draws)
+    return verifier_of(network, speech, args.seed)
 
 
 def train_baseline(speech, args):
@@ -200,7 +230,7 @@ def batches_of(speech, args, seed, **options):
     return ClipBatches(*speech.copies, len(speech.labels), seed=seed, **options)
 
 
-def fit_to_device(model, speech, args):
+def fit_to_device(model, speech, args, verifier=None):
     """Shrink it while it goes on training, with its former self as the teacher.
 
     Of the epochs that fit, the one that hears most at FALSE_ACCEPTS is kept; of recordings alone, the most accurate.
@@ -219,7 +249,7 @@ def fit_to_device(model, speech, args):
         streaming=True,
         frames_per_call=FRAMES_PER_CALL,
         inferences_per_second=CALLS_PER_SECOND,
-        listener=listener_of(speech.labels),
+        listener=listener_of(speech.labels, verifier=verifier),
         auxiliary=("words",) if words else (),
     )
     # Hundreds of clips say too little of the few false accepts.
@@ -264,7 +294,7 @@ def check_firmware(fit, out, speech):
     clips, classes = speech.clips
     labels = speech.labels
     console.print(f"{len(classes)} held-out clips, as sound, on an emulated Cortex-M4 (QEMU) ...")
-    scores, twin, ran = hear_clips(out / "firmware", clips)
+    scores, differences, ran = hear_clips(out / "firmware", clips)
     counted = profile_sound(out / "firmware")
     inputs = as_float(features(clips, CONFIG))
     fitted, heard = fit.predict(inputs).argmax(axis=1), scores.argmax(axis=1)
@@ -277,7 +307,8 @@ def check_firmware(fit, out, speech):
         "limits": fit.budget.limits(),
         "second_of_sound": asdict(counted.cost) | {"cycles": counted.cost.cycles},
         "linked": {"ram_bytes": ran.ram_bytes, "flash_bytes": ran.flash_bytes, "stack_bytes": counted.stack_bytes},
-        "exact": {"clips": len(clips), "differences": int(np.sum(scores != twin))},
+        "exact": {"clips": len(clips), "differences": differences},
+        "verifying": json.loads((out / "firmware" / "report.json").read_text())["listener"]["cost"]["verifier"],
         "class_agreement": float(np.mean(fitted == heard)),
         "confusion": {"labels": list(labels), "counts": confusion.tolist()},
         "epochs": [{key: record[key] for key in ("epoch", "phase", "costs", "limits")} for record in fit.history],
@@ -298,6 +329,7 @@ def show(report, fit, out, heard):
         Figure("flash of the linked image", report["linked"]["flash_bytes"], limits["flash_bytes"], "bytes"),
         Figure("cycles per second of sound", second["cycles"], fit.device.clock_hz),
         Figure("energy per second of sound", second["energy_uj"], unit="µJ"),
+        *verifying_figures(report, limits),
     ]
     was = ", ".join(f"{name} {number(value)}" for name, value in report["before"].items())
     console.rule(f"{', '.join(report['hotwords'])} on {DEVICE}, {exact['clips']} held-out clips")
@@ -318,6 +350,21 @@ def show(report, fit, out, heard):
     return int(exact["differences"] > 0 or any(figure.held is False for figure in figures))
 
 
+def verifying_figures(report, limits):
+    """What the verifier takes, where there is one."""
+    if report["verifying"] is None:
+        return []
+    cost, microphone = report["verifying"], 2 * report["verifying"]["samples_meanwhile"]
+    ram = report["linked"]["ram_bytes"] + microphone
+    return [
+        Figure("cycles to verify a hotword", cost["cycles"]),
+        Figure("ms to verify a hotword", 1e3 * cost["seconds"]),
+        Figure("energy to verify a hotword", cost["energy_uj"], unit="µJ"),
+        Figure("others verified in an hour", report["verifier"]["verified_per_hour"]),
+        Figure("RAM with the sound meanwhile", ram, limits["ram_bytes"], "bytes"),
+    ]
+
+
 def told(report):
     """What the page says beside the exported model's own figures."""
     stream, second = report["stream"], report["second_of_sound"]
@@ -327,6 +374,12 @@ def told(report):
         f"{stream['false_rejects']} of {stream['words']} hotwords missed",
         report["chosen"]["note"],
     ]
+    if report["verifying"]:
+        notes.append(
+            "a verifier hears again what the network takes for a hotword, in an hour of talk without one "
+            f"{report['verifier']['verified_per_hour']:.0f} times: "
+            f"{report['verifying']['cycles'] / 1e6:.1f} million cycles each"
+        )
     if report["demo_quality"]:
         notes.append("demo quality: synthetic speech only")
     (threshold,) = set(report["threshold"].values())

@@ -5,28 +5,43 @@ from pathlib import Path
 
 import numpy as np
 from speech import CONFIG, FRAMES
+from verifier import calibration
 
 import shrinkfit
 from shrinkfit.audio.choose import choose_threshold
 from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.detect import ONE, Detector
+from shrinkfit.audio.embedding import EMBEDDING_FEATURES
 from shrinkfit.audio.figures import Outputs, det_curve, measure
-from shrinkfit.audio.listen import listen, listen_python, listening_of
+from shrinkfit.audio.listen import listen, listen_python, listening_of, verified_of
 from shrinkfit.audio.stream import build_stream
 from shrinkfit.report.det import plot_det
 
 # New frames of a call: 80 ms. The mean of three outputs decides; behind a detection there is a second of silence.
 FRAMES_PER_CALL, SMOOTHING, REFRACTORY = 4, 3, 12
 CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
+# With a verifier the network says when it is worth to run that: that often in an hour of talk, which hardly misses a
+# hotword; 0.32 s later, when the word has ended, and not again for 0.64 s.
+CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 240, 4, 8
+CALIBRATION_SCENES = 256
 
 
-def listener_of(labels, thresholds=0.5):
+def verifier_of(network, speech, seed):
+    """A verifier around its float network, on integers by what it was trained on; thresholds are chosen later."""
+    labels = speech.labels
+    detector = Detector(labels, labels[:-2], threshold=0.5, refractory=REFRACTORY)
+    return shrinkfit.Verifier(
+        network, EMBEDDING_FEATURES, detector, DELAY, calibration(speech.verified, CALIBRATION_SCENES, seed)
+    )
+
+
+def listener_of(labels, thresholds=0.5, verifier=None):
     """What stands around the network on the device; its memory is the same whatever the thresholds are."""
-    detector = Detector(labels, labels[:-2], SMOOTHING, thresholds, REFRACTORY)
-    return shrinkfit.Listener(features=CONFIG, detector=detector)
+    detector = Detector(labels, labels[:-2], SMOOTHING, thresholds, NEXT_CANDIDATE if verifier else REFRACTORY)
+    return shrinkfit.Listener(features=CONFIG, detector=detector, verifier=verifier)
 
 
-def deploy(fit, folder, speech, seconds, per_hour, seed):
+def deploy(fit, folder, speech, seconds, per_hour, seed, verifier=None):
     """Export a network that listens, with the threshold that keeps to a rate of false accepts.
 
     It is chosen on one stream of sound, and judged on another with other voices.
@@ -35,26 +50,38 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
         folder: for the firmware; the plot goes beside it.
         seconds: of each stream, by the name of its sounds.
         per_hour: false accepts that are allowed.
+        verifier: of verifier_of, or None.
     Returns:
         what report.json says of it.
     """
     hotwords = speech.labels[:-2]
 
-    def export(thresholds):
-        shrinkfit.export(fit, folder, name="hotword", listener=listener_of(speech.labels, thresholds))
+    def export(thresholds, verifier):
+        listener = listener_of(speech.labels, thresholds, verifier)
+        shrinkfit.export(fit, folder, name="hotword", listener=listener)
         return listening_of(folder)
 
-    listening = export(0.5)
-    heard = {}
+    listening, heard, asked = export(0.5, None), {}, {}
     for number, (name, sounds) in enumerate(sorted(speech.sounds.items())):
         stream = build_stream(*sounds, seconds=seconds[name], seed=seed + number)
         scores = listen_python(folder, stream.samples).scores
         heard[name] = stream, Outputs(scores, positions(listening, len(scores)))
-    detector = listening.detector
+    candidates = 0.5
+    if verifier:
+        candidates = worth_verifying(*heard["validation"], listener_of(speech.labels, 0.5, verifier).detector)
+        listening = export(candidates, verifier)
+        others = measure(*heard["test"], listening.detector)
+        heard = {name: verified(listening, verifier, *part) for name, part in heard.items()}
+    detector = listening.verifier.detector if verifier else listening.detector
     # One for all words: thresholds of their own would fit the few voices that they are chosen by.
     curves = {name: det_curve(*part, detector) for name, part in heard.items()}
     chosen = choose_threshold(curves["validation"], per_hour)
-    detector = export(curves["validation"].threshold[chosen.point]).detector
+    threshold = curves["validation"].threshold[chosen.point]
+    if verifier:
+        detector = export(candidates, verifier.with_threshold(threshold)).verifier.detector
+        asked = {"candidate_threshold": candidates, "verified_per_hour": others.false_accepts_per_hour}
+    else:
+        detector = export(threshold, None).detector
     figures, curve = measure(*heard["test"], detector), curves["test"]
     plot_det(
         Path(folder).parent / "det.png",
@@ -66,11 +93,29 @@ def deploy(fit, folder, speech, seconds, per_hour, seed):
         "threshold": dict(zip(hotwords, detector.threshold, strict=True)),
         "stream": figures.to_dict(),
         "chosen": chosen.to_dict(),
+        "verifier": asked,
         "det": {
             "false_accepts_per_hour": curve.false_accepts_per_hour.tolist(),
             "false_rejects": curve.false_reject_share.tolist(),
         },
     }, figures
+
+
+def worth_verifying(stream, outputs, detector):
+    """The lowest threshold at which a verifier has no more than CANDIDATES_PER_HOUR of other sounds to hear.
+
+    Not the one with the fewest false rejects here: real voices are heard less surely than synthetic ones.
+    """
+    curve = det_curve(stream, outputs, detector)
+    few = np.flatnonzero(curve.false_accepts_per_hour <= CANDIDATES_PER_HOUR)
+    return curve.threshold[few[0] if len(few) else -1]
+
+
+def verified(listening, verifier, stream, outputs):
+    """The stream, and what the verifier says over it: the lowest scores where it is not asked."""
+    candidates = [run for run, _, _ in listening.detector.detect(outputs.scores)]
+    scores = verified_of(listening, verifier.graph, stream.samples, candidates, len(outputs.scores))
+    return stream, Outputs(scores, outputs.positions)
 
 
 def positions(listening, outputs):
@@ -89,7 +134,8 @@ def hear_clips(folder, clips, on="qemu"):
     The clips stand one behind the other in one stream, so that an output's window is the first FRAMES of each.
 
     Returns:
-        (int8 [n, classes], the same of the Python twin, what was heard in all).
+        (int8 [n, classes], how many score bytes of the whole stream differ from the Python twin's, a verifier's
+        counted, what was heard in all).
     """
     listening = listening_of(folder)
     step, back = listening.step_samples, span(listening)
@@ -100,7 +146,9 @@ def hear_clips(folder, clips, on="qemu"):
         stretch[slot - seen :] = clip[:seen]
     heard, twin = listen(folder, sound, on), listen_python(folder, sound)
     last = (back % step + slot - back) // step + slot // step * np.arange(len(clips))
-    return heard.scores[last], twin.scores[last], heard
+    differences = np.sum(heard.scores != twin.scores)
+    differences += 0 if twin.verified is None else np.sum(heard.verified != twin.verified)
+    return heard.scores[last], int(differences), heard
 
 
 def score_clips(folder, clips, noise_of):
@@ -110,16 +158,20 @@ def score_clips(folder, clips, noise_of):
         clips: int16 arrays of any length.
         noise_of: takes a clip within silence, and the clip's own length, and gives it back with noise.
     Returns:
-        (float [n]: the highest mean of a hotword in [0, 1]; bool [n]: detected with the exported thresholds).
+        (float [n]: the highest mean of a hotword in [0, 1], of the verifier where there is one; bool [n]: detected
+        with the exported thresholds).
     """
     listening = listening_of(folder)
-    step, back = listening.step_samples, span(listening)
-    slots = [noise_of(fit_length(clip, -(-(len(clip) + back) // step) * step), len(clip)) for clip in clips]
+    step, back, verifier = listening.step_samples, span(listening), listening.verifier
+    # Silence for all that looks back on the clip, half of it before: a verifier comes later.
+    quiet = back + (0 if verifier is None else 2 * verifier.delay * step)
+    slots = [noise_of(fit_length(clip, -(-(len(clip) + quiet) // step) * step), len(clip)) for clip in clips]
     sound = np.concatenate([np.zeros(back, np.int16), *slots])
     ends = back + np.cumsum([len(slot) for slot in slots])
     heard = listen(folder, sound, "qemu")
     best, found = np.zeros(len(clips)), np.zeros(len(clips), bool)
-    means = listening.detector.smooth(heard.scores).max(axis=1) / ONE
+    detector, scores = (listening.detector, heard.scores) if verifier is None else (verifier.detector, heard.verified)
+    means = detector.smooth(scores).max(axis=1) / ONE
     np.maximum.at(best, np.searchsorted(ends, positions(listening, len(means))).clip(max=len(clips) - 1), means)
     found[[np.searchsorted(ends, position) for position, _, _ in heard.detections]] = True
     return best, found

@@ -18,6 +18,7 @@ from shrinkfit.audio.dataset import (
     speaker_of,
     split_of,
 )
+from shrinkfit.audio.embedding import EMBEDDING_FEATURES
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
 from shrinkfit.audio.scenes import SceneMix, Scenes, Voices
 from shrinkfit.audio.sound import read_folder
@@ -34,12 +35,55 @@ from shrinkfit.audio.talk import synthesize_talk
 from shrinkfit.audio.volunteers import missing_packages, read_volunteers
 
 CONFIG = FeatureConfig()
+LEARNED_FRAMES = 100  # that the verifier learns from, a second too
 FRAMES = CONFIG.frames(CONFIG.sample_rate_hz)
 COPIES = {"synthetic": 3, "recorded": 8, "volunteers": 2, "clips": 30}
 RECORDED_ROOMS = 0.35  # what was recorded has been in a room already
 RECORDED_WEIGHT = {"hotword": 1.0, "other": 0.5}  # against synthetic speech of the same kind, all together
 VALIDATION_SCENES, TEST_SCENES = 6_000, 600
 TALK = {"clips": 4_000, "quick": 400}  # sentences, for both streams
+
+
+@dataclass(frozen=True)
+class Ear:
+    """How one of the two networks hears scenes.
+
+    Args:
+        config: features.
+        frames: of a scene.
+        copies: of what is spoken by synthesizers, each in rooms of its own.
+        mix: of its scenes.
+    """
+
+    config: FeatureConfig
+    frames: int
+    copies: int
+    mix: SceneMix
+
+
+EAR = Ear(CONFIG, FRAMES, COPIES["synthetic"], SceneMix())
+# The verifier's head has less to learn than a whole network; its frames are half as long.
+VERIFIER_EAR = Ear(EMBEDDING_FEATURES, LEARNED_FRAMES, 2, SceneMix(frames_off=2 * SceneMix().frames_off))
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What synthesizers say to a network that learns, and the noise around it.
+
+    Args:
+        ear: how it is heard.
+        voices: rendered.
+        noise: levels of each stretch.
+    """
+
+    ear: Ear
+    voices: Voices
+    noise: list
+
+    def scenes(self, hotwords, more=()):
+        """Of it, and of more sets of Voices."""
+        ear = self.ear
+        return Scenes([self.voices, *more], self.noise, hotwords, ear.frames, config=ear.config, mix=ear.mix)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +100,7 @@ class Speech:
         words: how many different words are told apart on the way.
         recorded: whether recordings of the hotwords are among what is trained on.
         sources: what it is made of, in words.
+        verified: scenes for the verifier, of the same voices; None where there is to be none.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +113,7 @@ class Speech:
     recorded: bool
     sources: str
     copies: tuple[np.ndarray, np.ndarray] | None = None
+    verified: Scenes | None = None
 
 
 def from_folder(folder, hotwords, seed, quick):
@@ -87,31 +133,33 @@ def from_folder(folder, hotwords, seed, quick):
     return Speech(data.labels, None, *judged, sounds, clips, 0, True, sources, seen)
 
 
-def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, real_talk=True):
+def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, real_talk=True, verifier=True):
     """Speech by synthesizers, judged by voices apart; and its scenes' parts, for `with_recordings`.
 
     Args:
         real_talk: let volunteers talk in the streams, too, where they are not trained on.
+        verifier: make scenes for one, too.
     """
     folder = synthesize(hotwords, cache, clips=clips, seed=seed)
     said = read_synthesized(folder, hotwords)
     apart = np.array([is_apart(speaker) for speaker in said.speakers])
     words = sorted(set(said.words) - {NOT_A_WORD})
-    noise = noise_levels(read_folder(Path(folder) / NOISE_FOLDER).samples)
-    own = noise_levels(read_folder(noise_folder).samples) if noise_folder else []
-    noise += own * max(1, len(noise) // max(1, len(own)))  # half of all noise
-    copies = 1 if quick else COPIES["synthetic"]
-    parts = []
-    for index, times, title in ((~apart, copies, "Rendering what is said"), (apart, 1, "Rendering voices apart")):
+    noises = [read_folder(Path(folder) / NOISE_FOLDER).samples]
+    noises += [read_folder(noise_folder).samples] if noise_folder else []
+
+    def spoken(index, ear, copies, title):
         part = said.take(np.flatnonzero(index))
-        rendered = render(part, times, seed=seed, progress=title, config=CONFIG)
+        rendered = render(part, copies, seed=seed, progress=title, config=ear.config)
         number = np.array([words.index(word) if word else -1 for word in part.words])
-        parts.append(Voices(rendered, part.labels, number, np.ones(len(part))))
-    scenes = Scenes([parts[0]], noise, len(hotwords), FRAMES, config=CONFIG)
-    judge = Scenes([parts[1]], noise, len(hotwords), FRAMES, config=CONFIG, mix=SceneMix(hotwords=0.3))
+        voices = Voices(rendered, part.labels, number, np.ones(len(part)))
+        return Learned(ear, voices, noise_of(noises, ear))
+
+    ears = (EAR, VERIFIER_EAR) if verifier else (EAR,)
+    learned = [spoken(~apart, ear, 1 if quick else ear.copies, "Rendering what is said") for ear in ears]
+    judge = spoken(apart, replace(EAR, mix=SceneMix(hotwords=0.3)), 1, "Rendering voices apart").scenes(len(hotwords))
     judged = [judge.draw(n, np.random.default_rng([seed, n]))[:2] for n in (VALIDATION_SCENES, TEST_SCENES)]
-    sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(noise)} stretches of noise"
-    hum = read_folder(noise_folder or Path(folder) / NOISE_FOLDER).samples
+    sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(learned[0].noise)} stretches of noise"
+    hum = noises[-1]
     # Two halves of the voices apart: thresholds are chosen on one and judged on the other.
     half = np.array([half_of(speaker) for speaker in said.speakers])
     halves = {name: said.take(np.flatnonzero(apart & (half == name))) for name in ("validation", "test")}
@@ -120,7 +168,15 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, re
     sources += f"; talk in the streams: {of_it}"
     heard = halves["test"]
     clips = np.stack([fit_length(samples) for samples in heard.samples]), heard.labels
-    return Speech(class_labels(hotwords), scenes, *judged, sounds, clips, len(words), False, sources), parts[0], noise
+    scenes = [one.scenes(len(hotwords)) for one in learned]
+    speech = Speech(class_labels(hotwords), scenes[0], *judged, sounds, clips, len(words), False, sources)
+    return replace(speech, verified=scenes[1] if verifier else None), learned
+
+
+def noise_of(noises, ear):
+    """Levels of the noise that there is; the user's own, which comes last, is half of it."""
+    made, *own = (noise_levels(sounds, ear) for sounds in noises)
+    return made + [level for levels_of in own for level in levels_of * max(1, len(made) // max(1, len(levels_of)))]
 
 
 def is_apart(speaker):
@@ -157,42 +213,47 @@ def hotwords_of(clips, hotwords):
     return [(int(label), samples) for label, samples in said if label < hotwords]
 
 
-def with_recordings(speech, spoken, noise, positives, negatives, seed):
-    """The same with recordings mixed in."""
+def with_recordings(speech, learned, positives, negatives, seed):
+    """The same with recordings mixed in.
+
+    Args:
+        learned: what synthesizers say, as each network hears it.
+    """
     hotwords = speech.labels[: -len((UNKNOWN, SILENCE))]
-    sets, told = [spoken], []
+    sets, told = [], []
     for folder, kind in ((positives, "hotword"), (negatives, "other")):
         if not folder:
             continue
         said = recordings_of(folder, hotwords) if kind == "hotword" else read_recordings(folder, len(hotwords))
-        sets.append(recorded(said, COPIES["recorded"], RECORDED_WEIGHT[kind], spoken, len(hotwords), seed))
+        sets.append((said, COPIES["recorded"], RECORDED_WEIGHT[kind]))
         told.append(f"{len(said):,} recordings of {'the hotword' if kind == 'hotword' else 'other sounds'}")
     if positives:
-        others, said_of_them = volunteers(spoken, hotwords, seed)
-        sets, told = sets + others, told + said_of_them
-    scenes = Scenes(sets, noise, len(hotwords), FRAMES, config=CONFIG)
+        said, missing = volunteers(hotwords)
+        sets += [(said, COPIES["volunteers"], RECORDED_WEIGHT["other"])] if len(said) else []
+        told += missing + ([f"{len(said):,} recordings of volunteers who say anything else"] if len(said) else [])
+    scenes = [
+        one.scenes(len(hotwords), [recorded(*part, one, len(hotwords), seed) for part in sets]) for one in learned
+    ]
+    verified = scenes[1] if len(scenes) > 1 else None
     sources = "; ".join([speech.sources, *told])
-    return replace(speech, scenes=scenes, recorded=bool(positives), sources=sources)
+    return replace(speech, scenes=scenes[0], recorded=bool(positives), sources=sources, verified=verified)
 
 
-def volunteers(spoken, hotwords, seed):
-    """Real voices that say anything but a hotword, where they are installed, and what to say of them.
+def volunteers(hotwords):
+    """Real voices that say anything but a hotword, where they are installed, and what is to be said where not.
 
     A network that hears real voices say its hotword, and synthetic ones all else, takes any real voice for the hotword.
     """
-    said, missing = read_volunteers(hotwords), missing_packages()
-    sets, told = [], [f"not installed: {', '.join(missing)}, with volunteers' recordings"] if missing else []
-    if len(said):
-        weight = RECORDED_WEIGHT["other"]
-        sets.append(recorded(said, COPIES["volunteers"], weight, spoken, len(hotwords), seed))
-        told.append(f"{len(said):,} recordings of volunteers who say anything else")
-    return sets, told
+    missing = missing_packages()
+    return read_volunteers(hotwords), [f"not installed: {', '.join(missing)}, with volunteers' recordings"] * bool(
+        missing
+    )
 
 
 def recorded(said, copies, weight, spoken, hotwords, seed):
     """Recordings to draw scenes from, with a weight against what is spoken by synthesizers and of the same kind."""
-    rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=CONFIG)
-    same = np.sum((spoken.labels < hotwords) == (said.labels[0] < hotwords))
+    rendered = render(said, copies, seed=seed + 1, share=RECORDED_ROOMS, config=spoken.ear.config)
+    same = np.sum((spoken.voices.labels < hotwords) == (said.labels[0] < hotwords))
     weights = np.full(len(said), weight * same / len(said))
     return Voices(rendered, said.labels, np.full(len(said), -1), weights)
 
@@ -207,11 +268,11 @@ def recordings_of(folder, hotwords):
     return merged([read_recordings(Path(folder) / word, i, word) for i, word in enumerate(hotwords)])
 
 
-def noise_levels(sounds_of):
+def noise_levels(sounds_of, ear):
     """Levels of each sound that is long enough for a scene; short ones are repeated."""
-    shortest = CONFIG.sample_rate_hz + CONFIG.window_samples
+    shortest = ear.config.window_samples + (ear.frames + 1) * ear.config.hop_samples
     long_enough = [np.tile(sound, -(-shortest // len(sound))) for sound in sounds_of if len(sound)]
-    return [levels(sound[None], CONFIG)[0] for sound in long_enough]
+    return [levels(sound[None], ear.config)[0] for sound in long_enough]
 
 
 def digest(*parts):

@@ -249,10 +249,10 @@ def test_words_that_are_told_apart_along_the_way_do_not_ship(importable, tmp_pat
     assert (tmp_path / "epochs.png").stat().st_size > 1_000
 
 
-def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind():
+def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind(importable):
     speech = part("speech")
     rendered = Rendered(np.zeros((1, 10, 80, 40), np.float16), np.full(10, 40.0, np.float32))
-    spoken = Voices(rendered, np.repeat([0, 1], [4, 6]), np.full(10, -1), np.ones(10))
+    spoken = speech.Learned(speech.EAR, Voices(rendered, np.repeat([0, 1], [4, 6]), np.full(10, -1), np.ones(10)), [])
     clips = tuple(np.random.default_rng(0).integers(-9_000, 9_000, (3, 8_000)).astype(np.int16))
     for label, same in ((0, 4), (1, 6)):
         said = Spoken(clips, np.full(3, label), ("",) * 3, ("a", "b", "c"))
@@ -261,20 +261,36 @@ def test_recordings_weigh_against_what_synthesizers_say_of_the_same_kind():
         assert voices.rendered.levels.shape[:2] == (2, 3)
 
 
-def test_volunteers_say_what_is_no_hotword(monkeypatch):
+def test_volunteers_say_what_is_no_hotword_to_both_networks(importable, monkeypatch, tmp_path):
     speech = part("speech")
-    said = Spoken((np.full(8_000, 900, np.int16),) * 4, np.full(4, 2), ("",) * 4, ("a",) * 4)
-    spoken = Voices(None, np.array([0, 1, 2, 2]), np.full(4, -1), np.ones(4))
+    said = Spoken((np.full(8_000, 900, np.int16),) * 4, np.full(4, 1), ("",) * 4, ("a",) * 4)
     monkeypatch.setattr(speech, "missing_packages", lambda: ["ktuberling-data"])
     monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: said)
-    (voices,), told = speech.volunteers(spoken, ["yes", "no"], 0)
-    assert voices.labels.tolist() == [2] * 4 and voices.weights.sum() == pytest.approx(1)
-    assert "not installed: ktuberling-data" in told[0] and "4 recordings of volunteers" in told[1]
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        write_wav(tmp_path / f"{number}.wav", rng.integers(-9_000, 9_000, 16_000).astype(np.int16))
+    learned = []
+    for ear in (speech.EAR, speech.VERIFIER_EAR):
+        levels = rng.uniform(0, 9, (1, 4, 120, ear.config.bands)).astype(np.float16)
+        voices = Voices(
+            Rendered(levels, np.full(4, 40.0, np.float32)), np.array([0, 1, 1, 1]), np.full(4, 2), np.ones(4)
+        )
+        noise = rng.uniform(0, 3, (200, ear.config.bands)).astype(np.float16)
+        learned.append(speech.Learned(ear, voices, [noise]))
+    before = speech.Speech(("yes", "_unknown_", "_silence_"), None, (), (), {}, (), 3, False, "spoken")
+    after = speech.with_recordings(before, learned, tmp_path, None, 0)
+    assert after.recorded and "2 recordings of the hotword" in after.sources
+    assert "not installed: ktuberling-data" in after.sources and "4 recordings of volunteers" in after.sources
+    for scenes, ear in ((after.scenes, speech.EAR), (after.verified, speech.VERIFIER_EAR)):
+        x, labels, words = scenes.draw(64, np.random.default_rng(1))
+        assert x.shape == (64, ear.frames, ear.config.bands) and {0, 1} <= set(labels) and {-1, 2} <= set(words)
     monkeypatch.setattr(speech, "read_volunteers", lambda hotwords: said.take([]))
-    assert speech.volunteers(spoken, ["yes", "no"], 0)[0] == []
+    assert "volunteers who" not in speech.with_recordings(before, learned[:1], tmp_path, None, 0).sources
 
 
-def test_streams_hear_talk_by_voices_apart_and_volunteers_only_where_these_are_not_trained_on(monkeypatch, tmp_path):
+def test_streams_hear_talk_by_voices_apart_and_volunteers_only_where_these_are_not_trained_on(
+    importable, monkeypatch, tmp_path
+):
     speech = part("speech")
     for who in range(40):
         write_wav(tmp_path / f"what+is+said_{who:08x}_nohash_{who}.wav", np.full(1_000, who, np.int16))
