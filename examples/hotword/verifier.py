@@ -75,7 +75,7 @@ def listening(x, classes):
     """What three embeddings in a row say, at its clearest: from normalized ones to class probabilities."""
     x = layers.Conv1D(HIDDEN, KERNEL, activation="relu", name="hear")(x)
     x = layers.GlobalMaxPooling1D(name="clearest")(x)
-    x = layers.Dropout(0.3, name="dropout")(x)
+    x = layers.Dropout(0.5, name="dropout")(x)
     return layers.Dense(classes, activation="softmax", name="classes")(x)
 
 
