@@ -25,6 +25,7 @@ help:
 	@echo "               HOTWORDS=a,b   the words or phrases to spot: HOTWORDS=\"hey jarvis\""
 	@echo "               POSITIVES=dir  recordings of the hotword, mixed with synthesized speech;"
 	@echo "               NEGATIVES=dir  of other words; NOISE=dir of noise"
+	@echo "               NO_VERIFIER=1  the small network alone, without a second one that is asked now and then"
 	@echo "               QUICK=1        little of everything, to see that it works"
 	@echo "make voices    install 28 more voices to speak hotwords with, from Debian's contrib and non-free"
 	@echo "make test      run all tests on all cores; ARGS='-k device' goes to pytest, ARGS='-n 0' runs one at a time"
@@ -38,7 +39,7 @@ hotword: system-hotword $(FOR_USE)
 	$(RUN) examples/hotword/hotword.py --output build/hotword $(if $(DATA),--data "$(DATA)") \
 	    $(if $(HOTWORDS),--hotwords "$(HOTWORDS)") \
 	    $(if $(POSITIVES),--positives "$(POSITIVES)") $(if $(NEGATIVES),--negatives "$(NEGATIVES)") \
-	    $(if $(NOISE),--noise "$(NOISE)") $(if $(QUICK),--quick)
+	    $(if $(NOISE),--noise "$(NOISE)") $(if $(NO_VERIFIER),--no-verifier) $(if $(QUICK),--quick)
 
 # Their licences are the user's to accept, so no other target installs them.
 voices: system-voices

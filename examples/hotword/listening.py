@@ -54,35 +54,27 @@ def deploy(fit, folder, speech, seconds, per_hour, seed, verifier=None):
     Returns:
         what report.json says of it.
     """
-    hotwords = speech.labels[:-2]
 
-    def export(thresholds, verifier):
+    def export(thresholds, verifier=None):
         listener = listener_of(speech.labels, thresholds, verifier)
         shrinkfit.export(fit, folder, name="hotword", listener=listener)
         return listening_of(folder)
 
-    listening, heard, asked = export(0.5, None), {}, {}
-    for number, (name, sounds) in enumerate(sorted(speech.sounds.items())):
-        stream = build_stream(*sounds, seconds=seconds[name], seed=seed + number)
-        scores = listen_python(folder, stream.samples).scores
-        heard[name] = stream, Outputs(scores, positions(listening, len(scores)))
-    candidates = 0.5
+    listening, asked = export(0.5), {}
+    heard = hear_streams(folder, listening, speech.sounds, seconds, seed)
     if verifier:
         candidates = worth_verifying(*heard["validation"], listener_of(speech.labels, 0.5, verifier).detector)
         listening = export(candidates, verifier)
         others = measure(*heard["test"], listening.detector)
+        asked = {"candidate_threshold": candidates, "verified_per_hour": others.false_accepts_per_hour}
         heard = {name: verified(listening, verifier, *part) for name, part in heard.items()}
-    detector = listening.verifier.detector if verifier else listening.detector
     # One for all words: thresholds of their own would fit the few voices that they are chosen by.
-    curves = {name: det_curve(*part, detector) for name, part in heard.items()}
+    curves = {name: det_curve(*part, deciding(listening)) for name, part in heard.items()}
     chosen = choose_threshold(curves["validation"], per_hour)
     threshold = curves["validation"].threshold[chosen.point]
-    if verifier:
-        detector = export(candidates, verifier.with_threshold(threshold)).verifier.detector
-        asked = {"candidate_threshold": candidates, "verified_per_hour": others.false_accepts_per_hour}
-    else:
-        detector = export(threshold, None).detector
-    figures, curve = measure(*heard["test"], detector), curves["test"]
+    listening = export(candidates, verifier.with_threshold(threshold)) if verifier else export(threshold)
+    detector, curve = deciding(listening), curves["test"]
+    figures = measure(*heard["test"], detector)
     plot_det(
         Path(folder).parent / "det.png",
         {"voices to choose by": curves["validation"], "other voices": curve},
@@ -90,7 +82,7 @@ def deploy(fit, folder, speech, seconds, per_hour, seed, verifier=None):
         max_false_accepts_per_hour=per_hour,
     )
     return {
-        "threshold": dict(zip(hotwords, detector.threshold, strict=True)),
+        "threshold": dict(zip(detector.hotwords, detector.threshold, strict=True)),
         "stream": figures.to_dict(),
         "chosen": chosen.to_dict(),
         "verifier": asked,
@@ -99,6 +91,21 @@ def deploy(fit, folder, speech, seconds, per_hour, seed, verifier=None):
             "false_rejects": curve.false_reject_share.tolist(),
         },
     }, figures
+
+
+def hear_streams(folder, listening, sounds_of, seconds, seed):
+    """By name a stream of such sounds, and what the network alone says over it."""
+    heard = {}
+    for number, (name, sounds) in enumerate(sorted(sounds_of.items())):
+        stream = build_stream(*sounds, seconds=seconds[name], seed=seed + number)
+        scores = listen_python(folder, stream.samples).scores
+        heard[name] = stream, Outputs(scores, positions(listening, len(scores)))
+    return heard
+
+
+def deciding(listening):
+    """The detector that has the last word: the verifier's, where there is one."""
+    return (listening.verifier or listening).detector
 
 
 def worth_verifying(stream, outputs, detector):
@@ -170,8 +177,8 @@ def score_clips(folder, clips, noise_of):
     ends = back + np.cumsum([len(slot) for slot in slots])
     heard = listen(folder, sound, "qemu")
     best, found = np.zeros(len(clips)), np.zeros(len(clips), bool)
-    detector, scores = (listening.detector, heard.scores) if verifier is None else (verifier.detector, heard.verified)
-    means = detector.smooth(scores).max(axis=1) / ONE
+    scores = heard.scores if verifier is None else heard.verified
+    means = deciding(listening).smooth(scores).max(axis=1) / ONE
     np.maximum.at(best, np.searchsorted(ends, positions(listening, len(means))).clip(max=len(clips) - 1), means)
     found[[np.searchsorted(ends, position) for position, _, _ in heard.detections]] = True
     return best, found

@@ -6,6 +6,7 @@ shrinkfit.export(model, "firmware/", name="hotword", listener=Listener(FeatureCo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from shrinkfit.audio.listener_c import makefile, render
 from shrinkfit.audio.listener_cost import ListenerCost, constant_bytes, price_listener
 from shrinkfit.audio.verifier import Verifier, VerifierLayout, Verifying
 from shrinkfit.device import DEFAULT_DEVICE, Device, get_device
-from shrinkfit.errors import ExportError, ShrinkfitError
+from shrinkfit.errors import ExportError, ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.price.arena import Plan, plan
@@ -181,7 +182,8 @@ class Listener:
             second = modelled(self._second.graph, f"{model.name}_verifier", device)
             # The ports' names are the first network's.
             files |= {file: text.encode() for file, text in render_network(second).items() if file != "sf_model.h"}
-            files[f"{second.name}.tflite"] = write_tflite(second.graph)
+            with suppress(ExportError, UnsupportedLayerError):  # where LiteRT has no such operators
+                files[f"{second.name}.tflite"] = write_tflite(second.graph)
             runtime += (*VERIFIER_RUNTIME, *(source for layer in second.layers for source in layer.kernel.sources))
         return Extra(
             files=files,

@@ -110,6 +110,7 @@ def test_firmware_asks_the_verifier(verifier, tmp_path):
     import hotword
     import keras
     import listening
+    import outcome
 
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
@@ -151,12 +152,12 @@ def test_firmware_asks_the_verifier(verifier, tmp_path):
     assert report["linked"]["ram_bytes"] == fit.cost.ram_bytes == report["costs"]["ram_bytes"]
     cost = report["verifying"]
     assert cost["cycles"] > 50e6 and cost["samples_meanwhile"] > 16_000
-    names = [figure.name for figure in hotword.verifying_figures(report | chosen, fit.budget.limits())]
+    names = [figure.name for figure in outcome.verifying_figures(report | chosen, fit.budget.limits())]
     assert "RAM with the sound meanwhile" in names
-    assert any("verifier hears again" in note for note in notes_of(hotword, report | chosen))
+    assert any("verifier hears again" in note for note in notes_of(outcome, report | chosen))
     scores, found = listening.score_clips(tmp_path / "firmware", list(clips[0]), lambda clip, said: clip)
     assert scores.shape == found.shape == (5,) and ((scores >= 0) & (scores < 1)).all()
 
 
-def notes_of(hotword, report):
-    return hotword.told(report | {"demo_quality": True})["notes"]
+def notes_of(outcome, report):
+    return outcome.told(report | {"demo_quality": True})["notes"]
