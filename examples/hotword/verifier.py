@@ -20,8 +20,8 @@ FRAMES = 132
 BATCH, LEARNING_RATE = 128, 0.003
 DRAWN_AT_ONCE = 256
 HIDDEN, KERNEL = 64, 3
-# Logits are halved in the end: where a word is told from one that rhymes with it, scores lie above 0.99, which is the last
-# of 256 steps.
+# Logits are halved in the end: where a word is told from one that rhymes with it, scores lie above 0.99, which is among
+# the last of 256 steps.
 TEMPERATURE = 2
 
 
