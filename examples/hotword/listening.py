@@ -20,9 +20,10 @@ from shrinkfit.report.det import plot_det
 # New frames of a call: 80 ms. The mean of three outputs decides; behind a detection there is a second of silence.
 FRAMES_PER_CALL, SMOOTHING, REFRACTORY = 4, 3, 12
 CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
-# With a verifier the network says when it is worth to run that: that often in an hour of talk, which hardly misses a
-# hotword; 0.32 s later, when the word has ended, and not again for 0.64 s.
-CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 240, 4, 8
+# With a verifier the network says when it is worth to run that: that often in an hour of talk, which misses few words;
+# 0.4 s later, when the word has ended, and not again for 2.7 s, which is how long that takes at 40 MHz: so what the
+# microphone's buffer has to hold is the sound that arrives in one such time.
+CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 300, 5, 34
 CALIBRATION_SCENES = 256
 
 
@@ -170,8 +171,8 @@ def score_clips(folder, clips, noise_of):
     """
     listening = listening_of(folder)
     step, back, verifier = listening.step_samples, span(listening), listening.verifier
-    # Silence for all that looks back on the clip, half of it before: a verifier comes later.
-    quiet = back + (0 if verifier is None else 2 * verifier.delay * step)
+    # Silence for all that looks back on the clip, half of it before: a verifier comes later, and not twice at once.
+    quiet = back + (0 if verifier is None else (verifier.delay + listening.detector.refractory) * step)
     slots = [noise_of(fit_length(clip, -(-(len(clip) + quiet) // step) * step), len(clip)) for clip in clips]
     sound = np.concatenate([np.zeros(back, np.int16), *slots])
     ends = back + np.cumsum([len(slot) for slot in slots])

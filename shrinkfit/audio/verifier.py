@@ -38,7 +38,7 @@ class Verifier:
             refractory counts runs of the first network.
         delay: after how many runs of the first network, since its detector detected something, this one hears the
             newest sound: time for the word to end, and for a window that is longer than the word to hold all of it. At
-            most the refractory time of the listener's detector.
+            most the refractory time of the listener's detector, which is best as long as this network takes to run.
         calibration: float [n, ...], example inputs for a Keras model.
     Raises:
         ShrinkfitError: features or detector is something else. ExportError: a delay that cannot be, or smoothing.
