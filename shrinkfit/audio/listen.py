@@ -99,7 +99,8 @@ def listen_python(
     Args:
         folder: what export wrote with a listener, or Listener.of(graph).
         samples: int16 [n].
-        graph: the integer graph that was exported; read from the folder's .tflite when None. verifier_graph: likewise.
+        graph: the integer graph that was exported; read from the folder's .tflite when None.
+        verifier_graph: a verifier's, likewise.
 
     Raises:
         CheckError: the folder has no listener.
@@ -202,7 +203,8 @@ def check_sound(
 
     Args:
         folder, samples, on, options: as for `listen`.
-        graph: the integer graph that was exported; read from the folder's .tflite when None. verifier_graph: likewise.
+        graph: the integer graph that was exported; read from the folder's .tflite when None.
+        verifier_graph: a verifier's, likewise.
 
     Returns:
         how many scores and detections differ, where the first one does, and what was heard.

@@ -85,7 +85,11 @@ class Verifier:
         return self.second.graph
 
     def with_threshold(self, threshold: Any) -> Verifier:
-        """The same with other thresholds, and the same graph, which is not read again."""
+        """The same with other thresholds, and the same graph, which is not read again.
+
+        Args:
+            threshold: as of Detector.
+        """
         made = replace(self, detector=replace(self.detector, threshold=threshold))
         made.__dict__["second"] = self.second
         return made
@@ -93,6 +97,8 @@ class Verifier:
     def beside(self, features: FeatureConfig, detector: Detector) -> Verifying:
         """What it is around its network, next to a listener's features and detector.
 
+        Args:
+            features, detector: the listener's.
         Raises:
             ExportError: they do not go together; says what does not.
         """
