@@ -147,7 +147,7 @@ def price_listener(
         listen_stack_bytes=listening_image(graph, device, second).listen_stack_bytes,
         ram_bytes=whole.ram_bytes,
         flash_bytes=whole.flash_bytes,
-        table_bytes=around.constants_on(device),
+        table_bytes=around.table_bytes,
         runs_per_second=listening.runs_per_second,
         cycles_per_second=cycles,
         parts=parts,

@@ -63,6 +63,7 @@ def memory_table(heard: Heard, record: dict[str, Any]) -> Table:
     rows = [
         ("flash", heard.flash_bytes, f"predicted {number(cost['flash_bytes'])}"),
         ("  tables", cost["table_bytes"], "of features and detector, labels"),
+        *([("  verifier", cost["verifier"]["flash_bytes"], "of its network")] if cost.get("verifier") else []),
         ("RAM", heard.ram_bytes, f"predicted {number(cost['ram_bytes'])}"),
         ("  arena", parts["arena"], "of the network, and the features' scratch"),
         ("  features", parts["features"], "the window's samples, estimates"),

@@ -69,7 +69,9 @@ def ram_parts(record: Mapping[str, Any]) -> dict[str, int]:
 def flash_parts(record: Mapping[str, Any]) -> dict[str, int]:
     """What lies in the flash of that image -> bytes."""
     cost = record["cost"]
-    return {"tables": cost["table_bytes"], "network and code": cost["flash_bytes"] - cost["table_bytes"]}
+    verifier = {"verifier": cost["verifier"]["flash_bytes"]} if cost.get("verifier") else {}
+    known = {"tables": cost["table_bytes"], **verifier}
+    return {**known, "network and code": cost["flash_bytes"] - sum(known.values())}
 
 
 def listening_summary(record: Mapping[str, Any]) -> str:

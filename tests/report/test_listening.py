@@ -8,7 +8,7 @@ import pytest
 
 from shrinkfit.audio.heard import Heard, SoundCost
 from shrinkfit.report.listening import listening_report
-from shrinkfit.report.listening_section import listening_section, ram_parts
+from shrinkfit.report.listening_section import flash_parts, listening_section, ram_parts
 from tests.report.listening_records import RECORD
 from tests.report.test_table import row, text_of
 
@@ -50,3 +50,31 @@ def test_section_of_the_page():
 def test_what_is_not_known_is_left_out(unknown):
     html = listening_section({**RECORD, "cost": {**RECORD["cost"], unknown: None}})
     assert "None" not in html
+
+
+SPENT = {
+    "cycles": 90_000_000,
+    "seconds": 2.25,
+    "energy_uj": 17_000.0,
+    "samples_meanwhile": 36_000,
+    "flash_bytes": 9_000,
+}
+VERIFIED = {
+    **RECORD,
+    "layout": {**RECORD["layout"], "listener_bytes": 9_000, "verifier": {"sound": 5_000}},
+    "cost": {**RECORD["cost"], "ram_bytes": 10_500, "flash_bytes": 29_100, "verifier": SPENT},
+}
+
+
+def test_a_verifier_has_its_share_of_each_memory_and_a_line_of_its_own():
+    assert ram_parts(VERIFIED)["verifier"] == 4_000 and sum(ram_parts(VERIFIED).values()) == 10_500
+    assert flash_parts(VERIFIED) == {"tables": 3_500, "verifier": 9_000, "network and code": 16_600}
+    html = listening_section(VERIFIED)
+    assert "Verifying a hotword" in html and "90,000,000 cycles, 2.25 s, in which 72,000 bytes of sound arrive" in html
+    heard = replace(HEARD, ram_bytes=10_500, cost=replace(COST, verifier=91_000_000.0))
+    text = text_of(listening_report(heard, VERIFIED), width=80)
+    assert row(text, "verifier").split()[1] == "91,000,000" and "on top" in row(text, "verifier")
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("  verifier")] == ["9,000", "4,000"]
+    unknown = {**SPENT, "cycles": None, "seconds": None, "samples_meanwhile": None, "energy_uj": None}
+    assert "None" not in listening_section({**VERIFIED, "cost": {**VERIFIED["cost"], "verifier": unknown}})
+    assert "Verifying" not in listening_section(RECORD)
