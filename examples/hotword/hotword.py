@@ -54,8 +54,10 @@ DEVICE = "efm32"
 TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 60, 12, 32
+# With a verifier, which has the last word, and takes minutes too.
+VERIFIED_EPOCHS, VERIFIED_FIT_EPOCHS = 44, 24
 CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each clip once
-DRAWS = 24_576  # scenes that the verifier learns from
+DRAWS = 16_384  # scenes that the verifier learns from
 QUICK = {
     "baseline": 25,
     "tuning": 5,
@@ -128,7 +130,11 @@ def parse_arguments(argv):
     add("--cache", default="build/speech", help="where synthetic speech is kept, and what was learned from it alone")
     add("--clips", type=int, default=SYNTHETIC_CLIPS, help="how many to synthesize (%(default)s)")
     add("--max-false-accepts-per-hour", type=float, default=0.5, help="for which thresholds are chosen (%(default)s)")
-    add("--epochs", type=int, help=f"of the fit ({FIT_EPOCHS}; with --data {CLIP_FIT_EPOCHS})")
+    add(
+        "--epochs",
+        type=int,
+        help=f"of the fit ({FIT_EPOCHS}; with a verifier {VERIFIED_FIT_EPOCHS}, with --data {CLIP_FIT_EPOCHS})",
+    )
     add("--steps", type=int, default=STEPS, help="batches of an epoch (%(default)s)")
     add("--seed", type=int, default=0, help="of speech, training and shuffling (%(default)s)")
     add(
@@ -139,10 +145,11 @@ def parse_arguments(argv):
     )
     add("--quick", action="store_true", help="little of everything, to see that it works")
     args = parser.parse_args(argv)
-    args.verifier = args.verifier and not args.data
+    args.verifier = args.verifier and not args.data and embedding_installed()
     args.hotwords = [" ".join(word.split()) for word in args.hotwords.split(",") if word.strip()]
-    args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else BASELINE_EPOCHS, TUNING_EPOCHS
-    args.epochs = args.epochs or (CLIP_FIT_EPOCHS if args.data else FIT_EPOCHS)
+    epochs, fit_epochs = (VERIFIED_EPOCHS, VERIFIED_FIT_EPOCHS) if args.verifier else (BASELINE_EPOCHS, FIT_EPOCHS)
+    args.baseline_epochs, args.tuning_epochs = CLIP_EPOCHS if args.data else epochs, TUNING_EPOCHS
+    args.epochs = args.epochs or (CLIP_FIT_EPOCHS if args.data else fit_epochs)
     if args.quick:
         args.baseline_epochs, args.tuning_epochs = QUICK["baseline"], QUICK["tuning"]
         args.epochs, args.clips = min(args.epochs, QUICK["fit"]), min(args.clips, QUICK["clips"])
@@ -154,9 +161,8 @@ def get_speech(args):
     if args.data:
         speech = from_folder(args.data, args.hotwords, args.seed, args.quick)
         return speech, train_baseline(speech, args), None
-    if args.verifier and not embedding_installed():
+    if not embedding_installed():
         console.print('no verifier: it takes pip install "shrinkfit[verifier]"', markup=False)
-        args.verifier = False
     speech, learned = from_synthesis(
         args.hotwords,
         args.cache,
@@ -172,7 +178,8 @@ def get_speech(args):
         recorded = with_recordings(speech, learned, args.positives, args.negatives, args.seed)
     # What is learned from synthetic speech is the same whatever recordings come later.
     code = [(HERE / name).read_text() for name in ("model.py", "recipe.py", "speech.py")]
-    key = digest(code, args.hotwords, args.clips, args.seed, args.quick, args.steps, args.noise, keras.__version__)
+    seen = args.clips, args.quick, args.baseline_epochs, args.steps, args.noise
+    key = digest(code, args.hotwords, args.seed, *seen, keras.__version__)
     cached = Path(args.cache) / f"baseline-{key}.keras"
     if cached.is_file():
         console.print(f"the float baseline is in the cache: {cached}", soft_wrap=True)
