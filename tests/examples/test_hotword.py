@@ -16,7 +16,7 @@ import pytest
 
 from shrinkfit.audio.dataset import write_wav
 from shrinkfit.audio.scenes import Voices
-from shrinkfit.audio.spoken import Rendered, Spoken
+from shrinkfit.audio.spoken import Rendered, Spoken, render
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "hotword"
@@ -271,10 +271,7 @@ def test_volunteers_say_what_is_no_hotword_to_both_networks(importable, monkeypa
         write_wav(tmp_path / f"{number}.wav", rng.integers(-9_000, 9_000, 16_000).astype(np.int16))
     learned = []
     for ear in (speech.EAR, speech.VERIFIER_EAR):
-        levels = rng.uniform(0, 9, (1, 4, 120, ear.config.bands)).astype(np.float16)
-        voices = Voices(
-            Rendered(levels, np.full(4, 40.0, np.float32)), np.array([0, 1, 1, 1]), np.full(4, 2), np.ones(4)
-        )
+        voices = Voices(render(said, 1, seed=0, config=ear.config), np.array([0, 1, 1, 1]), np.full(4, 2), np.ones(4))
         noise = rng.uniform(0, 3, (200, ear.config.bands)).astype(np.float16)
         learned.append(speech.Learned(ear, voices, [noise]))
     before = speech.Speech(("yes", "_unknown_", "_silence_"), None, (), (), {}, (), 3, False, "spoken")
