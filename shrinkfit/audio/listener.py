@@ -33,7 +33,6 @@ from shrinkfit.write.c import render as render_network
 from shrinkfit.write.extra import Extra
 from shrinkfit.write.model import Model
 from shrinkfit.write.modelled import modelled
-from shrinkfit.write.tflite import write_tflite
 
 RUNS_PER_SECOND = 10
 FRAMES_HEAD_BYTES = 12  # struct ring in sf_listen.c
@@ -174,24 +173,27 @@ class Listener:
         layout = listening.layout(model.plan, self._arena_bytes(device))
         price = price_listener(listening, layout, model.graph, device, cost, self._second)
         texts = render(listening, layout, model, price.listen_stack_bytes)
-        files, runtime = (
-            {file: text.encode() for file, text in texts.items()},
-            (*RUNTIME, *feature_sources(self.features)),
-        )
-        if self._second is not None:
-            second = modelled(self._second.graph, f"{model.name}_verifier", device)
-            # The ports' names are the first network's.
-            files |= {file: text.encode() for file, text in render_network(second).items() if file != "sf_model.h"}
-            with suppress(ExportError, UnsupportedLayerError):  # where LiteRT has no such operators
-                files[f"{second.name}.tflite"] = write_tflite(second.graph)
-            runtime += (*VERIFIER_RUNTIME, *(source for layer in second.layers for source in layer.kernel.sources))
+        files, runtime = self._second_files(f"{model.name}_verifier", device)
         return Extra(
-            files=files,
-            runtime=runtime,
+            files={file: text.encode() for file, text in texts.items()} | files,
+            runtime=(*RUNTIME, *feature_sources(self.features), *runtime),
             makefile=makefile(model.name, device, price.stack_bytes),
             details=listening.to_dict() | {"layout": asdict(layout), "cost": asdict(price)},
             lines=price.lines(),
         )
+
+    def _second_files(self, name: str, device: Device) -> tuple[dict[str, bytes], tuple[str, ...]]:
+        """The files of the verifier's network, and names of the runtime's that it needs."""
+        if self._second is None:
+            return {}, ()
+        from shrinkfit.write.tflite import write_tflite
+
+        network = modelled(self._second.graph, name, device)
+        # The ports' names are the first network's.
+        files = {file: text.encode() for file, text in render_network(network).items() if file != "sf_model.h"}
+        with suppress(ExportError, UnsupportedLayerError):  # where LiteRT has no such operators
+            files[f"{name}.tflite"] = write_tflite(network.graph)
+        return files, (*VERIFIER_RUNTIME, *(source for layer in network.layers for source in layer.kernel.sources))
 
     @property
     def _second(self) -> Second | None:
