@@ -43,8 +43,9 @@ def show(report, fit, out, heard):
     console.print(stream_table(heard))
     console.print(report["chosen"]["note"], soft_wrap=True)
     console.print(f"before fitting: {was}")
+    alone = ", by the fitted network alone" if report["verifying"] else ""
     console.print(
-        f"{report['recall']:.1%} of the hotwords in voices apart are heard at {FALSE_ACCEPTS:.1%} false accepts"
+        f"{report['recall']:.1%} of the hotwords in voices apart are heard at {FALSE_ACCEPTS:.1%} false accepts{alone}"
     )
     if report["demo_quality"]:
         console.print(WHAT_NEXT)
