@@ -41,27 +41,23 @@ static int32_t score_of(const sf_detector *detector, int32_t sum) {
     return (int32_t)(((int64_t)sum * (int64_t)detector->multiplier + half) >> SHIFT);
 }
 
-int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores,
-                  sf_detection *detection) {
-    state_head *head = (state_head *)state;
-    int32_t *sums = sums_of(state);
-    int8_t *oldest = outputs_of(detector, state) + (uint32_t)head->oldest * detector->hotword_count;
-    int32_t best_reaches = -1;
-    for (uint32_t i = 0; i < detector->hotword_count; i++) {
-        const int8_t output = scores[detector->hotwords[i]];
-        sums[i] += output - oldest[i];
-        oldest[i] = output;
-        const int32_t score = score_of(detector, sums[i]);
-        const int32_t reaches = score >= detector->thresholds[i];
-        if (reaches > best_reaches || (reaches == best_reaches && score > detection->score)) {
-            best_reaches = reaches;
-            detection->label = (int32_t)detector->hotwords[i];
-            detection->score = score;
-        }
+/* Writes hotword i to *detection where it is the best so far. best: -1 before the first, then
+ * whether the best one reaches its threshold; returned anew. */
+static int32_t better(const sf_detector *detector, uint32_t i, int32_t score, int32_t best,
+                      sf_detection *detection) {
+    const int32_t reaches = score >= detector->thresholds[i];
+    if (reaches > best || (reaches == best && score > detection->score)) {
+        detection->label = (int32_t)detector->hotwords[i];
+        detection->score = score;
+        return reaches;
     }
-    head->oldest = (uint16_t)(head->oldest + 1u == detector->smoothing ? 0u : head->oldest + 1u);
-    const int32_t detected = best_reaches > 0 && head->waiting == 0;
-    if (detected) {
+    return best;
+}
+
+/* After the last hotword: whether something is detected now. */
+static int32_t decided(const sf_detector *detector, state_head *head, int32_t best,
+                       sf_detection *detection) {
+    if (best > 0 && head->waiting == 0) {
         head->waiting = detector->refractory;
         return 1;
     }
@@ -70,6 +66,46 @@ int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores
     }
     detection->label = -1;
     return 0;
+}
+
+int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores,
+                  sf_detection *detection) {
+    state_head *head = (state_head *)state;
+    int32_t *sums = sums_of(state);
+    int8_t *oldest = outputs_of(detector, state) + (uint32_t)head->oldest * detector->hotword_count;
+    int32_t best = -1;
+    for (uint32_t i = 0; i < detector->hotword_count; i++) {
+        const int8_t output = scores[detector->hotwords[i]];
+        sums[i] += output - oldest[i];
+        oldest[i] = output;
+        best = better(detector, i, score_of(detector, sums[i]), best, detection);
+    }
+    head->oldest = (uint16_t)(head->oldest + 1u == detector->smoothing ? 0u : head->oldest + 1u);
+    return decided(detector, head, best, detection);
+}
+
+void sf_detect_highest(const sf_detector *detector, void *state, int32_t anew, int32_t *highest) {
+    const int32_t *sums = sums_of(state);
+    for (uint32_t i = 0; i < detector->hotword_count; i++) {
+        const int32_t score = score_of(detector, sums[i]);
+        if (anew || score > highest[i]) {
+            highest[i] = score;
+        }
+    }
+}
+
+/* Scores have 24 bits and signs, the share 17. */
+int32_t sf_detect_with(const sf_detector *detector, void *state, const int8_t *scores,
+                       const int32_t *others, int32_t share, sf_detection *detection) {
+    const int64_t half = INT64_C(1) << (SHIFT - 1);
+    int32_t best = -1;
+    for (uint32_t i = 0; i < detector->hotword_count; i++) {
+        const int32_t own =
+            score_of(detector, scores[detector->hotwords[i]] - detector->zero_point);
+        const int64_t moved = (int64_t)share * (others[i] - own) + half;
+        best = better(detector, i, own + (int32_t)(moved >> SHIFT), best, detection);
+    }
+    return decided(detector, (state_head *)state, best, detection);
 }
 
 void sf_detect_nothing(void *state) {

@@ -53,6 +53,15 @@ void sf_detect_reset(const sf_detector *detector, void *state);
 int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores,
                   sf_detection *detection);
 
+/* How sure it has been: writes each hotword's present score to highest, [hotword_count], where that
+ * is larger than what stands there, or in any case with anew. */
+void sf_detect_highest(const sf_detector *detector, void *state, int32_t anew, int32_t *highest);
+
+/* As sf_detect, of two networks: each hotword's score is the mean of its output's and of others,
+ * [hotword_count], which count for share / 65536 of it. Only for a smoothing of 1. */
+int32_t sf_detect_with(const sf_detector *detector, void *state, const int8_t *scores,
+                       const int32_t *others, int32_t share, sf_detection *detection);
+
 /* Lets the time of one output pass where there is none, as after a run of a first network after
  * which a second one did not run: refractory counts it. Only for a smoothing of 1. */
 void sf_detect_nothing(void *state);

@@ -13,7 +13,7 @@ from shrinkfit.audio.dataset import fit_length
 from shrinkfit.audio.detect import ONE, Detector
 from shrinkfit.audio.embedding import EMBEDDING_FEATURES
 from shrinkfit.audio.figures import Outputs, det_curve, measure
-from shrinkfit.audio.listen import listen, listen_python, listening_of, verified_of
+from shrinkfit.audio.listen import deciding, listen, listen_python, listening_of, means_of, verified_of
 from shrinkfit.audio.stream import build_stream
 from shrinkfit.report.det import plot_det
 
@@ -24,6 +24,8 @@ CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
 # 0.4 s later, when the word has ended, and not again for 2.7 s, which is how long that takes at 40 MHz: so what the
 # microphone's buffer has to hold is the sound that arrives in one such time.
 CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 300, 5, 34
+# The two are wrong about other sounds: what both are rather sure of counts.
+FIRST_SHARE = 0.5
 CALIBRATION_SCENES = 256
 
 
@@ -31,9 +33,8 @@ def verifier_of(network, speech, seed):
     """A verifier around its float network, on integers by what it was trained on; thresholds are chosen later."""
     labels = speech.labels
     detector = Detector(labels, labels[:-2], threshold=0.5, refractory=REFRACTORY)
-    return shrinkfit.Verifier(
-        network, EMBEDDING_FEATURES, detector, DELAY, calibration(speech.verified, CALIBRATION_SCENES, seed)
-    )
+    scenes = calibration(speech.verified, CALIBRATION_SCENES, seed)
+    return shrinkfit.Verifier(network, EMBEDDING_FEATURES, detector, DELAY, scenes, FIRST_SHARE)
 
 
 def listener_of(labels, thresholds=0.5, verifier=None):
@@ -104,11 +105,6 @@ def hear_streams(folder, listening, sounds_of, seconds, seed):
     return heard
 
 
-def deciding(listening):
-    """The detector that has the last word: the verifier's, where there is one."""
-    return (listening.verifier or listening).detector
-
-
 def worth_verifying(stream, outputs, detector):
     """The lowest threshold at which a verifier has no more than CANDIDATES_PER_HOUR of other sounds to hear.
 
@@ -120,10 +116,9 @@ def worth_verifying(stream, outputs, detector):
 
 
 def verified(listening, verifier, stream, outputs):
-    """The stream, and what the verifier says over it: the lowest scores where it is not asked."""
-    candidates = [run for run, _, _ in listening.detector.detect(outputs.scores)]
-    scores = verified_of(listening, verifier.graph, stream.samples, candidates, len(outputs.scores))
-    return stream, Outputs(scores, outputs.positions)
+    """The stream, and what both networks say over it: the lowest scores where the verifier is not asked."""
+    scores = verified_of(listening, verifier.graph, stream.samples, outputs.scores)
+    return stream, Outputs(scores, outputs.positions, means_of(listening, outputs.scores, scores))
 
 
 def positions(listening, outputs):
@@ -166,8 +161,8 @@ def score_clips(folder, clips, noise_of):
         clips: int16 arrays of any length.
         noise_of: takes a clip within silence, and the clip's own length, and gives it back with noise.
     Returns:
-        (float [n]: the highest mean of a hotword in [0, 1], of the verifier where there is one; bool [n]: detected
-        with the exported thresholds).
+        (float [n]: the highest mean of a hotword in [0, 1], of both networks where there is a verifier; bool [n]:
+        detected with the exported thresholds).
     """
     listening = listening_of(folder)
     step, back, verifier = listening.step_samples, span(listening), listening.verifier
@@ -178,8 +173,7 @@ def score_clips(folder, clips, noise_of):
     ends = back + np.cumsum([len(slot) for slot in slots])
     heard = listen(folder, sound, "qemu")
     best, found = np.zeros(len(clips)), np.zeros(len(clips), bool)
-    scores = heard.scores if verifier is None else heard.verified
-    means = deciding(listening).smooth(scores).max(axis=1) / ONE
+    means = means_of(listening, heard.scores, heard.verified).max(axis=1) / ONE
     np.maximum.at(best, np.searchsorted(ends, positions(listening, len(means))).clip(max=len(clips) - 1), means)
     found[[np.searchsorted(ends, position) for position, _, _ in heard.detections]] = True
     return best, found

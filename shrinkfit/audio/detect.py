@@ -193,6 +193,19 @@ def _score(detector: Detector, sums: Any) -> Any:
     return (sums * detector.multiplier + (1 << (_SHIFT - 1))) >> _SHIFT
 
 
+def mixed(own: np.ndarray, others: np.ndarray, share: int) -> np.ndarray:
+    """Scores of two networks as one, as sf_detect_with makes it.
+
+    Args:
+        own, others: int [...], in 1/65536.
+        share: how much others count, in 1/65536.
+    Returns:
+        int32 [...].
+    """
+    moved = share * (others.astype(np.int64) - own) + (1 << (_SHIFT - 1))
+    return (own + (moved >> _SHIFT)).astype(np.int32)
+
+
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or value != int(value):
         raise AudioError(f"{name} is {value!r}; expected a whole number")

@@ -107,10 +107,13 @@ class Outputs:
     Args:
         scores: int8 [steps, classes].
         positions: int64 [steps], how many samples had been heard when each output was there; rising.
+        decided: int32 [steps, hotwords], means that are compared with the thresholds, as `means_of` gives them for a
+            verifier; None for those of the scores.
     """
 
     scores: np.ndarray
     positions: np.ndarray
+    decided: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 2 or self.positions.shape != self.scores.shape[:1]:
@@ -120,6 +123,10 @@ class Outputs:
             )
         if len(self.positions) > 1 and np.diff(self.positions).min() < 0:
             raise AudioError("the positions of the outputs fall; expected them in the order of time")
+
+    def means(self, detector: Detector) -> np.ndarray:
+        """int32 [steps, hotwords]: what a detector compares with its thresholds."""
+        return detector.smooth(self.scores) if self.decided is None else self.decided
 
 
 def run_over(
@@ -150,7 +157,7 @@ def measure(
         AudioError: the stream has no word of the detector's hotwords.
     """
     truth = _Truth(stream, detector, late_seconds)
-    found = detector.detect(outputs.scores)
+    found = detector.detect_smoothed(outputs.means(detector))
     hits, false = truth.match([(int(outputs.positions[step]), label) for step, label, _ in found])
     late_ms = [1000 * (position - truth.ends[word]) / stream.sample_rate_hz for word, position in hits.items()]
     missed = len(truth.starts) - len(hits)
@@ -184,7 +191,7 @@ def det_curve(stream: Stream, outputs: Outputs, detector: Detector, *, late_seco
         detector: its smoothing, hotwords and refractory time are used, its thresholds are not.
     """
     truth = _Truth(stream, detector, late_seconds)
-    means = detector.smooth(outputs.scores)
+    means = outputs.means(detector)
     if not len(means):
         raise AudioError("the network gave no output over the stream; expected a stream longer than its window")
     best, winners = means.max(axis=1), np.array(detector.hotword_outputs)[means.argmax(axis=1)]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from shrinkfit._progress import step
 from shrinkfit.audio.around import tabled
+from shrinkfit.audio.detect import Detector
 from shrinkfit.audio.features import AudioError, features
 from shrinkfit.audio.heard import Heard, SoundCheck, SoundCost
 from shrinkfit.audio.listener import Listening
@@ -122,34 +123,61 @@ def listen_python(
     is_short = config.frames(len(samples)) < 1
     frames = np.zeros((0, config.width), np.int8) if is_short else features(samples, config)
     scores, verified, detector = scores_of(listening, graph, frames), None, listening.detector
-    found = detector.detect(scores)
-    first = listening.first_samples + listening.settle * listening.step_samples
     if verifier_graph is not None and listening.verifier is not None:
-        candidates = [step for step, _, _ in found]
-        verified = verified_of(listening, verifier_graph, samples, candidates, len(scores))
-        found = listening.verifier.detector.detect(verified)
+        verified = verified_of(listening, verifier_graph, samples, scores)
+    found = deciding(listening).detect_smoothed(means_of(listening, scores, verified))
+    first = listening.first_samples + listening.settle * listening.step_samples
     detections = [(first + s * listening.step_samples, label, score) for s, label, score in found]
     return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores, verified=verified)
 
 
-def verified_of(
-    listening: Listening, graph: Graph, samples: np.ndarray, candidates: Sequence[int], runs: int
-) -> np.ndarray:
+def deciding(listening: Listening) -> Detector:
+    """The detector that has the last word: the verifier's, where there is one."""
+    return (listening.verifier or listening).detector
+
+
+def means_of(listening: Listening, scores: np.ndarray, verified: np.ndarray | None = None) -> np.ndarray:
+    """What that detector compares with its thresholds.
+
+    Args:
+        scores: int8 [runs, classes], the network's outputs.
+        verified: int8 [runs, classes], of the verifier's; None without one.
+    Returns:
+        int32 [runs, hotwords], in 1/65536.
+    """
+    first = listening.detector.smooth(scores)
+    if listening.verifier is None or verified is None:
+        return first
+    return listening.verifier.means(verified, first, verified_runs(listening, scores))
+
+
+def verified_runs(listening: Listening, scores: np.ndarray) -> np.ndarray:
+    """The runs, of those that count, behind which a verifier runs; int64 [n].
+
+    Args:
+        scores: int8 [runs, classes], the network's outputs.
+    """
+    assert listening.verifier is not None
+    found = [step for step, _, _ in listening.detector.detect(scores)]
+    due = np.array(found, np.int64) + listening.verifier.delay
+    return due[due < len(scores)]
+
+
+def verified_of(listening: Listening, graph: Graph, samples: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """The outputs of a verifier's network, which the C has where it runs.
 
     Args:
         listening: with a verifier.
         graph: the verifier's network.
         samples: int16 [n], all that was heard.
-        candidates: the runs, of those that count, at which the first network's detector detected something.
-        runs: how many of them there are.
+        scores: int8 [runs, classes], the first network's outputs.
     Returns:
         int8 [runs, classes]; -128 where it did not run.
     """
     verifier, first = listening.verifier, listening.first_samples + listening.settle * listening.step_samples
     assert verifier is not None
-    made = np.full((runs, len(verifier.detector.labels)), -128, np.int8)
-    due = [step + verifier.delay for step in candidates if step + verifier.delay < runs]
+    made = np.full((len(scores), len(verifier.detector.labels)), -128, np.int8)
+    due = verified_runs(listening, scores)
     # What was before the first sample is silence.
     heard = np.concatenate([np.zeros(verifier.samples, np.int16), samples])
     shape = graph.tensors[graph.inputs[0]].shape[1:]

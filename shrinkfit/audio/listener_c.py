@@ -159,7 +159,7 @@ class _Asked:
         v = f"{n}_verifier"
         return cls(
             includes=f'#include "sf_verify.h"\n#include "{v}.h"\n',
-            constants=_verifier_constants(verifier, v),
+            constants=_verifier_constants(verifier, v, f"{n}_listen_detector"),
             reset=f"    sf_verify_reset(&{v}_verifier, at + {at.sound});\n"
             f"    sf_detect_reset(&{v}_detector, at + {at.detector});\n",
             take=f"        const int32_t newest = {newest}\n                                                {rest}"
@@ -168,14 +168,15 @@ class _Asked:
             decide=f"""            const int32_t candidate =
                 {detect}            heard->detection.label = -1;
             heard->detection.score = 0;
-            if (sf_verify_due(&{v}_verifier, at + {at.sound}, candidate)) {{
+            if (sf_verify_due(&{v}_verifier, at + {at.sound}, at + {layout.detector}, candidate)) {{
                 heard->scored = 2;
                 sf_verify_input(&{v}_verifier, at + {at.sound}, at + {at.scratch}, {v}_input(at + {at.arena}));
                 if ({v}_run(at + {at.arena}) != SF_OK) {{
                     return -1;
                 }}
                 heard->detected =
-                    sf_detect(&{v}_detector, at + {at.detector}, {v}_output(at + {at.arena}), &heard->detection);
+                    sf_detect_with(&{v}_detector, at + {at.detector}, {v}_output(at + {at.arena}),
+                                   sf_verify_first(at + {at.sound}), {verifier.share}, &heard->detection);
             }} else {{
                 sf_detect_nothing(at + {at.detector});
             }}
@@ -183,9 +184,10 @@ class _Asked:
         )
 
 
-def _verifier_constants(verifier: Verifying, name: str) -> str:
+def _verifier_constants(verifier: Verifying, name: str, first: str) -> str:
+    """As C. first: name of the first network's detector."""
     array, pointer = _table(verifier.table(), f"{name}_table")
-    numbers = f"&{name}_features, {pointer}, {verifier.samples}, {verifier.delay}"
+    numbers = f"&{name}_features, {pointer}, &{first}, {verifier.samples}, {verifier.delay}"
     return f"""{features_c(verifier.features, name).replace('#include "sf_features.h"', "").strip()}
 
 {detector_c(verifier.detector, name).strip()}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # sizeof sf_frames and sf_detector on a 32-bit core; a label is an address and a string.
 FRAMES_STRUCT_BYTES, DETECTOR_STRUCT_BYTES, LABEL_BYTES, TABLE_BYTES = 12, 28, 4, 256
-VERIFIER_STRUCT_BYTES = 16
+VERIFIER_STRUCT_BYTES = 20
 # sf_verify_keep of a sample, on an emulated core; nearly all of it is memcpy's.
 KEEP_CYCLES = 4.9
 # Below that the FFT of 512 has no loops of its own (sf_spectrum_dsp.c).

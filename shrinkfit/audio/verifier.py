@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from shrinkfit.audio.around import aligned, check_output, counted, input_of, input_table
-from shrinkfit.audio.detect import Detector
+from shrinkfit.audio.detect import ONE, Detector, mixed
 from shrinkfit.audio.features import FeatureConfig
 from shrinkfit.errors import ExportError, ShrinkfitError
 from shrinkfit.graph.ir import Graph
@@ -40,8 +40,13 @@ class Verifier:
             newest sound: time for the word to end, and for a window that is longer than the word to hold all of it. At
             most the refractory time of the listener's detector, which is best as long as this network takes to run.
         calibration: float [n, ...], example inputs for a Keras model.
+        first_share: how much the first network has to say, 0 to 1 (rounded to 1/65536): a hotword's score is the mean
+            of what this network says and the highest mean that the listener's detector has had since it detected
+            something, which counts for so much of it. Networks that differ are wrong about other sounds: with 0.5 both
+            must be rather sure.
     Raises:
-        ShrinkfitError: features or detector is something else. ExportError: a delay that cannot be, or smoothing.
+        ShrinkfitError: features or detector is something else. ExportError: a delay or share that cannot be, or
+            smoothing.
     """
 
     network: Any = field(repr=False)
@@ -49,6 +54,7 @@ class Verifier:
     detector: Detector
     delay: int = 0
     calibration: Any = field(default=None, repr=False)
+    first_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name, kind in (("features", FeatureConfig), ("detector", Detector)):
@@ -56,6 +62,9 @@ class Verifier:
             if not isinstance(given, kind):
                 raise ShrinkfitError(f"a verifier's {name} is a {type(given).__name__}, expected a {kind.__name__}")
         object.__setattr__(self, "delay", counted(self.delay, "verifier's delay", 0, LONGEST_DELAY))
+        if isinstance(self.first_share, bool) or not 0 <= self.first_share <= 1:
+            raise ExportError(f"the verifier's first_share is {self.first_share!r}; expected a number from 0 to 1")
+        object.__setattr__(self, "first_share", round(self.first_share * ONE) / ONE)
         if self.detector.smoothing != 1:
             raise ExportError(
                 f"the verifier's detector has a smoothing of {self.detector.smoothing}; expected 1: its network runs "
@@ -124,7 +133,7 @@ class Verifier:
         check_output(graph, own)
         scaled = replace(own, scale=target.scale, zero_point=target.zero_point)
         frames = source.size_bytes // self.features.width
-        return Verifying(self.features, scaled, frames, self.delay, source.scale, source.zero_point)
+        return Verifying(self.features, scaled, frames, self.delay, source.scale, source.zero_point, self.first_share)
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class Verifying:
         features, detector, delay: as of Verifier.
         frames: that it hears.
         input_scale, input_zero_point: of its network's input.
+        first_share: as of Verifier.
     """
 
     features: FeatureConfig
@@ -143,6 +153,7 @@ class Verifying:
     delay: int
     input_scale: float
     input_zero_point: int
+    first_share: float = 0.0
 
     @property
     def samples(self) -> int:
@@ -152,7 +163,30 @@ class Verifying:
     @property
     def state_bytes(self) -> int:
         """Twin of sf_verify_state_bytes."""
-        return -(-(HEAD_BYTES + 2 * self.samples) // 4) * 4
+        head = HEAD_BYTES + 4 * len(self.detector.hotwords)
+        return -(-(head + 2 * self.samples) // 4) * 4
+
+    @property
+    def share(self) -> int:
+        """first_share in 1/65536, as the C has it."""
+        return round(self.first_share * ONE)
+
+    def means(self, scores: np.ndarray, first: np.ndarray, runs: np.ndarray) -> np.ndarray:
+        """The means that its detector compares with the thresholds.
+
+        Args:
+            scores: int8 [steps, classes], its network's outputs; those at runs count.
+            first: int32 [steps, hotwords], the means of the listener's detector.
+            runs: int [verified], the steps at which its network ran.
+        Returns:
+            int32 [steps, hotwords]; the lowest, which detects nothing, at all other steps.
+        """
+        decided = np.full(first.shape, self.detector.score_range[0], np.int32)
+        own = self.detector.smooth(scores[runs])
+        # Since the listener's detector detected something.
+        highest = [first[run - self.delay : run + 1].max(axis=0) for run in runs.tolist()]
+        decided[runs] = mixed(own, np.reshape(highest, own.shape), self.share)
+        return decided
 
     @property
     def scratch_bytes(self) -> int:
@@ -184,7 +218,7 @@ class Verifying:
     def from_dict(cls, record: dict[str, Any]) -> Verifying:
         """What `to_dict` wrote down."""
         features, detector = FeatureConfig.from_dict(record["features"]), Detector.from_dict(record["detector"])
-        plain = ("frames", "delay", "input_scale", "input_zero_point")
+        plain = ("frames", "delay", "input_scale", "input_zero_point", "first_share")
         return cls(features, detector, **{key: record[key] for key in plain})
 
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 LISTEN_CALLS: tuple[str, ...] = ("sf_features_take", "sf_frames_take", "sf_detect")
 RESET_CALLS: tuple[str, ...] = ("sf_features_reset", "sf_frames_reset", "sf_detect_reset")
 # With a verifier, too.
-VERIFY_CALLS = ("sf_verify_keep", "sf_verify_due", "sf_verify_input", "sf_detect_nothing")
+VERIFY_CALLS = (
+    "sf_verify_keep", "sf_verify_due", "sf_verify_first", "sf_verify_input", "sf_detect_with", "sf_detect_nothing",
+)  # fmt: skip
 VERIFY_RESET_CALLS = ("sf_verify_reset",)
 # What the compiler makes of the two; tests compare it with linked images.
 CODE_BYTES, FRAME_BYTES, V6M_FRAME_BYTES = 280, 72, 76

@@ -44,10 +44,12 @@ def network(frames=9, bands=BANDS, scale=1 / 128, zero_point=0, seed=3, classes=
     return b.graph(b.softmax(b.dense(x, classes)), "listening")
 
 
-def verifier(delay=2, frames=15, threshold=0.3, refractory=5, **options):
+def verifier(delay=2, frames=15, threshold=0.3, refractory=5, first_share=0.25, **options):
     """Such a network once more, which hears longer."""
     detector = Detector(LABELS, DETECTOR.hotwords, threshold=threshold, refractory=refractory)
-    return Verifier(network(frames, VERIFIED.bands, seed=8, **options), VERIFIED, detector, delay)
+    return Verifier(
+        network(frames, VERIFIED.bands, seed=8, **options), VERIFIED, detector, delay, first_share=first_share
+    )
 
 
 def write(folder, graph, *, device="efm32", streaming=0, **options):
