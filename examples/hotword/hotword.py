@@ -62,12 +62,12 @@ QUICK = {
     "baseline": 25,
     "tuning": 5,
     "fit": 8,
-    "clips": 3_000,
+    "clips": 5_000,
     "draws": 8_192,
     "stream_seconds": {"validation": 600, "test": 600},
 }
 STREAM_SECONDS = {"validation": 6 * 3_600, "test": 2 * 3_600}  # to choose a threshold, and to judge it
-SYNTHETIC_CLIPS = 8_000
+SYNTHETIC_CLIPS = 12_000
 FIT_RATE, CLIP_FIT_RATE = 2e-3, 1.5e-3  # at its peak
 
 console = Console()

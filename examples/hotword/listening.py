@@ -123,12 +123,7 @@ def verified(listening, verifier, stream, outputs):
 
 def positions(listening, outputs):
     """How many samples have been heard when each output that counts is there."""
-    return span(listening) + listening.step_samples * np.arange(outputs, dtype=np.int64)
-
-
-def span(listening):
-    """Samples that an output looks back on."""
-    return listening.first_samples + listening.settle * listening.step_samples
+    return listening.settled_samples + listening.step_samples * np.arange(outputs, dtype=np.int64)
 
 
 def hear_clips(folder, clips, on="qemu"):
@@ -141,7 +136,7 @@ def hear_clips(folder, clips, on="qemu"):
         counted, what was heard in all).
     """
     listening = listening_of(folder)
-    step, back = listening.step_samples, span(listening)
+    step, back = listening.step_samples, listening.settled_samples
     slot = -(-back // step) * step
     seen = CONFIG.window_samples + (FRAMES - 1) * CONFIG.hop_samples
     sound = np.zeros(back % step + slot * len(clips), np.int16)
@@ -165,7 +160,7 @@ def score_clips(folder, clips, noise_of):
         detected with the exported thresholds).
     """
     listening = listening_of(folder)
-    step, back, verifier = listening.step_samples, span(listening), listening.verifier
+    step, back, verifier = listening.step_samples, listening.settled_samples, listening.verifier
     # Silence for all that looks back on the clip, half of it before: a verifier comes later, and not twice at once.
     quiet = back + (0 if verifier is None else (verifier.delay + listening.detector.refractory) * step)
     slots = [noise_of(fit_length(clip, -(-(len(clip) + quiet) // step) * step), len(clip)) for clip in clips]

@@ -126,7 +126,7 @@ def listen_python(
     if verifier_graph is not None and listening.verifier is not None:
         verified = verified_of(listening, verifier_graph, samples, scores)
     found = deciding(listening).detect_smoothed(means_of(listening, scores, verified))
-    first = listening.first_samples + listening.settle * listening.step_samples
+    first = listening.settled_samples
     detections = [(first + s * listening.step_samples, label, score) for s, label, score in found]
     return Heard("python", listening.features.sample_rate_hz, detector.labels, detections, scores, verified=verified)
 
@@ -174,7 +174,7 @@ def verified_of(listening: Listening, graph: Graph, samples: np.ndarray, scores:
     Returns:
         int8 [runs, classes]; -128 where it did not run.
     """
-    verifier, first = listening.verifier, listening.first_samples + listening.settle * listening.step_samples
+    verifier = listening.verifier
     assert verifier is not None
     made = np.full((len(scores), len(verifier.detector.labels)), -128, np.int8)
     due = verified_runs(listening, scores)
@@ -183,7 +183,7 @@ def verified_of(listening: Listening, graph: Graph, samples: np.ndarray, scores:
     shape = graph.tensors[graph.inputs[0]].shape[1:]
     for start in range(0, len(due), VERIFIED_AT_ONCE):
         part = due[start : start + VERIFIED_AT_ONCE]
-        ends = [first + step * listening.step_samples for step in part]
+        ends = [listening.settled_samples + step * listening.step_samples for step in part]
         frames = features(np.stack([heard[end : end + verifier.samples] for end in ends]), verifier.features)
         outputs = run(graph, tabled(frames, verifier.table()).reshape(-1, *shape))
         made[part] = outputs.reshape(len(part), -1)

@@ -253,6 +253,11 @@ class Listening:
         return self.features.window_samples + (self.frames - 1) * self.features.hop_samples
 
     @property
+    def settled_samples(self) -> int:
+        """How many samples it takes until the first score that counts."""
+        return self.first_samples + self.settle * self.step_samples
+
+    @property
     def step_samples(self) -> int:
         """How many samples lie between two runs."""
         return self.hop_frames * self.features.hop_samples

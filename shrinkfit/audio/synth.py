@@ -24,16 +24,16 @@ from shrinkfit.audio.utterance import Utterance
 from shrinkfit.audio.voices import Cast, random_voices, require_tools, speak
 from shrinkfit.audio.words import COMMANDS, WORDS
 
-FORMAT = 4  # part of the cache's key: raise it when the same arguments shall give other clips
+FORMAT = 5  # part of the cache's key: raise it when the same arguments shall give other clips
 SILENCE_SHARE, PHRASE_SHARE = 0.05, 0.1
 HOTWORD_SHARES = (0.2, 0.25, 0.3, 0.35)  # of one hotword, of two, three and more, all together
 FEWEST_CLIPS = 200
 FEWEST_SILENCES = 60  # so that each split gets some
-NEAR_SHARE, COMMAND_SHARE = 0.12, 0.25  # of the single words that are no hotword
+NEAR_SHARE, COMMAND_SHARE = 0.12, 0.5  # of the single words that are no hotword
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES, HALF_SAID = 40, 12, 60, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
-MADE_UP_SECONDS, MADE_UP_SECONDS_A_CLIP = 60, 0.03  # by the clock: at least, and for each clip of the data set
+MADE_UP_SECONDS, MADE_UP_SECONDS_A_CLIP = 60, 0.015  # by the clock: at least, and for each clip of the data set
 CROWD_WORDS = 500
 
 

@@ -60,6 +60,16 @@ def test_hits_and_errors(case):
     assert figures.recall == pytest.approx(hits / 3)
 
 
+def test_means_that_were_made_elsewhere_decide():
+    given, means = outputs([(10.5, 0, 200), (50.0, 0, 200)]), np.zeros((999, 2), np.int32)
+    means[[106, 206], [0, 1]] = 40_000
+    decided = replace(given, decided=means)
+    figures = measure(stream(WORDS), decided, DETECTOR)
+    assert (figures.false_rejects, figures.false_accepts) == (1, 0)
+    curve = det_curve(stream(WORDS), decided, DETECTOR)
+    assert curve.threshold[0] == 40_000 / 65_536 and curve.false_rejects[0] == 1
+
+
 def test_figures_by_word_and_times():
     figures = measure(stream(WORDS), outputs([(10.7, 0, 200), (50.0, 1, 200), (60.0, 1, 200)]), DETECTOR)
     assert figures.by_word == {
