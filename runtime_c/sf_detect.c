@@ -3,7 +3,7 @@
 #include "sf_detect.h"
 
 /* Of a sum times `multiplier`, to a score. Sums may be negative where zero_point is above -128. */
-enum { SHIFT = 16 };
+enum { SHIFT = 16, ONE = 1 << SHIFT };
 typedef char sf_detect_arithmetic_shift_needed[((-1) >> 1) == -1 ? 1 : -1];
 
 /* The state is this, then int32 sums [hotword_count], then int8 outputs [smoothing][hotword_count],
@@ -94,16 +94,56 @@ void sf_detect_highest(const sf_detector *detector, void *state, int32_t anew, i
     }
 }
 
-/* Scores have 24 bits and signs, the share 17. */
+/* Of x in 1 to 65536, in 1/65536, digit by digit: a number in [1, 2), squared, reaches 2 or does
+ * not. */
+static int32_t log2_of(uint32_t x) {
+    uint32_t whole = 0;
+    while (x >> whole > 1u) {
+        whole++;
+    }
+    uint32_t part = x << (31u - whole); /* in [1, 2), in 2^-31 */
+    for (uint32_t digit = 0; digit < SHIFT; digit++) {
+        const uint64_t square = ((uint64_t)part * part) >> 31;
+        const uint32_t reaches = (uint32_t)(square >> 32);
+        whole = 2u * whole + reaches;
+        part = (uint32_t)(square >> reaches);
+    }
+    return (int32_t)whole;
+}
+
+/* log2(p / (1 - p)) of a score p, in 1/65536; what lies outside (0, 1) counts as the nearest score
+ * inside. */
+static int32_t log_odds(int32_t score) {
+    const int32_t p = score < 1 ? 1 : (score > ONE - 1 ? ONE - 1 : score);
+    return log2_of((uint32_t)p) - log2_of((uint32_t)(ONE - p));
+}
+
+/* The lowest score whose log odds are no less than the weighted mean of both's. */
+static int32_t mixed(int32_t own, int32_t other, int32_t share) {
+    const int32_t odds = log_odds(own);
+    const int64_t moved = (int64_t)share * (log_odds(other) - odds) + ONE / 2;
+    const int32_t wanted = odds + (int32_t)(moved >> SHIFT);
+    int32_t low = 1;
+    int32_t high = ONE - 1;
+    while (low < high) {
+        const int32_t middle = (low + high) / 2;
+        if (log_odds(middle) < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 int32_t sf_detect_with(const sf_detector *detector, void *state, const int8_t *scores,
                        const int32_t *others, int32_t share, sf_detection *detection) {
-    const int64_t half = INT64_C(1) << (SHIFT - 1);
     int32_t best = -1;
     for (uint32_t i = 0; i < detector->hotword_count; i++) {
         const int32_t own =
             score_of(detector, scores[detector->hotwords[i]] - detector->zero_point);
-        const int64_t moved = (int64_t)share * (others[i] - own) + half;
-        best = better(detector, i, own + (int32_t)(moved >> SHIFT), best, detection);
+        const int32_t score = share == 0 ? own : mixed(own, others[i], share);
+        best = better(detector, i, score, best, detection);
     }
     return decided(detector, (state_head *)state, best, detection);
 }

@@ -57,8 +57,9 @@ int32_t sf_detect(const sf_detector *detector, void *state, const int8_t *scores
  * is larger than what stands there, or in any case with anew. */
 void sf_detect_highest(const sf_detector *detector, void *state, int32_t anew, int32_t *highest);
 
-/* As sf_detect, of two networks: each hotword's score is the mean of its output's and of others,
- * [hotword_count], which count for share / 65536 of it. Only for a smoothing of 1. */
+/* As sf_detect, of two networks: the log odds of each hotword's score are the mean of those of its
+ * output's and of others, [hotword_count], which count for share / 65536. So a network that is sure
+ * of the contrary has its way. 0: its output's score. Only for a smoothing of 1. */
 int32_t sf_detect_with(const sf_detector *detector, void *state, const int8_t *scores,
                        const int32_t *others, int32_t share, sf_detection *detection);
 

@@ -24,8 +24,8 @@ CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
 # 0.4 s later, when the word has ended, and not again for 2.7 s, which is how long that takes at 40 MHz: so what the
 # microphone's buffer has to hold is the sound that arrives in one such time.
 CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 300, 5, 34
-# The two are wrong about other sounds: what both are rather sure of counts.
-FIRST_SHARE = 0.5
+# The two are wrong about other sounds: what one is sure to be none is none.
+FIRST_SHARE = 0.3
 CALIBRATION_SCENES = 256
 
 

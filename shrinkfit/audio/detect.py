@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -194,16 +195,38 @@ def _score(detector: Detector, sums: Any) -> Any:
 
 
 def mixed(own: np.ndarray, others: np.ndarray, share: int) -> np.ndarray:
-    """Scores of two networks as one, as sf_detect_with makes it.
+    """Scores of two networks as one: the weighted mean of their log odds, log2(p / (1 - p)), as sf_detect_with has it.
 
     Args:
-        own, others: int [...], in 1/65536.
-        share: how much others count, in 1/65536.
+        own, others: int [...], in 1/65536; what lies outside (0, 1) counts as the nearest score inside.
+        share: how much others count, in 1/65536; 0 leaves own as it is.
     Returns:
-        int32 [...].
+        int32 [...]: the lowest scores whose log odds are no less than that.
     """
-    moved = share * (others.astype(np.int64) - own) + (1 << (_SHIFT - 1))
-    return (own + (moved >> _SHIFT)).astype(np.int32)
+    if share == 0:
+        return own
+    odds = _log_odds()
+    first, second = (odds[np.clip(scores, 1, ONE - 1) - 1] for scores in (own, others))
+    wanted = first + ((share * (second - first) + (1 << (_SHIFT - 1))) >> _SHIFT)
+    return np.minimum(np.searchsorted(odds, wanted) + 1, ONE - 1).astype(np.int32)
+
+
+@cache
+def _log_odds() -> np.ndarray:
+    """Of the scores from 1 to ONE - 1, in 1/65536; int64, rising."""
+    logs = _log2(np.arange(1, ONE))
+    return logs - logs[::-1]
+
+
+def _log2(x: np.ndarray) -> np.ndarray:
+    """Of whole numbers, in 1/65536, digit by digit as in sf_detect.c: a number in [1, 2), squared, reaches 2 or not."""
+    whole = np.floor(np.log2(x)).astype(np.uint64)
+    part = x.astype(np.uint64) << (np.uint64(31) - whole)
+    for _ in range(_SHIFT):
+        square = (part * part) >> np.uint64(31)
+        reaches = square >> np.uint64(32)
+        whole, part = 2 * whole + reaches, square >> reaches
+    return whole.astype(np.int64)
 
 
 def _whole(name: str, value: Any) -> int:

@@ -300,7 +300,7 @@ def _cost(exported: Exported, costs: sound.Costs, rate_hz: int) -> SoundCost:
 
 
 def _verifier_calls(exported: Exported) -> tuple[str, ...]:
-    return "sf_verify_input", f"{exported.name}_verifier_run", f"{exported.name}_verifier_input"
+    return "sf_verify_input", "sf_detect_with", f"{exported.name}_verifier_run", f"{exported.name}_verifier_input"
 
 
 def _differences(ran: sound.Ran, expected: Heard) -> tuple[int, str]:

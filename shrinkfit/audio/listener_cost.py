@@ -28,6 +28,8 @@ FRAMES_STRUCT_BYTES, DETECTOR_STRUCT_BYTES, LABEL_BYTES, TABLE_BYTES = 12, 28, 4
 VERIFIER_STRUCT_BYTES = 20
 # sf_verify_keep of a sample, on an emulated core; nearly all of it is memcpy's.
 KEEP_CYCLES = 4.9
+# sf_detect_with of a hotword whose score is of both networks, likewise.
+MIX_CYCLES = 13_100
 # Below that the FFT of 512 has no loops of its own (sf_spectrum_dsp.c).
 SHORT_WINDOW = 384
 
@@ -163,7 +165,8 @@ def _verifier_cost(listening: Listening, device: Device, second: Second) -> Veri
     assert verifier is not None
     hearing = hearing_of(verifier.features, verifier.frames, verifier.table() is not None, 0)
     heard = second_of_sound(hearing, device, verifier.frames, 0).features
-    cycles = None if cost.cycles is None or heard is None else cost.cycles + heard
+    mixing = MIX_CYCLES * len(verifier.detector.hotwords) if verifier.share else 0
+    cycles = None if cost.cycles is None or heard is None else cost.cycles + heard + mixing
     seconds = None if cycles is None or device.clock_hz is None else cycles / device.clock_hz
     return VerifierCost(
         cycles=cycles,

@@ -45,7 +45,7 @@ def synthesize(
     A fifth of the clips are hotwords (of four and more a third), the rest what is said to devices, near misses, other
     words, phrases, parts of the hotwords, and noise. A file's name begins with what is said (`+` between the words of a
     phrase, `part` for a part of a hotword); what is said fills the file, whatever its length. Made-up people get
-    a minute, or four for 8,000 clips; on a machine on which they need longer, others say what is left.
+    a minute, or three for 12,000 clips; on a machine on which they need longer, others say what is left.
 
     Args:
         hotwords: words or phrases to be spoken.

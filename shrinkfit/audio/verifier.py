@@ -40,10 +40,10 @@ class Verifier:
             newest sound: time for the word to end, and for a window that is longer than the word to hold all of it. At
             most the refractory time of the listener's detector, which is best as long as this network takes to run.
         calibration: float [n, ...], example inputs for a Keras model.
-        first_share: how much the first network has to say, 0 to 1 (rounded to 1/65536): a hotword's score is the mean
-            of what this network says and the highest mean that the listener's detector has had since it detected
-            something, which counts for so much of it. Networks that differ are wrong about other sounds: with 0.5 both
-            must be rather sure.
+        first_share: how much the first network has to say, 0 to 1 (rounded to 1/65536): the log odds of a hotword's
+            score are the mean of those of what this network says and of the highest mean that the listener's detector
+            has had since it detected something, which counts for so much. Networks that differ are wrong about other
+            sounds, and what one is sure to be none is none.
     Raises:
         ShrinkfitError: features or detector is something else. ExportError: a delay or share that cannot be, or
             smoothing.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shrinkfit._runtime import runtime_dir
-from shrinkfit.audio.detect import ONE, Detector, detector_c
+from shrinkfit.audio.detect import ONE, Detector, detector_c, mixed
 from shrinkfit.audio.features import AudioError
 
 LABELS = ("yes", "no", "unknown", "silence")
@@ -40,16 +40,20 @@ int main(void) {
 
 def run_c(folder, detector, scores, resets=()):
     """int [steps, 3]: what sf_detect returned and wrote; it is reset before the steps in `resets`."""
-    (folder / "main.c").write_text(MAIN % detector_c(detector, "toy"))
-    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", f"-I{runtime_dir()}", str(runtime_dir() / "sf_detect.c")]
-    subprocess.run(["gcc", *flags, "main.c", "-o", "main"], cwd=folder, check=True)
     again = np.zeros((len(scores), 1), np.int8)
     again[list(resets)] = 1
     sent = np.concatenate([again, scores], axis=1).tobytes()
+    return np.array(compiled(folder, MAIN % detector_c(detector, "toy"), sent).split(), int).reshape(-1, 3)
+
+
+def compiled(folder, source, sent):
+    """What a program prints that is given these bytes; built with sanitizers."""
+    (folder / "main.c").write_text(source)
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsanitize=address,undefined"]
+    flags += ["-fno-sanitize-recover=all", f"-I{runtime_dir()}", str(runtime_dir() / "sf_detect.c")]
+    subprocess.run(["gcc", *flags, "main.c", "-o", "main"], cwd=folder, check=True)
     clean = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-    done = subprocess.run([str(folder / "main")], input=sent, capture_output=True, check=True, env=clean)
-    return np.array(done.stdout.split(), int).reshape(-1, 3)
+    return subprocess.run([str(folder / "main")], input=sent, capture_output=True, check=True, env=clean).stdout
 
 
 def wander(steps, classes, seed=0):
@@ -167,3 +171,50 @@ def test_what_cannot_be_is_refused(change, says):
 def test_other_scores_are_refused(scores):
     with pytest.raises(AudioError, match=r"expected int8 \[steps, 4\]"):
         DETECTORS[0].detect(scores)
+
+
+MIXING = """
+#include <stdio.h>
+#include "sf_detect.h"
+%s
+int main(void) {
+    static uint32_t state[8];
+    struct { int32_t output, other, share; } given;
+    while (fread(&given, sizeof given, 1, stdin) == 1) {
+        const int8_t scores[2] = {(int8_t)given.output, 0};
+        sf_detection found = {0, 0};
+        sf_detect_reset(&toy_detector, state);
+        (void)sf_detect_with(&toy_detector, state, scores, &given.other, given.share, &found);
+        printf("%%d\\n", (int)found.score);
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("scale, zero_point", [(1 / 256, -128), (0.011, 5)])
+def test_scores_of_two_networks_are_mixed_in_c_as_here(tmp_path, scale, zero_point):
+    detector = Detector(("yes", "no"), "yes", threshold=0.5, scale=scale, zero_point=zero_point)
+    rng = np.random.default_rng(0)
+    others = np.concatenate([[0, 1, 65_535, 65_536, -9, 90_000], rng.integers(0, 65_537, 2_000)])
+    outputs, shares = rng.integers(-128, 128, len(others)), rng.choice([0, 1, 19_661, 32_768, 65_536], len(others))
+    given = np.stack([outputs, others, shares], axis=1).astype("<i4")
+    printed = compiled(tmp_path, MIXING % detector_c(detector, "toy"), given.tobytes())
+    own = detector.smooth(np.stack([outputs, outputs], axis=1).astype(np.int8))[:, 0]
+    expected = [int(mixed(own[i : i + 1], others[i : i + 1], int(shares[i]))[0]) for i in range(len(others))]
+    assert [int(line) for line in printed.split()] == expected
+
+
+def test_the_mean_of_two_scores_is_that_of_their_log_odds():
+    rng = np.random.default_rng(1)
+    own, others = rng.integers(1, ONE, 500), rng.integers(1, ONE, 500)
+    for share in (0.1, 0.5, 0.9):
+        odds = [
+            (1 - share) * np.log(a / (ONE - a)) + share * np.log(b / (ONE - b))
+            for a, b in zip(own, others, strict=True)
+        ]
+        wanted = ONE / (1 + np.exp(-np.array(odds)))
+        assert np.abs(mixed(own, others, round(share * ONE)) - wanted).max() < 2
+    assert (mixed(own, others, 0) == own).all() and (mixed(own, others, ONE) == others).all()
+    # Who is sure of the contrary has its way.
+    assert mixed(np.array([64_000]), np.array([100]), ONE // 2)[0] < ONE / 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import shrinkfit
-from shrinkfit.audio.detect import Detector
+from shrinkfit.audio.detect import Detector, mixed
 from shrinkfit.audio.features import FeatureConfig, features
 from shrinkfit.audio.listen import check_sound, listen_python
 from shrinkfit.audio.listener import Listener, Listening
@@ -66,9 +66,7 @@ def heard_by_hand(folder, graph, verifier, samples):
         outputs[run] = simulate.run(verifier.graph, given.reshape(1, *tensor.shape[1:])).reshape(-1)
         means = own.detector.smooth(outputs[run][None])[0]
         highest = listener.detector.smooth(alone.scores)[run - verifier.delay : run + 1].max(axis=0)
-        share = round(verifier.first_share * 65536)
-        pairs = zip(means.tolist(), highest.tolist(), strict=True)
-        means = [mean + (share * (first - mean) + 32768) // 65536 for mean, first in pairs]
+        means = mixed(means, highest, round(verifier.first_share * 65536)).tolist()
         over = [mean if mean >= t else -1 for mean, t in zip(means, own.detector.thresholds, strict=True)]
         if quiet == 0 and max(over) >= 0:
             word = int(np.argmax(over))
