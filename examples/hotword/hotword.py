@@ -55,9 +55,9 @@ TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm")
 STEPS = 100  # batches of an epoch
 BASELINE_EPOCHS, TUNING_EPOCHS, FIT_EPOCHS = 60, 12, 32
 # With a verifier, which has the last word, and takes minutes too.
-VERIFIED_EPOCHS, VERIFIED_FIT_EPOCHS = 44, 24
+VERIFIED_EPOCHS, VERIFIED_FIT_EPOCHS = 38, 20
 CLIP_EPOCHS, CLIP_FIT_EPOCHS = 60, 120  # with --data, where an epoch is each clip once
-DRAWS = 16_384  # scenes that the verifier learns from
+DRAWS = 12_288  # scenes that the verifier learns from
 QUICK = {
     "baseline": 25,
     "tuning": 5,

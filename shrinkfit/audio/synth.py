@@ -33,7 +33,7 @@ NEAR_SHARE, COMMAND_SHARE = 0.12, 0.5  # of the single words that are no hotword
 NEAR_WORDS, NEAR_HALVES, NEAR_PHRASES, HALF_SAID = 40, 12, 60, 60
 SAME_BELOW = 0.4  # a phrase that differs in fewer of its sounds is the hotword in another accent
 NOISE_ROUNDS = 10
-MADE_UP_SECONDS, MADE_UP_SECONDS_A_CLIP = 60, 0.015  # by the clock: at least, and for each clip of the data set
+MADE_UP_SECONDS, MADE_UP_SECONDS_A_CLIP = 60, 0.0125  # by the clock: at least, and for each clip of the data set
 CROWD_WORDS = 500
 
 
@@ -45,7 +45,7 @@ def synthesize(
     A fifth of the clips are hotwords (of four and more a third), the rest what is said to devices, near misses, other
     words, phrases, parts of the hotwords, and noise. A file's name begins with what is said (`+` between the words of a
     phrase, `part` for a part of a hotword); what is said fills the file, whatever its length. Made-up people get
-    a minute, or three for 12,000 clips; on a machine on which they need longer, others say what is left.
+    a minute, or two and a half for 12,000 clips; on a machine on which they need longer, others say what is left.
 
     Args:
         hotwords: words or phrases to be spoken.
