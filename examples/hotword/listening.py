@@ -25,7 +25,7 @@ CALLS_PER_SECOND = CONFIG.sample_rate_hz / CONFIG.hop_samples / FRAMES_PER_CALL
 # microphone's buffer has to hold is the sound that arrives in one such time.
 CANDIDATES_PER_HOUR, DELAY, NEXT_CANDIDATE = 300, 5, 34
 # The two are wrong about other sounds: what one is sure to be none is none.
-FIRST_SHARE = 0.3
+FIRST_SHARE = 0.4
 CALIBRATION_SCENES = 256
 
 
