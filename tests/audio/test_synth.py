@@ -90,7 +90,8 @@ def test_plan_is_reproducible_and_varied():
 def test_what_is_told_to_devices_is_said_most():
     said = Counter(u.text for u in plan(["computer"], 2_000) if u.folder != "computer")
     assert "computer" not in said
-    assert min(said[word] for word in COMMANDS if word != "computer") >= 4
+    commands = [said[word] for word in COMMANDS if word != "computer"]
+    assert min(commands) >= 8 and 0.45 < sum(commands) / sum(said[word] for word in WORDS) < 0.7
     assert len([word for word in WORDS if 0 < said[word] < 4]) > 500
 
 
@@ -176,6 +177,8 @@ def test_words_of_a_phrase_that_are_hotwords_are_no_near_misses():
 @needs_speech
 def test_a_phrase_is_a_hotword(tmp_path, monkeypatch):
     monkeypatch.setattr(synth, "NOISE_ROUNDS", 1)
+    quick = replace(Cast.here(), made_up=())  # made-up people take the longest
+    monkeypatch.setattr(synth.Cast, "here", lambda: quick)
     folder = synth.synthesize(["view glass"], tmp_path, clips=200, progress=False)
     names = [path.name for path in (folder / "view glass").glob("*.wav")]
     assert len(names) == 40
