@@ -62,7 +62,8 @@ def plot_det(
         for place, (label, curve) in enumerate(curves.items()):
             _curve(axes, label, curve, COLOURS[place], LINES[place], (operating or {}).get(label))
         axes.set_title(title)
-        axes.legend(loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
+        # A curve falls, so there is room below it on the left; on its other side stands what was chosen.
+        axes.legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
 
     return draw(path, (7.5, 5.2), fill)
 
