@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,10 @@ class Verifier:
             if not isinstance(given, kind):
                 raise ShrinkfitError(f"a verifier's {name} is a {type(given).__name__}, expected a {kind.__name__}")
         object.__setattr__(self, "delay", counted(self.delay, "verifier's delay", 0, LONGEST_DELAY))
-        if isinstance(self.first_share, bool) or not 0 <= self.first_share <= 1:
+        share = self.first_share
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 <= share <= 1:
             raise ExportError(f"the verifier's first_share is {self.first_share!r}; expected a number from 0 to 1")
-        object.__setattr__(self, "first_share", round(self.first_share * ONE) / ONE)
+        object.__setattr__(self, "first_share", round(share * ONE) / ONE)
         if self.detector.smoothing != 1:
             raise ExportError(
                 f"the verifier's detector has a smoothing of {self.detector.smoothing}; expected 1: its network runs "

@@ -212,6 +212,7 @@ def test_keras_network(tmp_path):
     [
         ({"delay": -1}, "verifier's delay is -1"),
         ({"first_share": 1.5}, "first_share is 1.5; expected a number from 0 to 1"),
+        ({"first_share": "half"}, "first_share is 'half'; expected a number from 0 to 1"),
         ({"delay": 4}, "delay is 4 runs and the refractory time of the listener's detector 3"),
         ({"labels": ("a", "b", "c", "d"), "hotwords": ("a",)}, "verifier's labels are ['a', 'b', 'c', 'd']"),
         ({"hotwords": ("yes",)}, "verifier's hotwords are ['yes']"),
