@@ -40,7 +40,8 @@ class Verifier:
         delay: after how many runs of the first network, since its detector detected something, this one hears the
             newest sound: time for the word to end, and for a window that is longer than the word to hold all of it. At
             most the refractory time of the listener's detector, which is best as long as this network takes to run.
-        calibration: float [n, ...], example inputs for a Keras model.
+        calibration: float [n, ...], example inputs for a Keras model; its biases make up for what rounding does to the
+            means of its sums (`read_keras(correct_biases=True)`).
         first_share: how much the first network has to say, 0 to 1 (rounded to 1/65536): the log odds of a hotword's
             score are the mean of those of what this network says and of the highest mean that the listener's detector
             has had since it detected something, which counts for so much. Networks that differ are wrong about other
@@ -80,10 +81,7 @@ class Verifier:
         Raises:
             ShrinkfitError: it cannot be read.
         """
-        graph = (
-            self.network if isinstance(self.network, Graph) else read_source(self.network, calibration=self.calibration)
-        )
-        graph, _ = optimize(graph)
+        graph, _ = optimize(read_source(self.network, calibration=self.calibration, correct_biases=True))
         if graph.variables:
             raise ExportError(
                 f"the verifier's network '{graph.name}' keeps state from run to run; expected none that does"

@@ -45,17 +45,12 @@ def windows(
     return np.moveaxis(view, 3, 5)
 
 
-def _requantize_channels(acc: np.ndarray, op: ir.Weighted, source: ir.Tensor, target: ir.Tensor) -> np.ndarray:
-    multipliers, shifts = split_scales(op.effective_scales(source, target))
-    return clamp(requantize(acc, multipliers, shifts, "double"), op, target.zero_point)[:, None]
-
-
 def exact_dot(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Integer product by floating point: sums stay below 2**31, which float64 holds exactly, and BLAS is fast."""
     return np.rint(x.astype(np.float64) @ kernel.astype(np.float64)).astype(np.int64)
 
 
-def _conv2d(op: ir.Conv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+def _conv2d(op: ir.Conv2D, sources: Tensors, values: Arrays) -> np.ndarray:
     x = padded(planes(values[0]), op.padding, sources[0].zero_point)
     patches = windows(x, op.window, op.stride, op.dilation)
     groups = op.groups(sources[0].shape)
@@ -67,10 +62,10 @@ def _conv2d(op: ir.Conv2D, sources: Tensors, targets: Tensors, values: Arrays) -
             strict=True,
         )
     ]
-    return _requantize_channels(np.concatenate(parts, axis=-1) + op.bias, op, sources[0], targets[0])
+    return np.concatenate(parts, axis=-1)
 
 
-def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, values: Arrays) -> np.ndarray:
     x = planes(values[0]).astype(np.int16) - sources[0].zero_point
     spans = [(n - 1) * s + 1 for n, s in zip(x.shape[1:3], op.stride, strict=True)]
     first = op.padding.top, op.padding.left
@@ -81,26 +76,43 @@ def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, targets: Tensors
             share = exact_dot(x, op.kernel[:, i, j].T)
             acc[:, i : i + spans[0] : op.stride[0], j : j + spans[1] : op.stride[1]] += share
     kept = tuple(slice(p, p + out) for p, out in zip(first, op.output_size, strict=True))
-    return _requantize_channels(acc[:, *kept] + op.bias, op, sources[0], targets[0])
+    return acc[:, *kept]
 
 
-def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources: Tensors, values: Arrays) -> np.ndarray:
     x = padded(planes(values[0]), op.padding, sources[0].zero_point)
     patches = windows(x, op.window, op.stride, op.dilation).astype(np.float64) - sources[0].zero_point
     patches = np.repeat(patches, op.depth_multiplier, axis=-1)
     acc = np.einsum("nyxhwc,hwc->nyxc", patches, op.kernel.astype(np.float64))
-    return _requantize_channels(np.rint(acc).astype(np.int64) + op.bias, op, sources[0], targets[0])
+    return np.rint(acc).astype(np.int64)
 
 
-def _dense(op: ir.Dense, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
-    acc = exact_dot(values[0].astype(np.int16) - sources[0].zero_point, op.kernel.T) + op.bias
-    scaled = requantize(acc, *dense_multipliers(op, sources[0], targets[0]), "single")
-    return clamp(scaled, op, targets[0].zero_point)
+def _dense(op: ir.Dense, sources: Tensors, values: Arrays) -> np.ndarray:
+    return exact_dot(values[0].astype(np.int16) - sources[0].zero_point, op.kernel.T)
 
 
-KERNELS: dict[str, Kernel] = {
+_PRODUCTS: dict[str, Callable[[OpOfKind, Tensors, Arrays], np.ndarray]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
     "transpose_conv2d": _transpose_conv2d,
     "dense": _dense,
 }
+
+
+def sums(op: ir.Weighted, sources: Tensors, values: Arrays) -> np.ndarray:
+    """What an operator requantizes: int64 [n, ..., channels], in steps of input_scale * kernel_scale."""
+    return _PRODUCTS[op.kind](op, sources, values) + op.bias
+
+
+def _by_channels(op: ir.Weighted, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+    multipliers, shifts = split_scales(op.effective_scales(sources[0], targets[0]))
+    scaled = requantize(sums(op, sources, values), multipliers, shifts, "double")
+    return clamp(scaled, op, targets[0].zero_point)[:, None]
+
+
+def _by_tensors(op: ir.Dense, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
+    scaled = requantize(sums(op, sources, values), *dense_multipliers(op, sources[0], targets[0]), "single")
+    return clamp(scaled, op, targets[0].zero_point)
+
+
+KERNELS: dict[str, Kernel] = {kind: _by_tensors if kind == "dense" else _by_channels for kind in _PRODUCTS}

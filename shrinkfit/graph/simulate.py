@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,18 @@ from shrinkfit.graph import ir, kernels_arithmetic, kernels_layout, kernels_stat
 from shrinkfit.graph.kernels_arithmetic import dequantize, quantize
 from shrinkfit.graph.multipliers import add_scales
 
-__all__ = ["CHUNK", "Session", "add_scales", "dequantize", "quantize", "run", "run_stream", "trace", "trace_runs"]
+__all__ = [
+    "CHUNK",
+    "Session",
+    "add_scales",
+    "dequantize",
+    "quantize",
+    "rewrite",
+    "run",
+    "run_stream",
+    "trace",
+    "trace_runs",
+]
 
 # Bounds the memory of the gathered patches; results do not depend on it.
 CHUNK = 32
@@ -56,9 +68,7 @@ def trace(
     Raises:
         ShrinkfitError: dtype or shape do not fit, or the graph has state.
     """
-    if graph.variables:
-        raise ShrinkfitError(f"graph '{graph.name}' keeps state from run to run; use simulate.Session, step by step")
-    arrays = _checked_inputs(graph, inputs)
+    arrays = _entering(graph, inputs)
     count = len(next(iter(arrays.values())))
     wanted = tuple(name for name in graph.tensors if name not in graph.constants) if keep is None else tuple(keep)
     parts = [
@@ -66,6 +76,28 @@ def trace(
         for start in range(0, max(count, 1), CHUNK)
     ]
     return {name: _without_batch(np.concatenate([part[name] for part in parts])) for name in wanted}
+
+
+def rewrite(
+    graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray, change: Callable[[ir.Op, list[np.ndarray]], ir.Op]
+) -> ir.Graph:
+    """Run a graph without state, operator by operator, each of which may be exchanged before it runs.
+
+    Args:
+        graph, inputs: as `trace` takes them; all n inputs at once.
+        change: takes an operator and the values [n, *shape] of what it reads, as the operators before it made them
+            after their exchange, and gives the one that takes its place, of the same tensors.
+    Raises:
+        ShrinkfitError: dtype or shape do not fit, or the graph has state.
+    """
+    made: list[ir.Op] = []
+
+    def changed(op: ir.Op, values: list[np.ndarray]) -> ir.Op:
+        made.append(change(op, values))
+        return made[-1]
+
+    _run_chunk(graph, _entering(graph, inputs), (), {}, changed)
+    return replace(graph, ops=tuple(made))
 
 
 def trace_runs(graph: ir.Graph, inputs: dict[str, np.ndarray], keep: Iterable[str]) -> dict[str, np.ndarray]:
@@ -180,6 +212,13 @@ def _without_batch(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
+def _entering(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
+    """The inputs of a graph without state."""
+    if graph.variables:
+        raise ShrinkfitError(f"graph '{graph.name}' keeps state from run to run; use simulate.Session, step by step")
+    return _checked_inputs(graph, inputs)
+
+
 def _checked_inputs(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
     if not isinstance(inputs, dict):
         inputs = {graph.inputs[0]: inputs}
@@ -202,17 +241,22 @@ def _checked_input(graph: ir.Graph, name: str, values: np.ndarray | None) -> np.
 
 
 def _run_chunk(
-    graph: ir.Graph, inputs: dict[str, np.ndarray], wanted: tuple[str, ...], state: kernels_state.State
+    graph: ir.Graph,
+    inputs: dict[str, np.ndarray],
+    wanted: tuple[str, ...],
+    state: kernels_state.State,
+    change: Callable[[ir.Op, list[np.ndarray]], ir.Op] | None = None,
 ) -> dict[str, np.ndarray]:
     count = len(next(iter(inputs.values())))
     tensors = {name: values[None] for name, values in graph.constants.items()} | inputs
     last_reader = {name: op for op in graph.ops for name in op.inputs}
     for op in graph.ops:
         values = [tensors[name] for name in op.inputs]
-        if op.kind in _STATE_KERNELS:
-            results = _STATE_KERNELS[op.kind](op, graph, values, state)
+        now = op if change is None else change(op, values)
+        if now.kind in _STATE_KERNELS:
+            results = _STATE_KERNELS[now.kind](now, graph, values, state)
         else:
-            results = _KERNELS[op.kind](op, graph.op_inputs(op), graph.op_outputs(op), values)
+            results = _KERNELS[now.kind](now, graph.op_inputs(now), graph.op_outputs(now), values)
         results = results if isinstance(results, list) else [results]
         tensors.update(zip(op.outputs, results, strict=True))
         for name in op.inputs:

@@ -15,13 +15,16 @@ KERAS_FILES = (".keras", ".h5")
 MODEL_FILES = (".tflite", *KERAS_FILES)
 
 
-def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = False) -> Graph:
+def read_source(
+    source: Any, *, calibration: Any = None, shapes_only: bool = False, correct_biases: bool = False
+) -> Graph:
     """Read a model.
 
     Args:
         source: a Graph, a Keras model, or the path of a .tflite, .keras or .h5 file.
         calibration: float [n, ...], example inputs for a Keras model that has no ranges of its own.
         shapes_only: a Keras model is read with made-up weights and ranges, which is enough for a price.
+        correct_biases: of a Keras model, as `read_keras` takes it.
     Raises:
         ShrinkfitError: no such file, not a model, or one that cannot be read.
     """
@@ -38,7 +41,9 @@ def read_source(source: Any, *, calibration: Any = None, shapes_only: bool = Fal
     from shrinkfit.read.keras_model import read_keras, read_shapes
 
     step("reading the Keras model" if hasattr(source, "layers") else f"reading '{source}'")
-    return read_shapes(source) if shapes_only else read_keras(source, calibration=calibration)
+    if shapes_only:
+        return read_shapes(source)
+    return read_keras(source, calibration=calibration, correct_biases=correct_biases)
 
 
 def is_tflite(source: Any) -> bool:

@@ -16,6 +16,9 @@ from shrinkfit.audio.listener import Listener, Listening
 from shrinkfit.audio.verifier import Verifier
 from shrinkfit.errors import ExportError, ShrinkfitError
 from shrinkfit.graph import simulate
+from shrinkfit.graph.ir import Weighted
+from shrinkfit.graph.optimize import optimize
+from shrinkfit.read.keras_model import read_keras
 from shrinkfit.write.export import write_folder
 from tests.audio import listening
 
@@ -205,6 +208,11 @@ def test_keras_network(tmp_path):
     graph = listening.write(tmp_path / "fw", listening.network(), streaming=1, verifier=verifier)
     heard = listen_python(tmp_path / "fw", listening.sound(), graph)
     assert (heard.verified > -128).any()
+    corrected, _ = optimize(read_keras(model, calibration, correct_biases=True))
+    ours = [op.bias for op in verifier.graph.ops if isinstance(op, Weighted)]
+    assert len(ours) == 2
+    for bias, op in zip(ours, [op for op in corrected.ops if isinstance(op, Weighted)], strict=True):
+        np.testing.assert_array_equal(bias, op.bias)
 
 
 @pytest.mark.parametrize(
