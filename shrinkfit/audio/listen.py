@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from shrinkfit.graph.simulate import run, run_stream
 from shrinkfit.price.cost import energy_uj
 
 RUNS_AT_ONCE = 1024  # an hour of sound is a few GB of overlapping windows
-VERIFIED_AT_ONCE = 64
+VERIFIED_AT_ONCE, VERIFYING_THREADS = 32, 4
 MEMORY_RUNS = 32  # most streams forget sooner
 _PARTS = {"sf_features_take": "features", "sf_detect": "detector"}
 
@@ -181,12 +183,17 @@ def verified_of(listening: Listening, graph: Graph, samples: np.ndarray, scores:
     # What was before the first sample is silence.
     heard = np.concatenate([np.zeros(verifier.samples, np.int16), samples])
     shape = graph.tensors[graph.inputs[0]].shape[1:]
-    for start in range(0, len(due), VERIFIED_AT_ONCE):
-        part = due[start : start + VERIFIED_AT_ONCE]
+    parts = [due[start : start + VERIFIED_AT_ONCE] for start in range(0, len(due), VERIFIED_AT_ONCE)]
+
+    def outputs(part: np.ndarray) -> np.ndarray:
         ends = [listening.settled_samples + step * listening.step_samples for step in part]
         frames = features(np.stack([heard[end : end + verifier.samples] for end in ends]), verifier.features)
-        outputs = run(graph, tabled(frames, verifier.table()).reshape(-1, *shape))
-        made[part] = outputs.reshape(len(part), -1)
+        return run(graph, tabled(frames, verifier.table()).reshape(-1, *shape)).reshape(len(part), -1)
+
+    # NumPy is busy outside of Python's lock; each thread takes some hundred MB.
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, VERIFYING_THREADS)) as pool:
+        for part, said in zip(parts, pool.map(outputs, parts), strict=True):
+            made[part] = said
     return made
 
 
