@@ -29,6 +29,7 @@ from shrinkfit.audio.spoken import (
     read_recordings,
     read_synthesized,
     render,
+    render_for,
 )
 from shrinkfit.audio.synth import synthesize
 from shrinkfit.audio.talk import synthesize_talk
@@ -147,16 +148,17 @@ def from_synthesis(hotwords, cache, clips, seed, quick, noise_folder=None, *, re
     noises = [read_folder(Path(folder) / NOISE_FOLDER).samples]
     noises += [read_folder(noise_folder).samples] if noise_folder else []
 
-    def spoken(index, ear, copies, title):
+    def spoken(index, ears, title):
         part = said.take(np.flatnonzero(index))
-        rendered = render(part, copies, seed=seed, progress=title, config=ear.config)
+        rendered = render_for(part, [(ear.config, ear.copies) for ear in ears], seed=seed, progress=title)
         number = np.array([words.index(word) if word else -1 for word in part.words])
-        voices = Voices(rendered, part.labels, number, np.ones(len(part)))
-        return Learned(ear, voices, noise_of(noises, ear))
+        voices = [Voices(one, part.labels, number, np.ones(len(part))) for one in rendered]
+        return [Learned(ear, said_to, noise_of(noises, ear)) for ear, said_to in zip(ears, voices, strict=True)]
 
     ears = (EAR, VERIFIER_EAR) if verifier else (EAR,)
-    learned = [spoken(~apart, ear, 1 if quick else ear.copies, "Rendering what is said") for ear in ears]
-    judge = spoken(apart, replace(EAR, mix=SceneMix(hotwords=0.3)), 1, "Rendering voices apart").scenes(len(hotwords))
+    learned = spoken(~apart, [replace(ear, copies=1) if quick else ear for ear in ears], "Rendering what is said")
+    (judge,) = spoken(apart, [replace(EAR, copies=1, mix=SceneMix(hotwords=0.3))], "Rendering voices apart")
+    judge = judge.scenes(len(hotwords))
     judged = [judge.draw(n, np.random.default_rng([seed, n]))[:2] for n in (VALIDATION_SCENES, TEST_SCENES)]
     sources = f"{len(said):,} synthetic clips, {len(words):,} words; {len(learned[0].noise)} stretches of noise"
     hum = noises[-1]

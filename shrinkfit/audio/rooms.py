@@ -94,6 +94,11 @@ def through_microphone(sound: np.ndarray, rng: np.random.Generator, ripple_db: f
     return np.fft.irfft(spectrum * microphone_response(len(spectrum), rng, ripple_db), len(sound))
 
 
+def room_spectra(responses: list[np.ndarray], length: int) -> list[np.ndarray]:
+    """Responses as `recorded` wants them, for sound of so many samples; complex [bins] each."""
+    return [np.fft.rfft(response, length + RESPONSE_SAMPLES) for response in responses]
+
+
 def recorded(
     spoken: np.ndarray, length: int, rooms: list[np.ndarray], rng: np.random.Generator, share: float = 1.0
 ) -> np.ndarray:
@@ -102,7 +107,7 @@ def recorded(
     Args:
         spoken: int16 [samples]; a random stretch of it where it is longer than length.
         length: samples that come out; zeros lie around what is said.
-        rooms: responses to choose from.
+        rooms: to choose from, of `room_spectra` for this length.
         share: lowers the shares of clips that get a room, a microphone and clipping, for what was recorded already.
     Returns:
         int16 [length]; what is said has the level SPEECH_RMS.
@@ -114,7 +119,7 @@ def recorded(
     padded = length + RESPONSE_SAMPLES
     spectrum = np.fft.rfft(np.pad(spoken.astype(np.float64), (start, padded - start - len(spoken))))
     if rng.random() < ROOM_SHARE * share:
-        spectrum *= np.fft.rfft(rooms[rng.integers(len(rooms))], padded)
+        spectrum *= rooms[rng.integers(len(rooms))]
     if rng.random() < MICROPHONE_SHARE * share:
         spectrum *= microphone_response(len(spectrum), rng)
     sound = np.fft.irfft(spectrum, padded)[:length]

@@ -13,7 +13,7 @@ import numpy as np
 
 from shrinkfit.audio.dataset import UNKNOWN_FOLDER, speaker_of
 from shrinkfit.audio.features import AudioError, FeatureConfig, as_float, features
-from shrinkfit.audio.rooms import recorded, room_response
+from shrinkfit.audio.rooms import recorded, room_response, room_spectra
 from shrinkfit.audio.sound import SAMPLE_RATE_HZ, read_folder, read_sound
 
 SPACE_SAMPLES = 25_920  # what is said and what is around it: 1.6 s, so that a window of a second can move about
@@ -156,27 +156,48 @@ def render(
         share: lowers the shares of rooms and microphones, for what was recorded already.
         progress: title of a progress bar; none when empty.
     """
+    ears = [(config or FeatureConfig(), copies)]
+    return render_for(spoken, ears, seed=seed, share=share, progress=progress)[0]
+
+
+def render_for(
+    spoken: Spoken,
+    ears: Sequence[tuple[FeatureConfig, int]],
+    *,
+    seed: int = 0,
+    share: float = 1.0,
+    progress: str = "",
+) -> list[Rendered]:
+    """The same recordings as several kinds of features: `render` for each of them, sooner.
+
+    Args:
+        ears: features, and copies of each clip.
+        seed, share, progress: as of `render`.
+    """
     from rich.progress import track
 
-    config = config or FeatureConfig()
     rng = np.random.default_rng([seed, 2])
-    rooms = [room_response(rng) for _ in range(ROOMS)]
-    blocks = [(copy, start) for copy in range(copies) for start in range(0, len(spoken), CLIPS_AT_ONCE)]
+    rooms = room_spectra([room_response(rng) for _ in range(ROOMS)], SPACE_SAMPLES)
+    most = max(copies for _, copies in ears)
+    blocks = [(copy, start) for copy in range(most) for start in range(0, len(spoken), CLIPS_AT_ONCE)]
 
-    def block(place: tuple[int, int]) -> np.ndarray:
+    def block(place: tuple[int, int]) -> list[np.ndarray | None]:
         copy, start = place
         rng = np.random.default_rng([seed, 3, copy, start])
-        clips = [
-            recorded(clip, SPACE_SAMPLES, rooms, rng, share) for clip in spoken.samples[start : start + CLIPS_AT_ONCE]
-        ]
-        return levels(np.stack(clips), config)
+        clips = np.stack(
+            [recorded(clip, SPACE_SAMPLES, rooms, rng, share) for clip in spoken.samples[start : start + CLIPS_AT_ONCE]]
+        )
+        return [levels(clips, config) if copy < copies else None for config, copies in ears]
 
     # Threads do: NumPy lets go of the interpreter's lock in its loops over a clip's samples.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = track(pool.map(block, blocks), progress, len(blocks), disable=not progress)
-        made = np.concatenate(list(rows))
-    lengths = np.array(spoken.lengths, np.float32) / config.hop_samples
-    return Rendered(made.reshape(copies, len(spoken), *made.shape[1:]), lengths)
+        rows = list(track(pool.map(block, blocks), progress, len(blocks), disable=not progress))
+    rendered = []
+    for (config, copies), parts in zip(ears, zip(*rows, strict=True), strict=True):
+        made = np.concatenate([part for part in parts if part is not None])
+        lengths = np.array(spoken.lengths, np.float32) / config.hop_samples
+        rendered.append(Rendered(made.reshape(copies, len(spoken), *made.shape[1:]), lengths))
+    return rendered
 
 
 def levels(clips: np.ndarray, config: FeatureConfig | None = None) -> np.ndarray:

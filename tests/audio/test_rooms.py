@@ -4,7 +4,14 @@
 import numpy as np
 import pytest
 
-from shrinkfit.audio.rooms import RESPONSE_SAMPLES, SPEECH_RMS, microphone_response, recorded, room_response
+from shrinkfit.audio.rooms import (
+    RESPONSE_SAMPLES,
+    SPEECH_RMS,
+    microphone_response,
+    recorded,
+    room_response,
+    room_spectra,
+)
 
 ROOMS = [room_response(np.random.default_rng(seed)) for seed in range(20)]
 
@@ -33,7 +40,7 @@ def test_a_microphone_has_gains(bins):
 @pytest.mark.parametrize("samples", [3_000, 15_999, 40_000])
 def test_what_is_recorded_has_speech_level_and_lies_in_the_middle(samples):
     rng = np.random.default_rng(samples)
-    clip = recorded(rng.integers(-20_000, 20_000, samples).astype(np.int16), 25_920, ROOMS, rng)
+    clip = recorded(rng.integers(-20_000, 20_000, samples).astype(np.int16), 25_920, room_spectra(ROOMS, 25_920), rng)
     assert clip.shape == (25_920,)
     assert clip.dtype == np.int16
     said = min(samples, 25_920)
@@ -44,13 +51,27 @@ def test_what_is_recorded_has_speech_level_and_lies_in_the_middle(samples):
 def test_without_room_and_microphone_nothing_but_the_level_changes():
     rng = np.random.default_rng(0)
     said = rng.integers(-9_000, 9_000, 5_000).astype(np.int16)
-    clip = recorded(said, 8_000, ROOMS, rng, share=0.0)
+    clip = recorded(said, 8_000, room_spectra(ROOMS, 8_000), rng, share=0.0)
     np.testing.assert_allclose(clip[1_500:6_500], said * (SPEECH_RMS / rms(said)), atol=0.51)
     assert not clip[:1_500].any()
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_silent_stretch_of_a_recording_stays_silent():
-    rng = np.random.default_rng(5)
+    rng, rooms = np.random.default_rng(5), room_spectra(ROOMS, 25_920)
     for _ in range(100):  # some of them are clipped
-        assert not recorded(np.zeros(8_000, np.int16), 25_920, ROOMS, rng).any()
+        assert not recorded(np.zeros(8_000, np.int16), 25_920, rooms, rng).any()
+
+
+def test_a_room_delays_nothing_and_echoes_by_its_response():
+    click = np.zeros(100, np.int16)
+    click[0] = 20_000
+    for response in ROOMS[:3]:
+        rooms = room_spectra([response], 12_000)
+        for seed in range(50):  # until one has a room, and neither microphone nor clipping
+            clip = recorded(click, 12_000, rooms, np.random.default_rng(seed)).astype(float)[5_950:11_950]
+            echo = response * (clip[0] / response[0])
+            if np.abs(clip - echo).max() < 0.51 + 0.002 * np.abs(clip).max():
+                break
+        else:
+            raise AssertionError("no recording is the response")

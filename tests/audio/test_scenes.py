@@ -20,6 +20,7 @@ from shrinkfit.audio.spoken import (
     merged,
     read_recordings,
     render,
+    render_for,
     speech_samples,
     to_features,
 )
@@ -146,3 +147,13 @@ def test_recordings_have_their_label_and_speaker(tmp_path):
     rendered = render(said, 3)
     assert isinstance(rendered, Rendered)
     assert rendered.levels.shape == (3, 2, 80, 40)
+
+
+def test_several_kinds_of_features_are_rendered_at_once_as_each_alone():
+    other = FeatureConfig(window_samples=400, hop_samples=160, bands=32, fine=True)
+    said = spoken()
+    first, second = render_for(said, [(FeatureConfig(), 2), (other, 3)], seed=4)
+    for rendered, copies, config in ((first, 2, None), (second, 3, other)):
+        alone = render(said, copies, seed=4, config=config)
+        np.testing.assert_array_equal(rendered.levels, alone.levels)
+        np.testing.assert_array_equal(rendered.lengths, alone.lengths)
