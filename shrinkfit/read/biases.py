@@ -11,7 +11,7 @@ from shrinkfit.graph import ir
 from shrinkfit.graph.biases import with_means
 from shrinkfit.graph.simulate import CHUNK, quantize
 from shrinkfit.read.calls import generation, watched
-from shrinkfit.read.ranges import checked_inputs, value_of
+from shrinkfit.read.ranges import checked_inputs, spread, value_of
 from shrinkfit.read.stages import WEIGHTED, Stage
 from shrinkfit.read.topology import Topology
 
@@ -25,18 +25,13 @@ def corrected(model: Any, topology: Topology, stages: tuple[Stage, ...], graph: 
         graph: made from it.
         data: float [n, *input shape], as `read_keras` takes its calibration; of many, CHUNK are taken, evenly spread.
     """
-    arrays = [_some(array) for array in checked_inputs(topology, data)]
+    arrays = [spread(array, CHUNK) for array in checked_inputs(topology, data)]
     ends = {stage.key: stage.batch_norm or stage.head for stage in stages if stage.kind in WEIGHTED}
     with watched(topology.calls.values(), {node.call for node in ends.values()}) as seen:
         generation(model).run(model, arrays)
     means = {key: _mean(value_of(topology, node, *seen[node.call])) for key, node in ends.items()}
     entering = {n: quantize(graph.tensors[n], array) for n, array in zip(graph.inputs, arrays, strict=True)}
     return with_means(graph, entering, means)
-
-
-def _some(array: np.ndarray) -> np.ndarray:
-    places = np.unique(np.linspace(0, len(array) - 1, min(CHUNK, len(array))).astype(int))
-    return np.asarray(array[places], np.float32)
 
 
 def _mean(value: np.ndarray) -> np.ndarray:

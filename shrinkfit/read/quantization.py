@@ -13,7 +13,7 @@ from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir
 from shrinkfit.graph.simulate import dequantize, quantize, trace
 from shrinkfit.read.calls import generation, watched
-from shrinkfit.read.ranges import checked_inputs, value_of
+from shrinkfit.read.ranges import checked_inputs, spread, value_of
 from shrinkfit.read.stages import MOVING, Stage, fuse
 from shrinkfit.read.topology import Topology, read_topology
 
@@ -77,7 +77,7 @@ def quantization_error(model: Any, graph: ir.Graph, data: Any) -> QuantizationEr
         )
     if graph.variables:
         raise ShrinkfitError(f"graph '{graph.name}' keeps state between runs; measure the one that takes whole windows")
-    arrays = [_some(array, _how_many(graph)) for array in checked_inputs(topology, data, "the data to measure on")]
+    arrays = [spread(array, _how_many(graph)) for array in checked_inputs(topology, data, "the data to measure on")]
     stages = [stage for stage in fuse(topology) if stage.kind not in MOVING or stage.relu is not None]
     floats = _float_values(model, topology, stages, arrays)
     named = dict(zip(topology.inputs, graph.inputs, strict=True))  # a clone's inputs may be called otherwise
@@ -92,11 +92,6 @@ def quantization_error(model: Any, graph: ir.Graph, data: Any) -> QuantizationEr
 
 def _how_many(graph: ir.Graph) -> int:
     return int(np.clip(MOST_MACS // max(graph.macs, 1), 1, MOST_INPUTS))
-
-
-def _some(array: np.ndarray, most: int) -> np.ndarray:
-    places = np.unique(np.linspace(0, len(array) - 1, min(most, len(array))).astype(int))
-    return np.asarray(array[places], np.float32)
 
 
 def _float_values(

@@ -31,7 +31,7 @@ def deep():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_means_are_the_float_models(name):
+def test_nothing_but_biases_moves_and_the_same_way_each_time(name):
     model = trained(ALL[name])
     data = inputs_for(model, CHUNK)
     plain, made = (shrinkfit.read_keras(model, data, correct_biases=correct) for correct in (False, True))
