@@ -94,7 +94,8 @@ def _extremum(op: ir.Extremum, sources: Tensors, targets: Tensors, values: Array
 
 
 def _table(op: ir.Table, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:
-    return op.table[values[0].astype(np.int64) - ir.INT8_MIN]
+    # int8 from -128 on, read as uint8, counts from 128 on.
+    return np.roll(op.table, 128)[values[0].view(np.uint8)]
 
 
 def _softmax(op: ir.Softmax, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:

@@ -13,6 +13,8 @@ from shrinkfit.graph.base import OpOfKind
 from shrinkfit.graph.fixedpoint import requantize, split_scales
 from shrinkfit.graph.multipliers import dense_multipliers
 
+LARGEST = 255  # of an int8 value without its zero point, or less
+
 # What a kernel is given of an operator's inputs and outputs: the tensors, and the values of the inputs.
 Tensors: TypeAlias = Sequence[ir.Tensor]
 Arrays: TypeAlias = Sequence[np.ndarray]
@@ -21,7 +23,8 @@ Kernel: TypeAlias = Callable[[OpOfKind, Tensors, Tensors, Arrays], np.ndarray]
 
 def clamp(values: np.ndarray, op: ir.Activated, zero_point: int) -> np.ndarray:
     """An operator's results without their zero_point -> int8 in its activation range."""
-    return np.clip(values + zero_point, op.activation_min, op.activation_max).astype(np.int8)
+    moved = values + zero_point
+    return np.clip(moved, op.activation_min, op.activation_max, out=moved).astype(np.int8)
 
 
 def planes(x: np.ndarray) -> np.ndarray:
@@ -45,17 +48,44 @@ def windows(
     return np.moveaxis(view, 3, 5)
 
 
+def summing(kernel: np.ndarray, axes: int | tuple[int, ...]) -> np.dtype:
+    """The type in which sums of a kernel times numbers of at most LARGEST are exact, whatever their order.
+
+    Args:
+        kernel: integers.
+        axes: along which is summed.
+    Returns:
+        float32, whose integers are exact up to 2**24, where no sum can be larger; else float64, as none reaches 2**31.
+    """
+    largest = np.abs(kernel.astype(np.int64)).sum(axis=axes).max(initial=0) * LARGEST
+    return np.dtype(np.float32 if largest < 1 << 24 else np.float64)
+
+
 def exact_dot(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Integer product by floating point: sums stay below 2**31, which float64 holds exactly, and BLAS is fast."""
-    return np.rint(x.astype(np.float64) @ kernel.astype(np.float64)).astype(np.int64)
+    """Integer product by floating point, as BLAS is fast.
+
+    Args:
+        x: whole numbers [..., n], none larger than LARGEST.
+        kernel: integers [n, ...].
+    Returns:
+        int64 [..., ...].
+    """
+    exact = summing(kernel, 0)
+    return (x.astype(exact, copy=False) @ kernel.astype(exact)).astype(np.int64)
+
+
+def without_zero_point(x: np.ndarray, zero_point: int, exact: np.dtype) -> np.ndarray:
+    """int8 values without their zero point."""
+    return x.astype(exact) - exact.type(zero_point)
 
 
 def _conv2d(op: ir.Conv2D, sources: Tensors, values: Arrays) -> np.ndarray:
-    x = padded(planes(values[0]), op.padding, sources[0].zero_point)
+    exact = summing(op.kernel, (1, 2, 3))
+    x = padded(without_zero_point(planes(values[0]), sources[0].zero_point, exact), op.padding, 0)
     patches = windows(x, op.window, op.stride, op.dilation)
     groups = op.groups(sources[0].shape)
     parts = [
-        exact_dot(part.reshape(*part.shape[:3], -1).astype(np.int16) - sources[0].zero_point, kernel.T)
+        exact_dot(part.reshape(*part.shape[:3], -1), kernel.T)
         for part, kernel in zip(
             np.split(patches, groups, axis=-1),
             op.kernel.reshape(groups, op.channels // groups, -1),
@@ -80,11 +110,11 @@ def _transpose_conv2d(op: ir.TransposeConv2D, sources: Tensors, values: Arrays) 
 
 
 def _depthwise_conv2d(op: ir.DepthwiseConv2D, sources: Tensors, values: Arrays) -> np.ndarray:
-    x = padded(planes(values[0]), op.padding, sources[0].zero_point)
-    patches = windows(x, op.window, op.stride, op.dilation).astype(np.float64) - sources[0].zero_point
-    patches = np.repeat(patches, op.depth_multiplier, axis=-1)
-    acc = np.einsum("nyxhwc,hwc->nyxc", patches, op.kernel.astype(np.float64))
-    return np.rint(acc).astype(np.int64)
+    exact = summing(op.kernel, (0, 1))
+    x = padded(without_zero_point(planes(values[0]), sources[0].zero_point, exact), op.padding, 0)
+    x = np.repeat(x, op.depth_multiplier, axis=-1)
+    patches = windows(x, op.window, op.stride, op.dilation)
+    return np.einsum("nyxhwc,hwc->nyxc", patches, op.kernel.astype(exact)).astype(np.int64)
 
 
 def _dense(op: ir.Dense, sources: Tensors, values: Arrays) -> np.ndarray:
@@ -101,7 +131,9 @@ _PRODUCTS: dict[str, Callable[[OpOfKind, Tensors, Arrays], np.ndarray]] = {
 
 def sums(op: ir.Weighted, sources: Tensors, values: Arrays) -> np.ndarray:
     """What an operator requantizes: int64 [n, ..., channels], in steps of input_scale * kernel_scale."""
-    return _PRODUCTS[op.kind](op, sources, values) + op.bias
+    products = _PRODUCTS[op.kind](op, sources, values)
+    products += op.bias
+    return products
 
 
 def _by_channels(op: ir.Weighted, sources: Tensors, targets: Tensors, values: Arrays) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from shrinkfit.graph.kernels_arithmetic import dequantize, quantize
 from shrinkfit.graph.multipliers import add_scales
 
 __all__ = [
-    "CHUNK",
     "Session",
     "add_scales",
     "dequantize",
@@ -26,8 +26,10 @@ __all__ = [
     "trace_runs",
 ]
 
-# Bounds the memory of the gathered patches; results do not depend on it.
-CHUNK = 32
+# Values of the largest tensor that are computed at once: they stay in the processor's cache, and their gathered patches
+# within its memory. Results do not depend on it.
+AT_ONCE = 1 << 19
+LANES = 128  # stretches of a stream, side by side
 
 # kernel(op, sources, targets, values) -> result; values and results are [n, *tensor.shape].
 _KERNELS = {**kernels_weighted.KERNELS, **kernels_arithmetic.KERNELS, **kernels_layout.KERNELS}
@@ -71,9 +73,10 @@ def trace(
     arrays = _entering(graph, inputs)
     count = len(next(iter(arrays.values())))
     wanted = tuple(name for name in graph.tensors if name not in graph.constants) if keep is None else tuple(keep)
+    size = max(1, AT_ONCE // max(prod(tensor.shape) for tensor in graph.tensors.values()))
     parts = [
-        _run_chunk(graph, {name: x[start : start + CHUNK] for name, x in arrays.items()}, wanted, {})
-        for start in range(0, max(count, 1), CHUNK)
+        _run_chunk(graph, {name: x[start : start + size] for name, x in arrays.items()}, wanted, {})
+        for start in range(0, max(count, 1), size)
     ]
     return {name: _without_batch(np.concatenate([part[name] for part in parts])) for name in wanted}
 
@@ -185,7 +188,7 @@ def run_stream(graph: ir.Graph, inputs: np.ndarray, memory: int) -> np.ndarray:
     Raises:
         ShrinkfitError: dtype or shape do not fit.
     """
-    length = -(-max(len(inputs) - memory, 1) // CHUNK)
+    length = -(-max(len(inputs) - memory, 1) // LANES)
     lanes = -(-(len(inputs) - memory) // length)
     if lanes < 2 or any(op.kind in kernels_state.CELLS for op in graph.ops):
         return Session(graph).run(inputs)

@@ -9,11 +9,13 @@ import numpy as np
 
 from shrinkfit.graph import ir
 from shrinkfit.graph.biases import with_means
-from shrinkfit.graph.simulate import CHUNK, quantize
+from shrinkfit.graph.simulate import quantize
 from shrinkfit.read.calls import generation, watched
 from shrinkfit.read.ranges import checked_inputs, spread, value_of
 from shrinkfit.read.stages import WEIGHTED, Stage
 from shrinkfit.read.topology import Topology
+
+SOME = 32  # inputs say enough of means
 
 
 def corrected(model: Any, topology: Topology, stages: tuple[Stage, ...], graph: ir.Graph, data: Any) -> ir.Graph:
@@ -23,9 +25,9 @@ def corrected(model: Any, topology: Topology, stages: tuple[Stage, ...], graph: 
         model: with the graph's numbers.
         topology, stages: of the model.
         graph: made from it.
-        data: float [n, *input shape], as `read_keras` takes its calibration; of many, CHUNK are taken, evenly spread.
+        data: float [n, *input shape], as `read_keras` takes its calibration; of many, SOME are taken, evenly spread.
     """
-    arrays = [spread(array, CHUNK) for array in checked_inputs(topology, data)]
+    arrays = [spread(array, SOME) for array in checked_inputs(topology, data)]
     ends = {stage.key: stage.batch_norm or stage.head for stage in stages if stage.kind in WEIGHTED}
     with watched(topology.calls.values(), {node.call for node in ends.values()}) as seen:
         generation(model).run(model, arrays)

@@ -7,6 +7,7 @@ import pytest
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.graph import ir, simulate
 from shrinkfit.graph.fixedpoint import requantize, split_scale
+from shrinkfit.graph.kernels_weighted import exact_dot, summing
 from shrinkfit.graph.softmax import softmax_int8
 
 
@@ -46,12 +47,22 @@ def test_conv2d_equals_loops(stride, dilation, zero_point):
     assert all(np.array_equal(g, conv_by_loops(image, op, source, target)) for g, image in zip(got, x, strict=True))
 
 
-def test_more_inputs_than_a_chunk_give_the_same_bits():
+def test_more_inputs_than_are_computed_at_once_give_the_same_bits(monkeypatch):
+    monkeypatch.setattr(simulate, "AT_ONCE", 4 * 48 + 1)
     rng = np.random.default_rng(6)
     op = ir.Pool2D(name="p", inputs=("x",), outputs=("y",), mode="average", window=(2, 2), stride=(2, 2))
     graph = one_op(op, ir.Tensor("x", (1, 4, 4, 3), 0.1, 0), ir.Tensor("y", (1, 2, 2, 3), 0.1, 0))
-    x = rng.integers(-128, 128, (2 * simulate.CHUNK + 1, 4, 4, 3)).astype(np.int8)
-    assert np.array_equal(simulate.run(graph, x)[-1:], simulate.run(graph, x[-1:]))
+    x = rng.integers(-128, 128, (9, 4, 4, 3)).astype(np.int8)
+    assert np.array_equal(simulate.run(graph, x), np.concatenate([simulate.run(graph, x[i : i + 1]) for i in range(9)]))
+
+
+@pytest.mark.parametrize(("count", "exact"), [(518, np.float32), (519, np.float64), (5_000, np.float64)])
+def test_the_largest_sums_are_exact(count, exact):
+    # Odd products near the largest, so that a sum beyond 2**24 would not be held by float32.
+    kernel = np.full((count, 2), (127, -127), np.int8)
+    x = np.array([[255] * count, [253] * (count - 1) + [254]], np.int16)
+    assert summing(kernel, 0) == exact
+    assert exact_dot(x, kernel).tolist() == (x.astype(np.int64) @ kernel.astype(np.int64)).tolist()
 
 
 def test_softmax_is_within_a_step_of_the_float_one():

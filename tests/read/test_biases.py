@@ -8,7 +8,8 @@ from keras import layers
 
 import shrinkfit
 from shrinkfit.graph import ir
-from shrinkfit.graph.simulate import CHUNK, quantize
+from shrinkfit.graph.simulate import quantize
+from shrinkfit.read.biases import SOME
 from shrinkfit.read.quantization import quantization_error
 from tests.graph.test_biases import means_of
 from tests.keras_models import MODELS, MORE_MODELS, inputs_for, trained
@@ -33,7 +34,7 @@ def deep():
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_but_biases_moves_and_the_same_way_each_time(name):
     model = trained(ALL[name])
-    data = inputs_for(model, CHUNK)
+    data = inputs_for(model, SOME)
     plain, made = (shrinkfit.read_keras(model, data, correct_biases=correct) for correct in (False, True))
     moved = 0
     for one, before in zip(made.ops, plain.ops, strict=True):
@@ -49,7 +50,7 @@ def test_nothing_but_biases_moves_and_the_same_way_each_time(name):
 def test_a_layers_mean_by_hand():
     model, data = deep()
     graph = shrinkfit.read_keras(model, data, correct_biases=True)
-    some = data[np.linspace(0, len(data) - 1, CHUNK).astype(int)]
+    some = data[np.linspace(0, len(data) - 1, SOME).astype(int)]
     found = means_of(graph, quantize(graph.tensors[graph.inputs[0]], some))
     first = model.get_layer("conv0")
     kernel, bias = first.get_weights()
