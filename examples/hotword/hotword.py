@@ -235,14 +235,15 @@ def batches_of(speech, args, seed, **options):
 def fit_to_device(model, speech, args, verifier=None):
     """Shrink it while it goes on training, with its former self as the teacher.
 
-    Of the epochs that fit, the one that hears most at FALSE_ACCEPTS is kept; of recordings alone, the most accurate.
+    The mean of the epochs that fit is kept; of recordings alone, which judge like those to come, the most accurate one.
     """
     console.rule(f"Fitting it to {DEVICE}")
     teacher = keras.models.clone_model(without_words(model))
     teacher.set_weights(without_words(model).get_weights())
     words = hears_words(model)
     batches = batches_of(speech, args, args.seed + 1, words=words, teacher=teacher)
-    rate = FIT_RATE if speech.copies is None else CLIP_FIT_RATE
+    scenes = speech.copies is None
+    rate = FIT_RATE if scenes else CLIP_FIT_RATE
     compile_model(model, len(batches) * args.epochs, rate, len(args.hotwords))
     # Of each call only what is new is computed, so a second's operations are shared by all its calls. RAM and flash
     # are held to their limits with all that the sound takes around the network.
@@ -253,14 +254,15 @@ def fit_to_device(model, speech, args, verifier=None):
         inferences_per_second=CALLS_PER_SECOND,
         listener=listener_of(speech.labels, verifier=verifier),
         auxiliary=("words",) if words else (),
+        average=scenes,
     )
-    # Hundreds of clips say too little of the few false accepts.
-    by = f"val_{of_classes(fit)}{'recall' if speech.copies is None else 'accuracy'}"
+    by = f"val_{of_classes(fit)}accuracy"
     best = keras.callbacks.EarlyStopping(by, mode="max", patience=args.epochs, restore_best_weights=True)
+    callbacks = [fit] if scenes else [fit, best]
     x, labels = speech.validation
     targets = smoothed(labels, len(speech.labels))
     valid = (x, {"classes": targets, "words": np.full(len(x), -1)} if words else targets)
-    model.fit(batches, epochs=args.epochs, validation_data=valid, callbacks=[fit, best], verbose=2)
+    model.fit(batches, epochs=args.epochs, validation_data=valid, callbacks=callbacks, verbose=2)
     return fit
 
 

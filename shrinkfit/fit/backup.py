@@ -20,9 +20,11 @@ import numpy as np
 from shrinkfit.errors import ShrinkfitError
 from shrinkfit.fit.keras_versions import is_chief, is_tf_keras
 
-FORMAT = 1
+FORMAT = 2
 # The weights in the backup may be one save older than the newest state.
 _KEPT = 2
+# What of the state is a list of arrays, or None: in a file of its own.
+_ARRAYS = ("teacher", "mean")
 
 
 def digest(model: Any) -> str:
@@ -43,7 +45,7 @@ class Backups:
     Args:
         model: the model that trains.
         callbacks: its BackupAndRestore callbacks.
-        state: gives what has to be kept, as plain data for JSON; but its "teacher" is a list of arrays or None.
+        state: gives what has to be kept, as plain data for JSON, but for what is in _ARRAYS.
     """
 
     def __init__(self, model: Any, callbacks: list[Any], state: Callable[[], dict[str, Any]]) -> None:
@@ -88,15 +90,18 @@ class Backups:
             return None
         name = f"{digest(self._model)}.json"
         paths = [_folder(c) / name for c in self._callbacks if (_folder(c) / name).exists()]
-        state = json.loads(paths[0].read_text()) if paths else None
-        if state is not None and state.get("format") != FORMAT:
+        if not paths:
+            return None
+        state = json.loads(paths[0].read_text())
+        if state.get("format") != FORMAT:
             raise ShrinkfitError(
                 f"the backup '{paths[0].parent.parent}' has format {state.get('format')} and this shrinkfit reads "
                 f"format {FORMAT}; finish the run with the version that began it, or delete the backup"
             )
-        if state is not None and state["teacher"] is not None:
-            with np.load(paths[0].parent / state["teacher"]) as arrays:
-                state["teacher"] = [arrays[name] for name in arrays.files]
+        for key in _ARRAYS:
+            if state[key] is not None:
+                with np.load(paths[0].parent / state[key]) as arrays:
+                    state[key] = [arrays[name] for name in arrays.files]
         return state
 
     def _saving(self, callback: Any, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,12 +133,17 @@ class Backups:
         folder = _folder(callback)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
-        if state["teacher"] is not None:
-            state["teacher"] = _write_arrays(folder, state["teacher"])
+        for key in _ARRAYS:
+            if state[key] is not None:
+                state[key] = _write_arrays(folder, state[key])
         _write_whole(path, json.dumps({"format": FORMAT, **state}).encode())
         states = sorted(folder.glob("*.json"), key=lambda p: (p == path, p.stat().st_mtime_ns))
         for old in states[:-_KEPT]:
             old.unlink()
+        used = {json.loads(kept.read_text()).get(key) for kept in states[-_KEPT:] for key in _ARRAYS}
+        for old in folder.glob("*.npz"):
+            if old.name not in used:
+                old.unlink()
 
 
 def _folder(callback: Any) -> Path:
@@ -157,7 +167,7 @@ def _mend_metadata(callback: Any, state: dict[str, Any] | None) -> None:
 
 
 def _write_arrays(folder: Path, arrays: list[np.ndarray]) -> str:
-    """The name of the file that holds them; a teacher does not change, so it is written once."""
+    """The name of the file that holds them; what has not changed, as a teacher does not, is not written again."""
     path = folder / f"{_digest(arrays)}.npz"
     if not path.exists():
         text = io.BytesIO()

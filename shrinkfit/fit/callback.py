@@ -15,6 +15,7 @@ from shrinkfit.device.budget import Limit
 from shrinkfit.errors import BudgetError, ShrinkfitError, TrainingError
 from shrinkfit.fit import floors as flooring
 from shrinkfit.fit.auxiliary import checked_auxiliary, shipped_part
+from shrinkfit.fit.average import WeightMean
 from shrinkfit.fit.backup import Backups, digest
 from shrinkfit.fit.beside import Beside, find_beside
 from shrinkfit.fit.channels import slice_weights
@@ -81,6 +82,9 @@ class FitDevice(Views, keras.callbacks.Callback):
             costs to the budget between them, after tfmot's PolynomialDecay.
         quantize_from, freeze_from: shares of the epochs; from there on kernels and activations are
             fake quantized, and batch statistics stay as they are.
+        average: whether the fitted model gets the mean of the weights that each epoch since all limits hold has ended
+            with, instead of the last one's (stochastic weight averaging, `fit.average`). The model given to fit() gets
+            it too, and what EarlyStopping puts back in the end stands.
         distill: share of a teacher in the training loss, 0 to 1; see `fit.distill.Distiller`. Evaluation keeps the
             model's own loss.
         teacher: a trained Keras model with the same input and output; None for a copy of the model as it is when
@@ -135,6 +139,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         prune_epochs: tuple[float, float] = (0.1, 0.35),
         quantize_from: float = 0.6,
         freeze_from: float = 0.85,
+        average: bool = False,
         distill: float = 0.0,
         teacher: Any = None,
         temperature: float = 4.0,
@@ -166,6 +171,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         self.prune_epochs = window(prune_epochs, "prune_epochs")
         self.quantize_from = share(quantize_from, "quantize_from")
         self.freeze_from = max(share(freeze_from, "freeze_from"), self.quantize_from)
+        self.average = average
         self.distill, self.temperature = checked_distill(distill, temperature)
         self.teacher = teacher
         self.block_sparsity = checked_sparsity(block_sparsity)
@@ -178,6 +184,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._small: Any = None
         self._graph: Graph | None = None
         self._instruments: Instruments | None = None
+        self._mean = WeightMean()
         self._beside = Beside(self, None)
         self._backups = Backups(None, [], self._state)
 
@@ -289,6 +296,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._beside.begin()
         self.history, self._small, self._graph = [], None, None
         self._next_epoch, self._finished = 0, ""
+        self._mean.begin()
         self._remembered: dict[str, dict[str, Any]] = {}  # digest of the weights -> the state of their epoch
         epochs = max(int(self.params.get("epochs") or 1), 1)
         self._schedule = Schedule(
@@ -377,6 +385,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         sparser = self._sparsity.share_at(epoch) > self._sparsity.share_at(epoch - 1)
         if narrowed or sparser or (phase != FLOAT and self._in_use.phase == FLOAT):
             self._beside.start_anew()
+        if narrowed or sparser:
+            self._mean.begin()
         self._enter_phase(phase)
         if self._in_use.variables.samples is not None:
             self._in_use.variables.samples.forget()
@@ -403,6 +413,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         }
         logs.update({name: float(value) for name, value in costs.items()})
         self._next_epoch = epoch + 1
+        if self.average and epoch >= max(self._schedule.prune_end, self._sparsity.end):
+            self._mean.add(self._fitting)
         self._remembered[digest(self._fitting)] = self._in_use.variables.state()
 
     def after_epoch_end(self, epoch: int) -> None:
@@ -427,6 +439,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         except BudgetError:
             self._instruments = None
             raise
+        self._mean.put(self._fitting)
         self._finish()
 
     def after_train_end(self) -> None:
@@ -462,6 +475,7 @@ class FitDevice(Views, keras.callbacks.Callback):
             "first": self._pruner.first,
             "history": self.history,
             "teacher": self._in_use.distiller.state() if self._in_use.distiller else None,
+            "mean": self._mean.state() if self._mean.epochs else None,
             **self._in_use.variables.state(),
         }
 
@@ -469,6 +483,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._pruner.take(np.array(state["alive"], bool))
         self._pruner.first, self.history = state["first"], state["history"]
         self._in_use.variables.restore(state)
+        if state["mean"] is not None:
+            self._mean.restore(state["mean"])
         if state["teacher"] is not None and self._in_use.distiller is not None:
             self._in_use.distiller.restore(self._fitting, state["teacher"])
             self._in_use.attach()
