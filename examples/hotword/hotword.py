@@ -183,10 +183,13 @@ def get_speech(args):
     cached = Path(args.cache) / f"baseline-{key}.keras"
     if cached.is_file():
         console.print(f"the float baseline is in the cache: {cached}", soft_wrap=True)
-        return speech, keras.models.load_model(cached, compile=False), recorded
-    model = train_baseline(speech, args)
-    model.save(cached)
-    return speech, model, recorded
+    else:
+        part = cached.with_name(f"part-{cached.name}")
+        train_baseline(speech, args).save(part)
+        part.rename(cached)
+    # Read again, so that what comes later is the same whether it was just trained or not: dropout, too, begins anew.
+    keras.utils.set_random_seed(args.seed)
+    return speech, keras.models.load_model(cached, compile=False), recorded
 
 
 def get_verifier(speech, args):
