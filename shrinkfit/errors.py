@@ -39,6 +39,10 @@ class CheckError(ShrinkfitError):
     """An exported folder that could not be built, run or compared."""
 
 
+class CheckUsageError(CheckError):
+    """A check that cannot begin: the folder is none that export wrote, or the inputs do not fit its model."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word.
 

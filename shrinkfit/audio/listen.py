@@ -246,11 +246,12 @@ def check_sound(
 
     Raises:
         CheckError: the folder has no listener, does not build, or faults.
-        AudioError: the samples are no int16 [n].
+        AudioError: the samples are no int16 [n], or too few for the network to run once.
         ToolMissingError: a compiler or emulator is not installed.
     """
     exported = Exported.read(Path(folder))
     samples = _checked(samples)
+    _check_enough(listening_of(exported), len(samples))
     step("listening in Python")
     expected = listen_python(folder, samples, graph, verifier_graph)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-listen-") as place:
@@ -277,6 +278,16 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     if samples.dtype != np.int16 or samples.ndim != 1:
         raise AudioError(f"samples are {samples.dtype} {list(samples.shape)}, expected int16 [n]")
     return samples
+
+
+def _check_enough(listening: Listening, samples: int) -> None:
+    """Without a run that counts there is nothing to compare, and the check would hold."""
+    if samples < listening.settled_samples:
+        had, needed = (1000 * n / listening.features.sample_rate_hz for n in (samples, listening.settled_samples))
+        raise AudioError(
+            f"the recording is too short for the network to run once: it has {had:,.0f} ms, and the first scores that "
+            f"count come after {needed:,.0f} ms; give a longer one"
+        )
 
 
 def _heard(exported: Exported, on: str, ran: sound.Ran) -> Heard:

@@ -12,7 +12,7 @@ import numpy as np
 from shrinkfit.audio.detect import ONE, Detector
 from shrinkfit.audio.sound import read_sound
 from shrinkfit.check.exported import Exported
-from shrinkfit.errors import CheckError
+from shrinkfit.errors import CheckError, CheckUsageError
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Ears:
         """
         record = Exported.read(Path(folder)).report.get("listener")
         if not record:
-            raise CheckError(f"'{folder}' has no listener, which hears sound; export with listener=Listener(...)")
+            raise CheckUsageError(f"'{folder}' has no listener, which hears sound; export with listener=Listener(...)")
         try:
             first = record["first_samples"] + record["settle"] * record["step_samples"]
             detector, rate = Detector.from_dict(record["detector"]), record["features"]["sample_rate_hz"]

@@ -16,9 +16,9 @@ from shrinkfit.check.build import LinkedSizes, build_firmware, build_host, find_
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.execute import board_target, run_host, run_qemu
 from shrinkfit.check.exported import Exported, LayerRun
-from shrinkfit.check.steps import difference, input_rows, split_rows
+from shrinkfit.check.steps import difference, given_inputs, input_rows, split_rows
 from shrinkfit.errors import ShrinkfitError, expected_one_of
-from shrinkfit.graph.inputs import graph_inputs, rows_of
+from shrinkfit.graph.inputs import rows_of
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
 
@@ -132,7 +132,7 @@ def check(
         return trace_tflite(Path(folder), inputs)
     exported = Exported.read(Path(folder))
     graph = exported.graph() if graph is None else graph
-    arrays = graph_inputs(graph, inputs)
+    arrays = given_inputs(graph, inputs)
     with tempfile.TemporaryDirectory(prefix="shrinkfit-check-") as place:
         if trace:
             from shrinkfit.check.trace import trace_folder

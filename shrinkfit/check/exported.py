@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shrinkfit.check.build import Target
 from shrinkfit.check.emulate import Api, Profile
-from shrinkfit.errors import CheckError, near_files
+from shrinkfit.errors import CheckError, CheckUsageError, near_files
 from shrinkfit.write.whole import FORMAT_KEY, REPORT_FORMAT
 
 if TYPE_CHECKING:
@@ -51,23 +51,25 @@ class Exported:
         """What a folder says of itself.
 
         Raises:
-            CheckError: shrinkfit did not write it, or another version did.
+            CheckUsageError: shrinkfit did not write it, or another version did.
         """
         if not folder.is_dir():
-            raise CheckError(f"'{folder}' is no folder; {wanted_folder(folder)}")
+            raise CheckUsageError(f"'{folder}' is no folder; {wanted_folder(folder)}")
         path = folder / "report.json"
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
             ours = "shrinkfit_report" in report and isinstance(report["name"], str)
             target = Target.of_record(report["target"]) if ours else None
         except FileNotFoundError as error:
-            raise CheckError(f"'{folder}' has no report.json, so shrinkfit did not write it; export first") from error
+            raise CheckUsageError(
+                f"'{folder}' has no report.json, so shrinkfit did not write it; export first"
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
+            raise CheckUsageError(f"'{path}' is not a report that shrinkfit wrote ({error}); export again") from error
         if target is not None and report[FORMAT_KEY] != REPORT_FORMAT:
-            raise CheckError(f"'{path}' was written by another version of shrinkfit; export again")
+            raise CheckUsageError(f"'{path}' was written by another version of shrinkfit; export again")
         if target is None:
-            raise CheckError(f"'{path}' is not a report that shrinkfit wrote; export again")
+            raise CheckUsageError(f"'{path}' is not a report that shrinkfit wrote; export again")
         return cls(folder, report["name"], target, report)
 
     def graph(self, part: str = "") -> Graph:

@@ -75,8 +75,11 @@ def load(folder: str | PathLike[str], *, dsp: bool = False) -> LoadedModel:
         ToolMissingError: no C compiler is installed.
     """
     exported = Exported.read(Path(folder))
-    if not (exported.folder / f"{exported.name}.c").is_file():
-        raise CheckError(f"'{folder}' has no {exported.name}.c, which its report.json promises; export again")
+    # The linker would not miss them: a library may lack functions until it is loaded.
+    sources = [file for file in exported.report["files"] if "/" not in file and file.endswith(".c")]
+    missing = [file for file in sources if not (exported.folder / file).is_file()]
+    if missing:
+        raise CheckError(f"'{folder}' has no {', '.join(missing)}, which its report.json promises; export again")
     if dsp and not exported.target.dsp:
         raise CheckError(
             f"'{folder}' was exported for {exported.target.core} without DSP instructions, so it has no DSP kernels; "
@@ -84,7 +87,7 @@ def load(folder: str | PathLike[str], *, dsp: bool = False) -> LoadedModel:
         )
     with tempfile.TemporaryDirectory(prefix="shrinkfit-load-") as place:
         # The file may go as soon as it is loaded: the pages stay.
-        library = ctypes.CDLL(str(build_library(exported.folder, Path(place), use_dsp=dsp)))
+        library = _library(exported.folder, build_library(exported.folder, Path(place), use_dsp=dsp))
     return LoadedModel(exported, library, dsp)
 
 
@@ -220,6 +223,14 @@ def _only(ports: tuple[Port, ...], what: str) -> Port:
         names = ", ".join(f"'{port.name}'" for port in ports)
         raise CheckError(f"the model has {len(ports)} {what}s: {names}; use .{what}s")
     return ports[0]
+
+
+def _library(folder: Path, path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        said = str(error).removeprefix(f"{path}: ")
+        raise CheckError(f"the C of '{folder}' compiles, but cannot be loaded: {said}; export again") from error
 
 
 def _function(library: ctypes.CDLL, name: str, result: Any) -> Callable[..., Any]:

@@ -15,9 +15,10 @@ from shrinkfit._shown import Shown
 from shrinkfit.check.build import LinkedSizes, build_firmware, linked_sizes
 from shrinkfit.check.emulate import Profile, run_unicorn
 from shrinkfit.check.exported import Exported, LayerRun
+from shrinkfit.check.steps import given_inputs
 from shrinkfit.device import Device
 from shrinkfit.errors import CheckError
-from shrinkfit.graph.inputs import graph_inputs, rows_of
+from shrinkfit.graph.inputs import rows_of
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.price.cost import energy_uj, latency_ms
 
@@ -143,7 +144,7 @@ def _input_rows(exported: Exported, given: Any) -> np.ndarray:
     tensors = [Tensor(**{key: edge[key] for key in known if key in edge}) for edge in exported.report["inputs"]]
     names = tuple(tensor.name for tensor in tensors)
     without_layers = Graph(exported.name, {tensor.name: tensor for tensor in tensors}, (), names, names)
-    arrays = graph_inputs(without_layers, given)
+    arrays = given_inputs(without_layers, given)
     rows = rows_of(arrays[tensor.name] for tensor in tensors)
     return rows[_RANDOM_RUN] if given is None else rows
 

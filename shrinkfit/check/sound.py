@@ -17,7 +17,7 @@ from shrinkfit.check.build import LinkedSizes, Target, build_firmware, build_hos
 from shrinkfit.check.emulate import Machine
 from shrinkfit.check.execute import board_target, first_lines, run_command, run_image
 from shrinkfit.check.exported import Exported
-from shrinkfit.errors import CheckError, expected_one_of
+from shrinkfit.errors import CheckError, CheckUsageError, expected_one_of
 
 # What one call of the listener is handed, unless the caller says otherwise; firmware.c's BUFFER_SAMPLES is the most.
 CHUNK_SAMPLES = 256
@@ -79,11 +79,11 @@ def listener_of(exported: Exported) -> dict[str, Any]:
     """What report.json says of the listener.
 
     Raises:
-        CheckError: there is none.
+        CheckUsageError: there is none.
     """
     record = exported.report.get("listener")
     if not record:
-        raise CheckError(f"'{exported.folder}' has no listener; export with listener=Listener(features, detector)")
+        raise CheckUsageError(f"'{exported.folder}' has no listener; export with listener=Listener(features, detector)")
     return record
 
 
@@ -106,7 +106,7 @@ def programs(exported: Exported, on: str, place: Path) -> list[Program]:
         built = ((label, build_host(exported.folder, place, use_dsp=dsp, listen=True)) for label, dsp in kinds)
         return [_OnHost(exported, label, path, place) for label, path in built]
     if on not in PLACES:
-        raise CheckError(f"listening cannot run on {on!r}; {expected_one_of(on, PLACES)}")
+        raise CheckUsageError(f"listening cannot run on {on!r}; {expected_one_of(on, PLACES)}")
     if on == "qemu":
         find_tool("qemu-system-arm")
     target = board_target(exported.target) if on == "qemu" else exported.target

@@ -8,11 +8,25 @@ state sees the rows as consecutive runs.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from shrinkfit.graph.inputs import rows_of
+from shrinkfit.errors import CheckError, CheckUsageError
+from shrinkfit.graph.inputs import graph_inputs, rows_of
 from shrinkfit.graph.ir import Graph, Tensor
+
+
+def given_inputs(graph: Graph, given: Any) -> dict[str, np.ndarray]:
+    """`graph_inputs` of what a user asks to check with.
+
+    Raises:
+        CheckUsageError: it does not fit the model; nothing has failed, nothing ran.
+    """
+    try:
+        return graph_inputs(graph, given)
+    except CheckError as error:
+        raise CheckUsageError(str(error)) from error
 
 
 def input_rows(graph: Graph, inputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -20,9 +20,9 @@ from shrinkfit.check.build import build_host
 from shrinkfit.check.compare import HOST_KERNELS, CheckResult
 from shrinkfit.check.execute import run_host
 from shrinkfit.check.exported import Exported
-from shrinkfit.check.steps import difference, input_rows
+from shrinkfit.check.steps import difference, given_inputs, input_rows
 from shrinkfit.errors import CheckError, ToolMissingError
-from shrinkfit.graph.inputs import graph_inputs, rows_of
+from shrinkfit.graph.inputs import rows_of
 from shrinkfit.graph.ir import Graph, Tensor
 from shrinkfit.graph.simulate import trace_runs
 
@@ -174,7 +174,7 @@ def trace_tflite(path: Path, inputs: Any = None) -> CheckResult:
     from shrinkfit.read.tflite import read_tflite
 
     graph = read_tflite(path)
-    arrays = graph_inputs(graph, inputs)
+    arrays = given_inputs(graph, inputs)
     interpreter = _interpreter(path)
     details = {detail["name"]: detail for detail in interpreter.get_tensor_details()}
     records = [

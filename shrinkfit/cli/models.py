@@ -83,7 +83,7 @@ def price(
     how["frames_per_call"] = frames_per_call
     if all_devices:
         _price_all(model, how, as_json)
-    part = shrinkfit.get_device(device or DEFAULT_DEVICE)
+    part = shrinkfit.get_device(DEFAULT_DEVICE if device is None else device)
     budget = part.budget()
     with working():
         cost = shrinkfit.price(model, device=part, ram=ram, **how)

@@ -26,11 +26,11 @@ PIPE_COLUMNS = 140
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal is, or as COLUMNS says."""
+    """Where tables go: as wide as the terminal is, or as COLUMNS says. Users' names in them are no markup."""
     from rich.console import Console
 
     own_width = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(width=None if own_width else PIPE_COLUMNS, highlight=False)
+    return Console(width=None if own_width else PIPE_COLUMNS, highlight=False, markup=False, emoji=False)
 
 
 def print_tables(*tables: Any) -> None:

@@ -11,7 +11,7 @@ import typer
 import shrinkfit
 from shrinkfit.cli import folders, models, sound
 from shrinkfit.cli.show import BAD_USAGE, FAILED, HELD
-from shrinkfit.errors import CheckError, ShrinkfitError
+from shrinkfit.errors import CheckError, CheckUsageError, ShrinkfitError
 
 app = typer.Typer(
     help="Fits Keras models to microcontrollers, and writes and checks the C that runs them.",
@@ -48,4 +48,5 @@ def main() -> None:
         app(prog_name="shrinkfit")
     except ShrinkfitError as error:
         typer.secho(f"shrinkfit: {error}", fg="red", err=True)
-        sys.exit(FAILED if isinstance(error, CheckError) else BAD_USAGE)
+        failed = isinstance(error, CheckError) and not isinstance(error, CheckUsageError)
+        sys.exit(FAILED if failed else BAD_USAGE)

@@ -89,6 +89,7 @@ class Device(Shown, by="report.views.device_view"):
         for what, (kind, expected) in _NO_FIGURES.items():
             if not isinstance(getattr(self, what), kind):
                 raise BudgetError(f"device '{self.name}': {what} is {getattr(self, what)!r}, expected {expected}")
+        self._check_texts()
         for names, whole in ((_WHOLE, True), (_REAL, False)):
             for name, unit in names.items():
                 value = getattr(self, name)
@@ -98,6 +99,14 @@ class Device(Shown, by="report.views.device_view"):
         if self.optimize not in OPTIMIZE:
             raise BudgetError(f"optimize is {self.optimize!r}, {expected_one_of(self.optimize, OPTIMIZE)}")
         self._fill_in()
+
+    def _check_texts(self) -> None:
+        """What is inside sources and aliases; a file of the user's own may hold anything there."""
+        inside = {f"source of {figure!r}": source for figure, source in self.sources.items()}
+        inside |= {f"alias {number}": alias for number, alias in enumerate(self.aliases, 1)}
+        for what, value in inside.items():
+            if not isinstance(value, str):
+                raise BudgetError(f"device '{self.name}': {what} is {value!r}, expected text")
 
     def _fill_in(self) -> None:
         object.__setattr__(self, "core", self.core.lower())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shrinkfit.errors import ShrinkfitError
+from shrinkfit.fit.floors import checked_names
 from shrinkfit.fit.keras_versions import keras_of
 
 
@@ -27,7 +28,7 @@ def shipped_part(model: Any, auxiliary: Sequence[str]) -> Any:
     outputs = _outputs(model)
     unknown = [name for name in auxiliary if not any(name in names for names, _ in outputs)]
     if unknown:
-        there = ", ".join(" or ".join(names) for names, _ in outputs)
+        there = ", ".join(" or ".join(names) for names, _ in outputs) or "none that Keras knows (is it built?)"
         raise ShrinkfitError(
             f"auxiliary: model '{model.name}' has no output {', '.join(map(repr, unknown))}; it has {there}"
         )
@@ -42,16 +43,13 @@ def shipped_part(model: Any, auxiliary: Sequence[str]) -> Any:
     return part
 
 
-def checked_auxiliary(auxiliary: str | Iterable[str], distill: float) -> tuple[str, ...]:
+def checked_auxiliary(auxiliary: str | Iterable[str] | None, distill: float) -> tuple[str, ...]:
     """What FitDevice takes as auxiliary; a single name counts as a list of one.
 
     Raises:
-        ShrinkfitError: something in it is no text, or distill is set too.
+        ShrinkfitError: it is no list, something in it is no text, or distill is set too.
     """
-    names = (auxiliary,) if isinstance(auxiliary, str) else tuple(auxiliary)
-    bad = [name for name in names if not isinstance(name, str)]
-    if bad:
-        raise ShrinkfitError(f"auxiliary holds {bad[0]!r}, expected names of outputs")
+    names = checked_names(auxiliary, "auxiliary", "names of outputs")
     if names and distill:
         raise ShrinkfitError(
             f"auxiliary {', '.join(map(repr, names))} and distill={distill:g}: expected one of the two; mix what the "
@@ -63,11 +61,18 @@ def checked_auxiliary(auxiliary: str | Iterable[str], distill: float) -> tuple[s
 def _outputs(model: Any) -> list[tuple[tuple[str, ...], Any]]:
     """The names that each output goes by, and its tensor."""
     flat = getattr(model, "outputs", None) or []  # a subclassed model tells nothing of them
-    made_by = {id(end): name for end, name in zip(flat, getattr(model, "output_names", ()), strict=bool(flat))}
+    # A Keras 3 Sequential knows its outputs, and no names of them.
+    known = getattr(model, "output_names", None) or [_maker(end) for end in flat]
+    made_by = {id(end): name for end, name in zip(flat, known, strict=True)}
     ends = getattr(model, "output", None)
     if isinstance(ends, dict):
         return [(tuple(dict.fromkeys((key, made_by[id(end)]))), end) for key, end in ends.items()]
     return [((made_by[id(end)],), end) for end in flat]
+
+
+def _maker(end: Any) -> str:
+    """The name of the layer that makes a symbolic tensor."""
+    return end._keras_history[0].name
 
 
 def _require_apart(model: Any, part: Any) -> None:

@@ -36,6 +36,7 @@ from shrinkfit.fit.views import Views
 from shrinkfit.graph.ir import Graph
 from shrinkfit.graph.optimize import optimize
 from shrinkfit.graph.streaming import to_streaming
+from shrinkfit.graph.timeline import checked_frames
 from shrinkfit.price.cost import Cost, hop_of, price_graph
 from shrinkfit.price.listening import Listens
 from shrinkfit.read.keras_model import lower
@@ -60,8 +61,8 @@ class FitDevice(Views, keras.callbacks.Callback):
         inferences_per_second: shares the device's FLOP/s among inferences.
         streaming: whether the model will be exported as one that takes new frames alone (`graph.streaming`): then an
             inference is a call of that, and all limits are on it.
-        frames_per_call: new frames of a call; None for the listener's hop_frames, or the fewest that the strides in
-            time allow.
+        frames_per_call: new frames of a call, which switches streaming on; None for the listener's hop_frames, or the
+            fewest that the strides in time allow.
         listener: a `shrinkfit.Listener`, where the model will be exported with one, streaming or not: all that is said
             of RAM and flash is then of the whole image that listens: its limits, the costs in `history`, in the
             progress bar and in `cost`. Until the end flash has the 256 bytes of the table that brings features to the
@@ -112,7 +113,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         UnsupportedLayerError: the model has a layer that cannot be fitted; from fit(), before it trains.
         ExportError: the model and the listener do not go together; from fit(), before it trains.
         ShrinkfitError: listener is something else.
-        TrainingError: the loss is NaN.
+        TrainingError: the loss is NaN, or there was no batch to train on.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         listener: Listens | None = None,
         prune: bool = True,
         importance: str | Measure = "taylor",
-        exclude: Sequence[str] = (),
+        exclude: Sequence[str] | None = (),
         quantize: bool = True,
         minimum_width: int | Mapping[str, int] = flooring.MINIMUM_WIDTH,
         width_multiple: int = 2,
@@ -160,7 +161,7 @@ class FitDevice(Views, keras.callbacks.Callback):
             reserve_flash_bytes=reserve_flash_bytes,
             inferences_per_second=inferences_per_second,
         )
-        hop = hop_of(listener)
+        hop, frames_per_call = hop_of(listener), checked_frames(frames_per_call)
         self.streaming, self.listener = bool(streaming or frames_per_call), listener
         self.frames_per_call = frames_per_call or (hop if self.streaming else None)
         self.prune, self.quantize = prune, quantize
@@ -175,7 +176,9 @@ class FitDevice(Views, keras.callbacks.Callback):
         self.distill, self.temperature = checked_distill(distill, temperature)
         self.teacher = teacher
         self.block_sparsity = checked_sparsity(block_sparsity)
-        self.sparsity_layers = sparsity_layers
+        self.sparsity_layers = (
+            None if sparsity_layers is None else flooring.checked_exclude(sparsity_layers, "sparsity_layers")
+        )
         self.auxiliary = checked_auxiliary(auxiliary, self.distill)
         self.verbose = verbose
         self.history: list[dict[str, Any]] = []
@@ -296,6 +299,7 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._beside.begin()
         self.history, self._small, self._graph = [], None, None
         self._next_epoch, self._finished = 0, ""
+        self._begun_with = ""  # digest of the weights before the first batch
         self._mean.begin()
         self._remembered: dict[str, dict[str, Any]] = {}  # digest of the weights -> the state of their epoch
         epochs = max(int(self.params.get("epochs") or 1), 1)
@@ -390,14 +394,16 @@ class FitDevice(Views, keras.callbacks.Callback):
         self._enter_phase(phase)
         if self._in_use.variables.samples is not None:
             self._in_use.variables.samples.forget()
+        self._begun_with = self._begun_with or digest(self._fitting)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Put the costs into history, and into logs for all other callbacks.
 
         Raises:
-            TrainingError: the loss or a range is NaN.
+            TrainingError: there was no batch, or the loss or a range is NaN.
         """
         logs = logs if logs is not None else {}
+        self._refuse_no_batches(logs)
         self._refuse_nan(epoch, logs)
         # Whatever other callbacks have put there.
         bake(self._pruner.topology, self._pruner.channels, self._pruner.alive)
@@ -498,6 +504,18 @@ class FitDevice(Views, keras.callbacks.Callback):
         bake(self._pruner.topology, self._pruner.channels, alive)
         self._sparsity.bake()
         zero_slots(self._fitting.optimizer, self._pruner.topology, self._pruner.channels, alive)
+
+    def _refuse_no_batches(self, logs: dict[str, float]) -> None:
+        """Keras 3 has no logs before the first batch, though its optimizer may have counted a step.
+
+        A loop of the user's own that calls the hooks may give none at all, but it changes weights.
+        """
+        if all(name.startswith("val_") for name in logs) and digest(self._fitting) == self._begun_with:
+            self._release()
+            raise TrainingError(
+                "training ended an epoch without a single batch, so nothing was learned; look whether the data given "
+                "to fit() is empty (x has no examples, or a generator or data set is used up); no model was kept"
+            )
 
     def _refuse_nan(self, epoch: int, logs: dict[str, float]) -> None:
         """A ReLU may turn NaN into 0 before the loss sees it, so the ranges are looked at too."""

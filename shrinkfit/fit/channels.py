@@ -194,7 +194,8 @@ class _Coupling:
         return units if stays else self._mixed(node, units)
 
     def _reshape(self, node: Node, units: np.ndarray) -> np.ndarray:
-        if node.shape[-1] == len(units):
+        # Reshape(()) leaves a lone number, whose one channel is the one that came.
+        if not node.shape or node.shape[-1] == len(units):
             return units
         if len(node.shape) == 1:
             return np.tile(units, prod(node.shape) // len(units))

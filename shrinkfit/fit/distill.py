@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -170,8 +171,8 @@ def checked_distill(share: float, temperature: float) -> tuple[float, float]:
     Raises:
         ShrinkfitError: the share is not between 0 and 1, or the temperature not over 0.
     """
-    if not 0 <= share <= 1:
+    if not isinstance(share, Real) or not 0 <= share <= 1:
         raise ShrinkfitError(f"distill is {share!r}, expected the teacher's share of the loss, 0 to 1")
-    if not temperature > 0:
+    if not isinstance(temperature, Real) or not temperature > 0:
         raise ShrinkfitError(f"temperature is {temperature!r}, expected a number over 0")
     return float(share), float(temperature)

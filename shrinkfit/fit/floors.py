@@ -57,16 +57,28 @@ def floors(
     return tuple(_floor(group, topology, channels, excluded, least, default) for group in channels.groups)
 
 
-def checked_exclude(exclude: Iterable[str]) -> tuple[str, ...]:
-    """What FitDevice takes as exclude; a single name counts as a list of one.
+def checked_exclude(exclude: str | Iterable[str] | None, what: str = "exclude") -> tuple[str, ...]:
+    """What FitDevice takes as exclude, as `checked_names` does."""
+    return checked_names(exclude, what, "names of layers or patterns such as 'stem*'")
 
+
+def checked_names(given: str | Iterable[str] | None, what: str, expected: str) -> tuple[str, ...]:
+    """A setting that lists names; a single one counts as a list of one, None as an empty one.
+
+    Args:
+        given: the names.
+        what, expected: the setting and what it takes, for the message.
     Raises:
-        ShrinkfitError: something in it is no text.
+        ShrinkfitError: it is no list, or something in it is no text.
     """
-    names = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    if given is None:
+        return ()
+    if not isinstance(given, Iterable):
+        raise ShrinkfitError(f"{what} is {given!r}, expected {expected}")
+    names = (given,) if isinstance(given, str) else tuple(given)
     bad = [name for name in names if not isinstance(name, str)]
     if bad:
-        raise ShrinkfitError(f"exclude holds {bad[0]!r}, expected names of layers or patterns such as 'stem*'")
+        raise ShrinkfitError(f"{what} holds {bad[0]!r}, expected {expected}")
     return names
 
 

@@ -61,7 +61,8 @@ def _new_settings(topology: Topology, channels: Channels, alive: np.ndarray) -> 
         if node.kind in _WIDTH_SETTING:
             settings[id(node.layer)] = {_WIDTH_SETTING[node.kind]: width}
         elif node.kind == "reshape" and hasattr(node.layer, "target_shape"):
-            settings[id(node.layer)] = {"target_shape": (*node.shape[:-1], width)}
+            # A lone number, Reshape(()), has no axis of channels.
+            settings[id(node.layer)] = {"target_shape": (*node.shape[:-1], width) if node.shape else ()}
     return settings
 
 

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
 
 from shrinkfit.errors import BudgetError
 from shrinkfit.fit.forward import FLOAT, FROZEN, QUANTIZED
@@ -78,7 +83,7 @@ def at_least_one(value: int, what: str) -> int:
     Raises:
         BudgetError: it is no whole number of at least 1; `what` names it.
     """
-    if int(value) != value or value < 1:
+    if not _is_number(value) or value < 1 or value % 1:
         raise BudgetError(f"{what} is {value!r}, expected a whole number of at least 1")
     return int(value)
 
@@ -89,7 +94,7 @@ def share(value: float, what: str) -> float:
     Raises:
         BudgetError: it is not between 0 and 1; `what` names it.
     """
-    if not 0 <= value <= 1:
+    if not _is_number(value) or not 0 <= value <= 1:
         raise BudgetError(f"{what} is {value!r}, expected a share of the epochs between 0 and 1")
     return float(value)
 
@@ -98,9 +103,15 @@ def window(value: tuple[float, float], what: str) -> tuple[float, float]:
     """The value of a setting that is a stretch of the epochs, (begin, end) as shares.
 
     Raises:
-        BudgetError: one of them is no share, or it ends before it begins; `what` names it.
+        BudgetError: it is no pair, one of them is no share, or it ends before it begins; `what` names it.
     """
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str) or len(value) != 2:
+        raise BudgetError(f"{what} is {value!r}, expected (begin, end) as shares of the epochs, such as (0.1, 0.35)")
     begin, end = (share(v, what) for v in value)
     if begin > end:
         raise BudgetError(f"{what} is {value!r}, expected (begin, end) with begin <= end")
     return begin, end
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,6 @@ def checked_sparsity(share: float) -> float:
     Raises:
         ShrinkfitError: it is below 0, or 1 or more.
     """
-    if not 0 <= share < 1:
+    if not isinstance(share, Real) or not 0 <= share < 1:
         raise ShrinkfitError(f"block_sparsity is {share!r}, expected a share of the blocks of at least 0 and below 1")
     return float(share)

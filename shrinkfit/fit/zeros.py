@@ -28,7 +28,8 @@ def alive_in_weights(topology: Topology, channels: Channels) -> np.ndarray:
         prunable[group.units] = True
     says = ~prunable
     for node in topology.nodes.values():
-        np.logical_or.at(says, channels.of_node[node.name], _nonzero(node))
+        if node.variables:
+            np.logical_or.at(says, channels.of_node[node.name], _nonzero(node))
     for group in channels.groups:
         if not says[group.units].any():
             says[group.units] = True

@@ -46,8 +46,9 @@ def run(graph: ir.Graph, inputs: np.ndarray) -> np.ndarray:
     Returns:
         [n, *output shape without its batch] of the output's dtype.
     Raises:
-        ShrinkfitError: dtype or shape do not fit, or the graph has several inputs or outputs, or state.
+        ShrinkfitError: it is no Graph, dtype or shape do not fit, or it has several inputs or outputs, or state.
     """
+    _require_graph(graph)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ShrinkfitError(
             f"graph '{graph.name}' has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
@@ -72,11 +73,14 @@ def trace(
     """
     arrays = _entering(graph, inputs)
     count = len(next(iter(arrays.values())))
+    if not count:  # kernels need an input to tell shapes
+        one = {name: np.zeros((1, *x.shape[2:]), x.dtype) for name, x in arrays.items()}
+        return {name: values[:0] for name, values in trace(graph, one, keep).items()}
     wanted = tuple(name for name in graph.tensors if name not in graph.constants) if keep is None else tuple(keep)
     size = max(1, AT_ONCE // max(prod(tensor.shape) for tensor in graph.tensors.values()))
     parts = [
         _run_chunk(graph, {name: x[start : start + size] for name, x in arrays.items()}, wanted, {})
-        for start in range(0, max(count, 1), size)
+        for start in range(0, count, size)
     ]
     return {name: _without_batch(np.concatenate([part[name] for part in parts])) for name in wanted}
 
@@ -136,6 +140,7 @@ class Session:
     """
 
     def __init__(self, graph: ir.Graph) -> None:
+        _require_graph(graph)
         self.graph = graph
         self._state: kernels_state.State = {}
         self.reset()
@@ -215,8 +220,17 @@ def _without_batch(values: np.ndarray) -> np.ndarray:
     return values[:, 0] if values.shape[1] == 1 else values
 
 
+def _require_graph(graph: ir.Graph) -> None:
+    if not isinstance(graph, ir.Graph):
+        raise ShrinkfitError(
+            f"the simulator got a {type(graph).__name__}, expected an integer graph (shrinkfit's Graph): "
+            "read_keras(model, calibration) and read_tflite(path) make one, and a FitDevice has it as .graph"
+        )
+
+
 def _entering(graph: ir.Graph, inputs: dict[str, np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
     """The inputs of a graph without state."""
+    _require_graph(graph)
     if graph.variables:
         raise ShrinkfitError(f"graph '{graph.name}' keeps state from run to run; use simulate.Session, step by step")
     return _checked_inputs(graph, inputs)

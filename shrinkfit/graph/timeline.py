@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import lcm, prod
+from numbers import Integral
 
 from shrinkfit.errors import ShrinkfitError, UnsupportedLayerError
 from shrinkfit.graph import ir
@@ -50,6 +51,19 @@ def timelines(graph: ir.Graph, frames_per_call: int | None = None) -> Timelines:
                     f"time; expected a multiple of {error.every}"
                 ) from None
             fewest = lcm(fewest, error.every)
+
+
+def checked_frames(frames_per_call: int | None) -> int | None:
+    """What a caller gives as frames_per_call, before a model says how many frames it has; None means that it is free.
+
+    Raises:
+        ShrinkfitError: it is no whole number of at least 1.
+    """
+    if frames_per_call is None:
+        return None
+    if not isinstance(frames_per_call, Integral) or isinstance(frames_per_call, bool) or frames_per_call < 1:
+        raise ShrinkfitError(f"frames_per_call is {frames_per_call!r}, expected a whole number of at least 1, or None")
+    return int(frames_per_call)
 
 
 class _TooFewFrames(Exception):

@@ -15,6 +15,7 @@ from shrinkfit.graph import optimize as rewrites
 from shrinkfit.graph.ir import Graph, Op
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
+from shrinkfit.graph.timeline import checked_frames
 from shrinkfit.price.arena import Plan, plan
 from shrinkfit.price.calls import flash_tensors, is_free, roots
 from shrinkfit.price.cycles import estimate
@@ -151,12 +152,14 @@ def price(
     Returns:
         the costs of one inference, or of one call of a streamed model, layer by layer and in all.
     Raises:
-        ShrinkfitError: the model cannot be read, or does not go with the listener; ram or listener is something else.
+        ShrinkfitError: the model cannot be read, or does not go with the listener; ram, listener or frames_per_call is
+            something else.
         UnknownDeviceError: no such device; the message lists near matches.
     """
     checked_ram(ram)
     part, hop = optimized_for(get_device(device), optimize), hop_of(listener)
-    graph, stripes = with_ram(priced_graph(model, optimize, streaming, frames_per_call or hop), part, ram)
+    frames = checked_frames(frames_per_call) or hop
+    graph, stripes = with_ram(priced_graph(model, optimize, streaming, frames), part, ram)
     return price_graph(graph, part, stripes, None if listener is None else listener.surroundings(graph))
 
 

@@ -260,7 +260,8 @@ def _softmax(op: ir.Softmax, graph: ir.Graph, dsp: bool) -> Kernel:
     supported(rows <= UINT16_MAX, f"softmax '{op.name}' has {rows} rows; the C runtime takes up to {UINT16_MAX}")
     supported(
         softmax_parameters(tensor.scale, op.beta)[1] >= 0,
-        f"softmax '{op.name}': input scale {tensor.scale} x beta {op.beta} is too small for the C runtime",
+        f"softmax '{op.name}': input scale {tensor.scale:.3g} x beta {op.beta:g} is too small for the C runtime; the "
+        "layer before it gives (nearly) constant values on the calibration data: give representative inputs",
     )
     return _plain("sf_softmax", "sf_softmax_params", "sf_softmax.c")
 

@@ -11,6 +11,7 @@ from shrinkfit._progress import steps
 from shrinkfit._shown import Shown
 from shrinkfit.device import Device, devices
 from shrinkfit.graph.ir import Graph
+from shrinkfit.graph.timeline import checked_frames
 from shrinkfit.price.cost import Cost, hop_of, optimized_for, price_graph, priced_graph
 from shrinkfit.price.listening import Listens, Surroundings
 
@@ -78,5 +79,5 @@ def price_all(
     Raises:
         ShrinkfitError: the model cannot be read, or the runtime has no kernel for one of its operators.
     """
-    graph = priced_graph(model, optimize, streaming, frames_per_call or hop_of(listener))
+    graph = priced_graph(model, optimize, streaming, checked_frames(frames_per_call) or hop_of(listener))
     return price_parts(graph, optimize, None if listener is None else listener.surroundings(graph))

@@ -76,14 +76,14 @@ def join(topology: Topology, stages: tuple[Stage, ...], pieces: Mapping[str, Pie
         pieces: stage key -> piece, of all stages in their order.
     """
     ranks = {stage.key: len(stage.last.shape) for stage in stages}
-    ends = [
-        _end(pieces[key].result, ranks[key]) for key in (stage_of_output(topology, stages, n) for n in topology.outputs)
-    ]
-    parts = [*pieces.values(), *ends]
+    last = [stage_of_output(topology, stages, name) for name in topology.outputs]
+    # A model may give one tensor several times; what reshapes it is there once.
+    ends = {key: _end(pieces[key].result, ranks[key]) for key in last}
+    parts = [*pieces.values(), *ends.values()]
     tensors = {tensor.name: tensor for piece in parts for tensor in piece.made}
     constants = {name: values for piece in parts for name, values in piece.graph.constants.items()}
     ops = tuple(op for piece in parts for op in piece.graph.ops)
-    return ir.Graph(name, tensors, ops, topology.inputs, tuple(piece.result.name for piece in ends), constants)
+    return ir.Graph(name, tensors, ops, topology.inputs, tuple(ends[key].result.name for key in last), constants)
 
 
 def _end(output: ir.Tensor, keras_rank: int) -> Piece:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ def observe_ranges(model: Any, topology: Topology, stages: tuple[Stage, ...], da
     Args:
         data: float [n, *input shape]; for a model with several inputs a list of such arrays in their order, or a
             dict by their names.
+    Raises:
+        ShrinkfitError: as `checked_inputs`.
     """
     arrays = checked_inputs(topology, data)
     ranges: dict[str, Range] = {}
@@ -65,16 +67,18 @@ def checked_inputs(topology: Topology, data: Any, what: str = "calibration") -> 
     Args:
         data: as `observe_ranges` takes it.
         what: the data's name in messages.
+    Raises:
+        ShrinkfitError: it is no array of finite real numbers that float32 holds, or its shape is not the input's.
     """
     names = topology.inputs
     if isinstance(data, Mapping):
         if set(data) != set(names):
             raise ShrinkfitError(f"{what} has {', '.join(map(repr, data))}, expected {', '.join(map(repr, names))}")
-        arrays = [np.asarray(data[name]) for name in names]
+        arrays = [_array(data[name], what) for name in names]
     elif isinstance(data, (list, tuple)) and len(names) > 1:
-        arrays = [np.asarray(x) for x in data]
+        arrays = [_array(x, what) for x in data]
     else:
-        arrays = [np.asarray(data)]
+        arrays = [_array(data, what)]
     if len(arrays) != len(names):
         raise ShrinkfitError(
             f"model '{topology.name}' has {len(names)} inputs and {what} {len(arrays)} arrays; pass a list with "
@@ -89,7 +93,31 @@ def checked_inputs(topology: Topology, data: Any, what: str = "calibration") -> 
             raise ShrinkfitError(f"{which} has {len(array)} examples, the first input has {len(arrays[0])}")
         if not np.all(np.isfinite(array)):
             raise ShrinkfitError(f"{which} holds NaN or infinite values; clean it first")
+        largest = max(abs(float(array.min())), abs(float(array.max())))
+        if largest > float(np.finfo(np.float32).max):
+            raise ShrinkfitError(f"{which} holds values of {largest:g}, expected such as float32 holds; scale it")
     return arrays
+
+
+def _array(data: Any, what: str) -> np.ndarray:
+    """Data as an array of numbers, of any shape.
+
+    Raises:
+        ShrinkfitError: it is something that is run through (a generator, a data set), or holds no real numbers.
+    """
+    expected = "an array of real numbers [n, *input shape]"
+    if isinstance(data, Iterable) and not isinstance(data, Sequence) and not hasattr(data, "__array__"):
+        raise ShrinkfitError(
+            f"{what} is a {type(data).__name__}, expected {expected}; join its batches first, as "
+            "np.concatenate([x for x, y in batches])"
+        )
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ShrinkfitError(f"{what} is no array, expected {expected}: {error}") from error
+    if array.dtype.kind in "cOUSmM":
+        raise ShrinkfitError(f"{what} is {array.dtype} of shape {array.shape}, expected {expected}")
+    return array
 
 
 def spread(array: np.ndarray, most: int) -> np.ndarray:

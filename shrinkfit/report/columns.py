@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -21,15 +21,28 @@ _NAME, _SENTENCE = 16, 20
 _GAP = 3  # between columns, in plain_table's look
 
 
+class _AsWritten(Table):
+    """A table whose strings are shown as they are: rich takes "[x]" in a name of the user's for markup."""
+
+    def add_column(self, header: Any = "", footer: Any = "", **options: Any) -> None:
+        super().add_column(_as_written(header), _as_written(footer), **options)
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*map(_as_written, cells), **options)
+
+
+def _as_written(cell: Any) -> Any:
+    return Text(cell) if isinstance(cell, str) else cell
+
+
 def plain_table(title: str = "", caption: str = "") -> Table:
-    """An empty table in the house's look."""
-    return Table(
-        title=title or None,
-        caption=caption or None,
+    """An empty table in the house's look; all strings in it are shown as they are."""
+    return _AsWritten(
+        title=Text(title, "bold") if title else None,
+        caption=Text(caption, "table.caption") if caption else None,
         box=SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
-        title_style="bold",
         header_style="bold",
         pad_edge=False,
         show_edge=False,

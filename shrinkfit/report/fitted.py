@@ -31,13 +31,13 @@ def summary(fit: Any, print_fn: Callable[[str], Any] | None = None) -> None:
         fit: a FitDevice that has fitted a model.
         print_fn: gets the whole text once; None for the console.
     Raises:
-        ShrinkfitError: nothing was fitted yet.
+        ShrinkfitError: nothing was fitted yet, or fit is something else.
     """
-    records = fit.records()
+    records = _records(fit, "summary")
     if print_fn is None:
-        Console().print(fit_report(records))
+        Console(markup=False, emoji=False).print(fit_report(records))
         return
-    console = Console(width=140, color_system=None)
+    console = Console(width=140, color_system=None, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(fit_report(records))
     print_fn("\n".join(line.rstrip() for line in capture.get().splitlines()))
@@ -52,9 +52,19 @@ def plot_fit(fit: Any, path: str | Path) -> Path:
     Returns:
         path.
     Raises:
-        ShrinkfitError: nothing was fitted yet.
+        ShrinkfitError: nothing was fitted yet, or fit is something else.
     """
-    return plot_widths(path, *_widths(fit.records()))
+    return plot_widths(path, *_widths(_records(fit, "plot_fit")))
+
+
+def _records(fit: Any, asked: str) -> Mapping[str, Any]:
+    if not callable(getattr(fit, "records", None)):
+        raise ShrinkfitError(
+            f"shrinkfit.{asked} takes a FitDevice that has fitted a model, and this is a {type(fit).__name__}; what a "
+            "model costs without one, shrinkfit.price(model) says"
+        )
+    records: Mapping[str, Any] = fit.records()
+    return records
 
 
 def _widths(records: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:

@@ -39,8 +39,8 @@ def _table(table: Table) -> str:
     rows = [_row("td", columns, cells) for cells in zip(*(column.cells for column in columns), strict=True)]
     foot = _row("td", columns, [column.footer for column in columns]) if table.show_footer else ""
     head = _row("th", columns, [column.header for column in columns]) if table.show_header else ""
-    title = f"<p><b>{_text(table.title)}</b></p>" if table.title else ""
-    caption = f'<caption style="{_CAPTION}">{_text(table.caption)}</caption>' if table.caption else ""
+    title = f"<p><b>{_text(str(table.title))}</b></p>" if table.title else ""
+    caption = f'<caption style="{_CAPTION}">{_text(str(table.caption))}</caption>' if table.caption else ""
     return (
         f"{title}<table>{caption}<thead>{head}</thead><tbody>{''.join(rows)}</tbody>"
         f"{f'<tfoot>{foot}</tfoot>' if foot else ''}</table>"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shrinkfit.errors import ShrinkfitError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -81,10 +83,16 @@ def figure_of(size: tuple[float, float], fill: Callable[[Any], None]) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure in the format that the path's suffix names; the path."""
+    """Write a figure in the format that the path's suffix names; the path.
+
+    Raises:
+        ShrinkfitError: no figure can be written in that format.
+    """
     import matplotlib
 
     path = Path(path)
+    if path.suffix and path.suffix[1:].lower() not in figure.canvas.get_supported_filetypes():
+        raise ShrinkfitError(f"plot '{path}' ends in '{path.suffix}'; expected a format such as .png, .svg or .pdf")
     path.parent.mkdir(parents=True, exist_ok=True)
     # No date or version in a PNG: the same numbers give the same bytes.
     metadata = {"Software": None} if path.suffix.lower() == ".png" else None

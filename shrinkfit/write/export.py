@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
@@ -24,6 +24,7 @@ from shrinkfit.graph.optimize import Rewrite
 from shrinkfit.graph.optimize import optimize as optimized
 from shrinkfit.graph.stream_report import StreamReport
 from shrinkfit.graph.streaming import to_streaming
+from shrinkfit.graph.timeline import checked_frames
 from shrinkfit.price.cost import Cost, hop_of, optimized_for, price_graph, with_listener
 from shrinkfit.price.kernels_layout import SOURCES as RESET_SOURCES
 from shrinkfit.price.smallest import Striping, checked_ram, with_ram
@@ -39,7 +40,7 @@ from shrinkfit.write.packages import Origin, package_files
 from shrinkfit.write.quantization import quantization_record
 from shrinkfit.write.records import memory_record, model_record, parts_record, training_record
 from shrinkfit.write.selftest import selftest_files
-from shrinkfit.write.whole import REPORT, check_replaceable, write_whole
+from shrinkfit.write.whole import REPORT, check_replaceable, placed, write_whole
 
 PAGE = "report.html"
 _SPOKEN = {
@@ -159,9 +160,10 @@ def export(
         optimize: "balanced", "speed" or "size": what kernels are chosen for; True for what the device says. In all of
             them the graph is rewritten into a cheaper one with the same bits; False keeps it as it came.
         streaming: True turns a model that looks at a window of frames into one that takes new frames and keeps what it
-            needs of those before (`graph.streaming`); None for what a FitDevice was given, else False.
-        frames_per_call: how many, with streaming; None for the listener's hop_frames, or the fewest that the model's
-            strides allow.
+            needs of those before (`graph.streaming`); None for what a FitDevice was given, else whether
+            frames_per_call is.
+        frames_per_call: how many new frames a call takes, which switches streaming on; None for the listener's
+            hop_frames, or the fewest that the model's strides allow.
         ram: "smallest" runs layers around the peak in stripes of rows wherever that saves RAM: the same bits for more
             cycles, which the report shows. None: all layers in one piece.
         selftest: also write NAME_selftest, which a board runs: a number of vectors with random inputs, or their inputs
@@ -181,6 +183,7 @@ def export(
     check_name(name)
     checked_ram(ram)
     Origin(author, url)
+    frames_per_call = checked_frames(frames_per_call)
     listener = getattr(source, "listener", None) if listener is None else listener
     listener = None if listener is False else listener
     hop = hop_of(listener)
@@ -195,9 +198,11 @@ def export(
     graph, rewrites = optimized(graph) if optimize else (graph, ())
     device = optimized_for(get_device(device), optimize)
     stream = None
-    if getattr(source, "streaming", False) if streaming is None else streaming:
-        frames_per_call = frames_per_call or getattr(source, "frames_per_call", None)
-        made = to_streaming(graph, frames_per_call or hop, calibration)
+    if streaming is None:
+        streaming = frames_per_call is not None or getattr(source, "streaming", False)
+    if streaming:
+        frames = frames_per_call or getattr(source, "frames_per_call", None) or hop
+        made = to_streaming(graph, frames, calibration)
         graph, stream = made.graph, made.report
     cut, stripes = with_ram(graph, device, ram)
     return write_folder(
@@ -248,7 +253,7 @@ def write_folder(
     """
     check_name(name)
     origin, changes = Origin(author, url), changes or Changes()
-    part, place = get_device(device), Path(os.path.abspath(folder))
+    part, place = get_device(device), placed(folder)
     limits = (budget or part.budget()).limits()
     check_replaceable(place)
     labels = listener.labels_of(graph) if listener is not None and labels is None else labels
@@ -284,7 +289,10 @@ def _checked_labels(graph: Graph, labels: Sequence[str] | None) -> tuple[str, ..
         raise ExportError(
             f"labels are for models with one output, and this one has {len(graph.outputs)}; leave them out"
         )
-    labels, outputs = tuple(labels), prod(graph.tensors[graph.outputs[0]].shape)
+    outputs = prod(graph.tensors[graph.outputs[0]].shape)
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise ExportError(f"labels are {labels!r}; expected a list of {outputs} strings, one per output")
+    labels = tuple(labels)
     if len(labels) != outputs or not all(isinstance(label, str) for label in labels):
         raise ExportError(f"labels are {list(labels)!r}; expected {outputs} strings, one per output")
     return labels

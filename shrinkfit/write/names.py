@@ -17,10 +17,12 @@ _KEYWORDS = """
     thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
     xor_eq
 """
-# A generated NAME.h must not stand in front of these on the include path.
+# A generated NAME.h must not stand in front of these on the include path; the last line's are included by the
+# standard headers of glibc and newlib.
 _STANDARD_HEADERS = """
     assert complex ctype errno fenv float inttypes iso646 limits locale math memory setjmp signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype arm_acle
+    features strings alloca endian newlib
 """
 KEYWORDS, STANDARD_HEADERS = frozenset(_KEYWORDS.split()), frozenset(_STANDARD_HEADERS.split())
 LONGEST = 48

@@ -17,16 +17,30 @@ REPORT = "report.json"
 BUILD = "build"
 
 
+def placed(folder: str | os.PathLike[str]) -> Path:
+    """The absolute path of what a user names as folder.
+
+    Raises:
+        ExportError: it is empty.
+    """
+    if not os.fspath(folder):
+        raise ExportError("folder is '', expected the name of a folder for the firmware, such as 'firmware'")
+    return Path(os.path.abspath(folder))
+
+
 def check_replaceable(folder: Path) -> None:
     """Nothing where a folder may be written: only what an earlier export and its Makefile made is replaced.
 
     Raises:
-        ExportError: something else is there.
+        ExportError: something else is there, or somebody is working in it.
     """
     if not os.path.lexists(folder):
         return
-    if not folder.is_dir() or folder.is_symlink():
+    if folder.is_symlink():
+        raise ExportError(f"'{folder}' is a symbolic link; name the folder '{os.path.realpath(folder)}' itself")
+    if not folder.is_dir():
         raise ExportError(f"'{folder}' is no folder; choose another place for the firmware")
+    _check_nobody_inside(folder)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     if not found:
         return
@@ -41,6 +55,21 @@ def check_replaceable(folder: Path) -> None:
     if strange:
         raise ExportError(
             f"'{folder}' was exported before, but '{strange[0]}' in it was not; move it away or choose another folder"
+        )
+
+
+def _check_nobody_inside(folder: Path) -> None:
+    """A folder is replaced by renaming: whoever is in it, such as the shell, would stay in the one that is gone."""
+    try:
+        here = Path(os.getcwd())
+    except OSError:  # it is gone already
+        return
+    real = Path(os.path.realpath(folder))
+    if real == here or real in here.parents:
+        what = "the current folder" if real == here else f"a folder around the current one, '{here}'"
+        raise ExportError(
+            f"'{folder}' is {what}, and export replaces its folder as a whole; name a folder inside it, such as "
+            f"'{folder / 'firmware'}', or go up one (cd ..) and name it from there"
         )
 
 

@@ -154,3 +154,9 @@ def test_a_bad_memory_is_refused(tmp_path):
     listening.write(tmp_path / "fw", listening.network())
     ear = listening.Ear(tmp_path / "fw", 4_096)
     assert ear.reset(0) == 1 and ear.reset(ear.words.ctypes.data + 4) == 2
+
+
+def test_a_recording_without_a_run_checks_nothing(tmp_path):
+    listening.write(tmp_path / "fw", listening.network())
+    with pytest.raises(AudioError, match="too short for the network to run once: it has 6 ms.* give a longer one"):
+        check_sound(tmp_path / "fw", listening.sound(100))

@@ -207,3 +207,19 @@ def test_a_real_model_gives_litert_reference_outputs(tmp_path):
     vectors, model = np.load(KWS / "kws_vectors.npz"), shrinkfit.load(tmp_path / "kws", dsp=True)
     outputs = model.run_int8(vectors["inputs"].reshape(-1, *model.input.shape))
     np.testing.assert_array_equal(outputs, vectors["out_builtin_ref"])
+
+
+def test_a_missing_runtime_file_is_named(tmp_path):
+    write_folder(nets.residual(1), tmp_path / "fw", name="net")
+    gone = next((tmp_path / "fw").glob("sf_*.c"))
+    gone.unlink()
+    with pytest.raises(CheckError, match=f"has no {gone.name}, which its report.json promises; export again"):
+        shrinkfit.load(tmp_path / "fw")
+
+
+def test_c_that_lacks_a_function_is_told(tmp_path):
+    write_folder(nets.residual(1), tmp_path / "fw", name="net")
+    for runtime in (tmp_path / "fw").glob("sf_*.c"):
+        runtime.write_text("")
+    with pytest.raises(CheckError, match="cannot be loaded: undefined symbol.*; export again"):
+        shrinkfit.load(tmp_path / "fw")

@@ -153,7 +153,37 @@ def test_what_is_near_is_named(run, exported, tmp_path, monkeypatch, arguments, 
     (tmp_path / "m.tflite").rename("kws_model.tflite")
     np.save("clips.npy", np.zeros((2, 40), np.int8))
     status, out, err = run(*arguments)
-    assert (status, out) == (1 if "--inputs" in arguments else 2, "") and near in err
+    assert (status, out) == (2, "") and near in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "firmware", "--inputs", "shape.npy"], "inputs have shape [2, 3], expected [n, 40]"),
+        (["check", "firmware", "--trace", "--inputs", "shape.npy"], "inputs have shape [2, 3]"),
+        (["profile", "firmware", "--inputs", "empty.npy"], "inputs have shape [0, 40]"),
+        (["check", "firmware", "--inputs", "m.tflite"], "cannot be read as an .npy file"),
+        (["check", "m.tflite"], "is no folder"),
+        (["check", "x.keras", "--trace"], "'x.keras' is no folder"),
+        (["check", "."], "has no report.json"),
+        (["report", "."], "has no report.json"),
+        (["detect", "firmware", "--wav", "x.wav"], "has no listener"),
+        (["check", "firmware", "--wav", "x.wav"], "has no listener"),
+        (["price", "m.tflite", "--device", ""], "unknown device ''"),
+        (["price", "m.tflite", "--frames-per-call", "0"], "frames_per_call is 0, expected"),
+        (["export", "m.tflite", "-o", "o", "--name", "x", "--frames-per-call", "0"], "frames_per_call is 0, expected"),
+        (["export", "m.tflite", "-o", ".", "--name", "x"], "is the current folder"),
+        (["export", "m.tflite", "-o", "o", "--name", "features"], "<features.h>"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_begin_is_status_2(run, exported, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("shape.npy", np.zeros((2, 3), np.int8))
+    np.save("empty.npy", np.zeros((0, 40), np.int8))
+    (tmp_path / "x.keras").touch()
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "") and message in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["price"], ["fly"], ["export", "m.tflite"], ["devices", "--csv"]])

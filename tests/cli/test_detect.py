@@ -123,7 +123,7 @@ def test_folders_without_a_listener(run, listen, tmp_path):
     write_folder(nets.chain(), tmp_path / "chain", name="chain")
     for folder, says in ((tmp_path / "chain", "has no listener"), (tmp_path, "has no report.json")):
         status, _, err = run("detect", folder, "--wav", wav)
-        assert status == 1 and says in err
+        assert status == 2 and says in err
 
 
 def test_an_old_listener_is_refused(run, folder, listen, tmp_path):

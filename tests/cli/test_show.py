@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import shrinkfit
 from shrinkfit.cli import app, show
+from shrinkfit.report.table import Figure, budget_table
 from tests.cli.test_cli import dense_model
 
 COMMANDS = get_command(app).commands
@@ -67,6 +68,13 @@ def test_json_has_no_word_for_some_numbers(capsys):
     show.print_json(values)
     wanted = {"nan": None, "inf": None, "path": "a", "array": [1.5, None], "3": [1]}
     assert json.loads(capsys.readouterr().out) == wanted
+
+
+def test_users_names_are_no_markup(capsys):
+    report = budget_table([Figure("[hey]", 1.0), Figure("[/s] :smile:", 1.0)], "board [rev B]")
+    show.print_tables(report, "a[red]b")
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("[hey]", "[/s] :smile:", "board [rev B]", "a[red]b"))
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])

@@ -142,3 +142,13 @@ def test_unknown_figures_set_no_limit():
 
 def test_budget_errors_are_shrinkfit_errors():
     assert issubclass(BudgetError, ShrinkfitError)
+
+
+@pytest.mark.parametrize(
+    "line, message", [("sources = {ram_bytes = 3}", "source of 'ram_bytes' is 3"), ("aliases = [3]", "alias 1 is 3")]
+)
+def test_texts_of_a_device_file_are_texts(tmp_path, line, message):
+    path = tmp_path / "board.toml"
+    path.write_text(f'core = "cortex-m4"\n{line}\n', encoding="utf-8")
+    with pytest.raises(BudgetError, match=f"device 'board': {message}, expected text"):
+        get_device(path)

@@ -113,3 +113,19 @@ def test_settings_that_do_not_go_together_are_told():
         shrinkfit.FitDevice("efm32", auxiliary="words", distill=0.5)
     with pytest.raises(shrinkfit.ShrinkfitError, match="auxiliary holds 3, expected names of outputs"):
         shrinkfit.FitDevice("efm32", auxiliary=[3])
+
+
+@pytest.mark.parametrize("package", [keras, tf_keras])
+def test_a_sequential_has_the_same_messages(package):
+    kinds = package.layers
+    entering = keras.Input((8, 6)) if package is keras else kinds.InputLayer((8, 6))
+    model = package.Sequential([entering, kinds.Flatten(), kinds.Dense(3, name="classes")])
+    for name, message in (("zz", "has no output 'zz'; it has classes"), ("classes", "all outputs of model")):
+        with pytest.raises(shrinkfit.ShrinkfitError, match=message):
+            shipped_part(model, [name])
+
+
+def test_auxiliary_that_lists_nothing():
+    assert shrinkfit.FitDevice("efm32", auxiliary=None).auxiliary == ()
+    with pytest.raises(shrinkfit.ShrinkfitError, match="auxiliary is 3, expected names of outputs"):
+        shrinkfit.FitDevice("efm32", auxiliary=3)

@@ -87,3 +87,19 @@ def test_inputs_that_do_not_fit_are_named(bad):
     graph = one_op(op, ir.Tensor("x", (1, 4, 4, 3), 0.1, 0), ir.Tensor("y", (1, 2, 2, 3), 0.1, 0))
     with pytest.raises(ShrinkfitError, match=r"input 'x' is .*expected int8 \[n, 4, 4, 3\]"):
         simulate.run(graph, bad)
+
+
+def test_no_inputs_give_no_outputs():
+    weights = {"kernel": np.ones((3, 1, 1, 2), np.int8), "bias": np.zeros(3, np.int32)}
+    op = ir.Conv2D(name="c", inputs=("x",), outputs=("y",), kernel_scales=np.ones(3, np.float32), **weights)
+    graph = one_op(op, ir.Tensor("x", (1, 4, 5, 2), 1.0, 0), ir.Tensor("y", (1, 4, 5, 3), 1.0, 0))
+    answer = simulate.run(graph, np.zeros((0, 4, 5, 2), np.int8))
+    assert answer.shape == (0, 4, 5, 3) and answer.dtype == np.int8
+    with pytest.raises(ShrinkfitError, match="expected int8"):
+        simulate.run(graph, np.zeros((0, 4, 5, 3), np.int8))
+
+
+@pytest.mark.parametrize("run", [simulate.run, simulate.trace, lambda graph, _: simulate.Session(graph)])
+def test_what_is_no_graph_is_named(run):
+    with pytest.raises(ShrinkfitError, match=r"got a dict, expected an integer graph.*read_keras"):
+        run({}, np.zeros((1, 4), np.int8))

@@ -137,3 +137,38 @@ def test_a_file_that_is_no_model_is_named(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(ShrinkfitError, match="is no Keras model"):
         read_keras(path, np.zeros((1, 2)))
+
+
+def _float_model():
+    entering = keras.Input((4, 3))
+    return keras.Model(entering, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(entering)))
+
+
+@pytest.mark.parametrize(
+    ("calibration", "message"),
+    [
+        ((x for x in [np.ones((2, 4, 3))]), "calibration is a generator, expected an array"),
+        (np.ones((2, 4, 3), np.complex64), "calibration is complex64"),
+        (np.full((2, 4, 3), "a"), "calibration is <U1"),
+        (np.full((2, 4, 3), 1e300), r"holds values of 1e\+300, expected such as float32 holds"),
+        ([np.ones((4, 3)), np.ones((3, 3))], "calibration is no array"),
+    ],
+    ids=["generator", "complex", "text", "large", "ragged"],
+)
+def test_calibration_that_is_no_array_of_float32(calibration, message):
+    with pytest.raises(ShrinkfitError, match=message):
+        read_keras(_float_model(), calibration)
+
+
+def test_a_tf_dataset_is_no_calibration():
+    import tensorflow as tf
+
+    with pytest.raises(ShrinkfitError, match="Dataset, expected an array"):
+        read_keras(_float_model(), tf.data.Dataset.from_tensor_slices(np.ones((2, 4, 3), np.float32)))
+
+
+def test_a_tensor_that_is_two_outputs_is_reshaped_once():
+    entering = keras.Input((8, 2))
+    rows = keras.layers.Conv1D(4, 3, name="rows")(entering)
+    graph = read_keras(keras.Model(entering, [rows, rows]), np.ones((2, 8, 2), np.float32))
+    assert graph.outputs == ("rows:6x4", "rows:6x4")

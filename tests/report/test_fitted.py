@@ -138,3 +138,16 @@ def test_without_limits_or_accuracy_costs_and_losses_are_drawn(tmp_path):
 def test_nothing_to_plot_is_said():
     with pytest.raises(shrinkfit.ShrinkfitError, match="no epoch of this fit has ended"):
         fit_figure(Fitted([{"epoch": 0, "limits": {}}]))
+
+
+def test_names_are_shown_as_they_are():
+    layers = [layer("[hey]", 4, 4, "a[red]b"), layer("[/s] :smile:", 4, 4, "")]
+    text = text_of(model="kws [rev B]", device="board [/x]", layers=layers)
+    for name in ("kws [rev B] on board [/x]", "[hey]", "a[red]b", "[/s] :smile:"):
+        assert name in text
+
+
+@pytest.mark.parametrize("ask", [shrinkfit.summary, lambda fit: shrinkfit.plot_fit(fit, "x.png")])
+def test_something_else_than_a_fit_is_refused(ask):
+    with pytest.raises(shrinkfit.ShrinkfitError, match=r"takes a FitDevice that .* this is a dict; .*price\(model\)"):
+        ask({})

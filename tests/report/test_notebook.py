@@ -100,3 +100,13 @@ def test_reprs_are_short_and_make_a_device_again():
 def test_an_unknown_public_name_is_near_another():
     with pytest.raises(AttributeError, match=re.escape("no attribute 'FitDevise'; did you mean 'FitDevice'")):
         shrinkfit.FitDevise  # noqa: B018
+
+
+def test_brackets_are_no_markup_in_anybodys_console():
+    table = plain_table("[bold]x", "[dim]y")
+    table.add_column("[head]", "[foot]")
+    table.add_row("[/s] which is wide")
+    table.show_footer = True
+    text = text_of(table, 80)
+    for written in ("[bold]x", "[dim]y", "[head]", "[foot]", "[/s]"):
+        assert written in text and written in html_of(table)

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from shrinkfit.errors import ShrinkfitError
 from shrinkfit.report import plots
 
 EPOCHS = [1, 2, 3]
@@ -72,3 +73,11 @@ def test_widths(tmp_path):
     assert drawn(path) > 0.05
     with pytest.raises(ValueError, match="before names the layers"):
         plots.plot_widths(path, {"a": 64}, {"b": 16})
+
+
+def test_a_format_that_is_none_is_named(tmp_path):
+    with pytest.raises(
+        ShrinkfitError, match=r"x\.foo' ends in '\.foo'; expected a format such as \.png, \.svg or \.pdf"
+    ):
+        plots.draw(tmp_path / "x.foo", (2, 2), lambda figure: None)
+    assert list(tmp_path.iterdir()) == []

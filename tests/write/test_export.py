@@ -135,6 +135,8 @@ BAD_NAMES = {
     "while": "keyword",
     "class": "keyword",
     "string": "standard header",
+    "features": "standard header",
+    "alloca": "standard header",
     "_Net": "underscore",
     "sf_conv2d": "runtime's own",
     "sf": "runtime's own",
@@ -254,3 +256,33 @@ def test_a_fitted_source_brings_its_device(tmp_path):
 @pytest.mark.parametrize("device", [d for d in devices() if d.core in ("cortex-m0plus", "cortex-m4", "cortex-m33")])
 def test_makefile_and_check_compile_alike(device):
     assert cpu_flags(device).split() == list(Target.of(device).compiler_flags)
+
+
+@pytest.mark.parametrize("folder", [".", "", "..", "../.."])
+def test_the_folder_that_somebody_is_in_is_refused(tmp_path, monkeypatch, folder):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    with pytest.raises(ExportError, match="such as 'firmware'" if not folder else "current.* inside it.* go up one"):
+        export(nets.tiny(), folder, name="net")
+    assert list(inner.iterdir()) == [] and inner.samefile(".")
+    assert export(nets.tiny(), "fw", name="net").folder == inner / "fw"
+
+
+def test_a_link_is_called_one(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(ExportError, match="link' is a symbolic link; name the folder '.*real' itself"):
+        export(nets.tiny(), tmp_path / "link", name="net")
+
+
+@pytest.mark.parametrize("labels", ["abc", 5])
+def test_labels_are_a_list(tmp_path, labels):
+    with pytest.raises(ExportError, match=f"labels are {labels!r}; expected a list of 3 strings"):
+        export(nets.tiny(), tmp_path / "fw", name="net", labels=labels)
+
+
+@pytest.mark.parametrize("frames", [0, -3, 1.5])
+def test_frames_of_a_call_are_at_least_one(tmp_path, frames):
+    with pytest.raises(ShrinkfitError, match=f"frames_per_call is {frames}, expected a whole number of at least 1"):
+        export(nets.tiny(), tmp_path / "fw", name="net", frames_per_call=frames)

@@ -193,7 +193,15 @@ def test_author_and_url_are_the_users(tmp_path, author, wanted):
 
 @pytest.mark.parametrize(
     "given",
-    [{"author": ""}, {"author": "a\nurl=x"}, {"author": "<a@b.c>"}, {"url": "models.org"}, {"url": "https://a b"}],
+    [
+        {"author": ""},
+        {"author": "a\nurl=x"},
+        {"author": "<a@b.c>"},
+        {"author": 5},
+        {"url": 5},
+        {"url": "models.org"},
+        {"url": "https://a b"},
+    ],
 )
 def test_strange_authors_and_urls_are_refused(tmp_path, given):
     (what,) = given

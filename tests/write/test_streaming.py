@@ -56,7 +56,7 @@ def test_every_layer_of_a_stream_is_traced(tmp_path):
 
 
 def test_header_and_report_say_what_a_call_takes(tmp_path):
-    report = shrinkfit.export(graph("ds_cnn"), tmp_path / "fw", name="net", frames_per_call=4, streaming=True)
+    report = shrinkfit.export(graph("ds_cnn"), tmp_path / "fw", name="net", frames_per_call=4)
     header = (tmp_path / "fw" / "net.h").read_text()
     for line in ("NET_FRAMES_PER_CALL 4 ", "NET_WINDOW_FRAMES 25 ", "NET_WARMUP_CALLS 7 "):
         assert f"#define {line}" in header

@@ -21,6 +21,11 @@ _CONSTANT = r"^#define ({prefix}_\w+) "
 
 # "Name <mail>", as Arduino and PlatformIO have it.
 _AUTHOR = re.compile(r"(?P<name>[^<>\x00-\x1f]*[^<>\s])(?:\s*<(?P<mail>[^<>\s]+@[^<>\s]+)>)?")
+_URL = re.compile(r"https?://[^\s/]+\S*", re.ASCII)
+
+
+def _matches(pattern: re.Pattern[str], given: object) -> bool:
+    return isinstance(given, str) and pattern.fullmatch(given) is not None
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,9 @@ class Origin:
     url: str | None = None
 
     def __post_init__(self) -> None:
-        if self.author is not None and not _AUTHOR.fullmatch(self.author):
+        if self.author is not None and not _matches(_AUTHOR, self.author):
             raise ExportError(f"author is {self.author!r}, expected one line such as 'Ada <ada@example.com>'")
-        if self.url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", self.url, re.ASCII):
+        if self.url is not None and not _matches(_URL, self.url):
             raise ExportError(f"url is {self.url!r}, expected one such as 'https://example.com/hotword'")
 
     @property
