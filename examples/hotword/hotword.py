@@ -259,9 +259,11 @@ def fit_to_device(model, speech, args, verifier=None):
         auxiliary=("words",) if words else (),
         average=scenes,
     )
-    by = f"val_{of_classes(fit)}accuracy"
-    best = keras.callbacks.EarlyStopping(by, mode="max", patience=args.epochs, restore_best_weights=True)
-    callbacks = [fit] if scenes else [fit, best]
+    callbacks = [fit]
+    if not scenes:
+        by = f"val_{of_classes(fit)}accuracy"
+        best = keras.callbacks.EarlyStopping(by, mode="max", patience=args.epochs, restore_best_weights=True)
+        callbacks.append(best)
     x, labels = speech.validation
     targets = smoothed(labels, len(speech.labels))
     valid = (x, {"classes": targets, "words": np.full(len(x), -1)} if words else targets)
